@@ -1,0 +1,68 @@
+/**
+ * 64-bit id -> dense u32 by open addressing in shared memory. One thread inserts; others may look
+ * up at any time and see either the entry whole or not at all.
+ */
+import { assert } from './errors.ts';
+
+/** Words per slot: id low half, id high half, value + 1 (0 marks an empty slot). */
+const SLOT = 3;
+
+export class SharedHashTable {
+  /** Shared with other threads by passing it in a message and `new SharedHashTable(words, n)`. */
+  words: Int32Array;
+  size: number;
+  #mask: number;
+
+  constructor(words?: Int32Array, size = 0) {
+    this.words = words ?? allocate(1024);
+    this.size = size;
+    this.#mask = this.words.length / SLOT - 1;
+    assert((this.#mask & (this.#mask + 1)) === 0, 'hash table slots are a power of two');
+  }
+
+  /** The value stored under the id, or -1. */
+  get(low: number, high: number): number {
+    const words = this.words;
+    const mask = this.#mask;
+    for (let slot = slotOf(low, high, mask); ; slot = (slot + 1) & mask) {
+      const base = slot * SLOT;
+      const value = Atomics.load(words, base + 2);
+      if (value === 0) return -1;
+      if (words[base] === (low | 0) && words[base + 1] === (high | 0)) return value - 1;
+    }
+  }
+
+  /** Adds an id that is not in the table yet. Readers of the old `words` keep a valid older view. */
+  insert(low: number, high: number, value: number): void {
+    if ((this.size + 1) * 2 > this.#mask + 1) this.#grow();
+    place(this.words, this.#mask, low | 0, high | 0, value + 1);
+    this.size++;
+  }
+
+  #grow(): void {
+    const old = this.words;
+    this.words = allocate((this.#mask + 1) * 2);
+    this.#mask = this.words.length / SLOT - 1;
+    for (let base = 0; base < old.length; base += SLOT) {
+      const value = old[base + 2] ?? 0;
+      if (value !== 0) place(this.words, this.#mask, old[base] ?? 0, old[base + 1] ?? 0, value);
+    }
+  }
+}
+
+function allocate(slots: number): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(slots * SLOT * Int32Array.BYTES_PER_ELEMENT));
+}
+
+/** Ids are uniformly distributed hashes under a secret key, so their own bits are the slot. */
+function slotOf(low: number, high: number, mask: number): number {
+  return (low ^ (high >>> 7)) & mask;
+}
+
+function place(words: Int32Array, mask: number, low: number, high: number, mark: number): void {
+  let slot = slotOf(low, high, mask);
+  while (words[slot * SLOT + 2] !== 0) slot = (slot + 1) & mask;
+  words[slot * SLOT] = low;
+  words[slot * SLOT + 1] = high;
+  Atomics.store(words, slot * SLOT + 2, mark);
+}

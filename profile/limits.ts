@@ -1,0 +1,53 @@
+/**
+ * Every limit on what comes from outside, in one place, with its reason. Errors name the constant
+ * and its value, so an operator can find it here.
+ */
+
+/** A request body as it arrives. A busy 128-CPU host's window at 99 Hz is about 4 MB gzipped. */
+export const MAX_BODY_BYTES = 32 * 2 ** 20;
+/** A body after gunzip; a gzip bomb ends here. pprof compresses 3 to 10 times. */
+export const MAX_DECOMPRESSED_BYTES = 128 * 2 ** 20;
+/** Profiles in one WriteRaw request: one per label set of a host's window, 20,000 series per host. */
+export const MAX_PROFILES_PER_REQUEST = 20_000;
+/** Samples in one profile, and the rows of each of its tables. */
+export const MAX_SAMPLES_PER_PROFILE = 1_000_000;
+export const MAX_LOCATIONS_PER_PROFILE = 1_000_000;
+export const MAX_FUNCTIONS_PER_PROFILE = 1_000_000;
+export const MAX_STRINGS_PER_PROFILE = 1_000_000;
+export const MAX_MAPPINGS_PER_PROFILE = 65_536;
+export const MAX_SAMPLE_TYPES = 64;
+/** Locations of one stack. The JVM's own default limit is 1,024; deep recursion reaches 4,000. */
+export const MAX_STACK_DEPTH = 4_096;
+/** Inlined functions of one location. */
+export const MAX_LINES_PER_LOCATION = 256;
+/** One name, path, comment or label value, in bytes of UTF-8. C++ names reach 10 kB. */
+export const MAX_STRING_BYTES = 65_536;
+export const MAX_COMMENTS_PER_PROFILE = 1_024;
+
+/** Labels of a series. */
+export const MAX_LABELS_PER_SERIES = 64;
+export const MAX_LABEL_NAME_BYTES = 256;
+export const MAX_LABEL_VALUE_BYTES = 4_096;
+/** Labels of one sample, and distinct sets of them in one profile; over it the set is dropped. */
+export const MAX_LABELS_PER_SAMPLE = 32;
+export const MAX_LABELSETS_PER_PROFILE = 10_000;
+
+/** A selector as text, its matchers, and one regular expression in it. */
+export const MAX_SELECTOR_LENGTH = 16_384;
+export const MAX_MATCHERS = 64;
+export const MAX_REGEX_LENGTH = 2_048;
+
+/** Nodes of a flame graph that one answer may hold, and that one fg1 body may claim. */
+export const MAX_FLAME_NODES = 4_000_000;
+/** Frames on one path of a flame graph after inlining; depth travels as u16. */
+export const MAX_FLAME_DEPTH = 16_384;
+
+/** How far in the future a profile may lie: clocks that differ more are wrong. */
+export const MAX_FUTURE_MS = 10 * 60_000;
+
+/** Uploaded debug information, whole file. */
+export const MAX_DEBUGINFO_BYTES = 2 * 2 ** 30;
+/** Build ids in one `debuginfo/wanted` question. */
+export const MAX_WANTED_PER_REQUEST = 1_000;
+/** Bytes of one build id in hex; GNU ids are 20 bytes, hashes up to 32. */
+export const MAX_BUILD_ID_LENGTH = 128;

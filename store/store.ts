@@ -1,0 +1,236 @@
+/**
+ * What the rest of the program asks of a store. Columnar, no SQL. A backend that passes
+ * store/conformance.ts can take the place of the embedded one.
+ */
+import type { DictionarySnapshot } from '../profile/dictionary.ts';
+import type { Labels } from '../profile/labels.ts';
+import type { ProfileType } from '../profile/profile-type.ts';
+import type { Matcher } from '../profile/selector.ts';
+import type { IdKey } from '../profile/siphash.ts';
+import type { EpochMs, TimeRange } from '../profile/units.ts';
+import type { WindowTotals } from '../profile/window-counters.ts';
+
+/** 64-bit ids of docs/formats.md: low and high halves interleaved, two words per id. */
+export type Ids = Int32Array;
+
+/**
+ * One request's content, ready to store. Plain arrays and typed arrays only: it is built on a
+ * decode worker and moved to the main thread. Tables refer to each other by row number here; the
+ * store maps rows to its own dense refs. Rows whose id it already has are ignored.
+ */
+export interface WriteBatch {
+  batchId: string;
+  /** Null for pushes that do not come from an agent. */
+  agent: AgentInfo | null;
+  windows: WindowRow[];
+  types: RowType[];
+  series: SeriesRow[];
+  profiles: ProfileRow[];
+  samples: SampleColumns;
+  /** Row 0 is the empty set and always present. */
+  labelsets: SampleLabel[][];
+  labelsetIds: Ids;
+  /** New dictionary rows. A stack that is durable already may be left out with all it refers to. */
+  strings: { ids: Ids; offsets: Uint32Array; bytes: Uint8Array };
+  functions: {
+    ids: Ids;
+    /** Rows of `strings`. */
+    name: Uint32Array;
+    systemName: Uint32Array;
+    file: Uint32Array;
+    startLine: Uint32Array;
+  };
+  locations: {
+    ids: Ids;
+    /** Rows of `strings`. */
+    binary: Uint32Array;
+    buildId: Uint32Array;
+    space: Uint8Array;
+    kind: Uint8Array;
+    flags: Uint8Array;
+    address: Uint32Array;
+    lineOffsets: Uint32Array;
+    /** Rows of `functions`. */
+    lineFunction: Uint32Array;
+    lineNumber: Uint32Array;
+    lineColumn: Uint32Array;
+  };
+  stacks: { ids: Ids; offsets: Uint32Array /** Rows of `locations`. */; locations: Uint32Array };
+}
+
+export interface AgentInfo {
+  id: string;
+  host: string;
+  version: string;
+  kernel: string;
+}
+
+/** One sampling window of an agent with every figure of profile/window-counters.ts. */
+export interface WindowRow {
+  seq: number;
+  startMs: EpochMs;
+  lengthMs: number;
+  frequencyHz: number;
+  counters: Record<string, number>;
+}
+
+export interface SeriesRow {
+  id: [low: number, high: number];
+  /** Canonical (profile/labels.ts). */
+  labels: Labels;
+  /** In the period type's unit; 0 where there is none. */
+  period: number;
+}
+
+export interface ProfileRow {
+  /** Row of `series`. */
+  series: number;
+  tsMs: EpochMs;
+  durationMs: number;
+  /** Rows of `types`. */
+  types: number[];
+  comments: string[];
+  /** Sequence number of the agent's window it belongs to, or null. */
+  seq: number | null;
+}
+
+export interface SampleColumns {
+  count: number;
+  /** Row of `types`. */
+  type: Uint16Array;
+  /** Row of `profiles`. */
+  profile: Uint32Array;
+  /** The profile's time, or the sample's own where its writer gives one. */
+  tsMs: Float64Array;
+  stack: Ids;
+  /** Row of `labelsets`. */
+  labelset: Uint32Array;
+  /** Signed 64-bit, low and high halves interleaved. Never negative, never zero. */
+  value: Int32Array;
+}
+
+export type SampleLabel = { key: string } & ({ value: string } | { number: string; unit: string });
+
+/**
+ * The type of stored rows. Where, checked at decode, time = count x period held in every sample of
+ * a profile, only the count is stored and `derived` names the time type that is read from it: the
+ * derived type reads its own rows and these x period, `type` reads its own rows and these.
+ */
+export interface RowType {
+  type: ProfileType;
+  derived: ProfileType | null;
+}
+
+export interface Selection {
+  type: ProfileType;
+  matchers: readonly Matcher[];
+  range: TimeRange;
+}
+
+export interface ReadOptions {
+  signal?: AbortSignal;
+}
+
+export interface MergeColumns {
+  /** Label sets of the groups; one empty set where `by` is empty. */
+  groups: Labels[];
+  /** Row of `groups`. */
+  group: Uint32Array;
+  /** StackRefs, valid in this process; each (group, stack) pair once. */
+  stack: Uint32Array;
+  /** Times `multiplier` in the type's unit. */
+  value: Float64Array;
+  multiplier: number;
+  /** True where every value is an exact integer count. */
+  integer: boolean;
+}
+
+export interface TimelineGroup {
+  labels: Labels;
+  /** Per step: sum for deltas, time-weighted mean for gauges; NaN where no profile covers it. */
+  value: Float64Array;
+  /** Sampled events where they are known, else NaN. */
+  samples: Float64Array;
+}
+
+export interface StoredProfile {
+  tsMs: EpochMs;
+  durationMs: number;
+  labels: Labels;
+  types: ProfileType[];
+  samples: number;
+  comments: string[];
+}
+
+export interface SelectionSummary {
+  series: number;
+  profiles: number;
+  /** Sum of count types, else value / period, else null. */
+  samples: number | null;
+  /** Counters of the windows of the hosts that the series come from; null without any. */
+  windows: (WindowTotals & { nominalHz: number | null }) | null;
+}
+
+export interface AgentRow extends AgentInfo {
+  firstSeenMs: EpochMs;
+  lastSeenMs: EpochMs;
+  lastSeq: number;
+  totals: WindowTotals;
+}
+
+export interface StoreStats {
+  samples: number;
+  profiles: number;
+  series: number;
+  stacks: number;
+  locations: number;
+  functions: number;
+  strings: number;
+  bytesOnDisk: number;
+  bytesOfMemory: number;
+  pendingBatches: number;
+  commits: number;
+  /** Requests whose batch id was stored before. */
+  duplicateBatches: number;
+}
+
+/** Selections of metadata may leave out the type. */
+export type MetaSelection = { type?: ProfileType; matchers: readonly Matcher[]; range?: TimeRange };
+
+export interface Store {
+  /** Random per store; ids made with another key are refused by nobody and match nothing. */
+  readonly idKey: IdKey;
+  /** Whether a batch becomes visible at once; ClickHouse may show part of one. */
+  readonly atomicBatches: boolean;
+
+  /**
+   * Resolves once the batch is durable and readable exactly once. After an error or a crash the
+   * same batch id written again ends as one write.
+   */
+  write(batch: WriteBatch): Promise<void>;
+  /** The dictionaries as of the last commit. Cheap; the same object until something was added. */
+  snapshot(): DictionarySnapshot;
+
+  profileTypes(selection: MetaSelection): Promise<ProfileType[]>;
+  labelNames(selection: MetaSelection): Promise<string[]>;
+  labelValues(name: string, selection: MetaSelection): Promise<string[]>;
+
+  /** Sums by group and stack over the whole selection; fails over a limit, never cuts. */
+  merge(selection: Selection, by: readonly string[], options?: ReadOptions): Promise<MergeColumns>;
+  /** The first group is the sum of all where `by` is empty. Steps start at `range.from`. */
+  timeline(
+    selection: Selection,
+    by: readonly string[],
+    stepMs: number,
+    options?: ReadOptions,
+  ): Promise<TimelineGroup[]>;
+  summary(selection: Selection, options?: ReadOptions): Promise<SelectionSummary>;
+  profiles(selection: Selection, limit: number, options?: ReadOptions): Promise<StoredProfile[]>;
+  agents(range: TimeRange): Promise<AgentRow[]>;
+
+  stats(): StoreStats;
+  /** A write and a read go through. */
+  ready(): Promise<boolean>;
+  /** Finishes accepted writes, then closes. */
+  close(): Promise<void>;
+}
