@@ -1,0 +1,164 @@
+/** The JSON of /api/v1, shared by `api/` and `web/`. Field names are snake_case on the wire. */
+import type { Aggregation } from '../profile/profile-type.ts';
+import type { Quality } from '../profile/quality.ts';
+
+/** RFC 9457. `parameter`, `limit` and `position` say where the fault is and what was exceeded. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  parameter?: string;
+  limit?: string;
+  /** 0-based, in characters of the parameter's text. */
+  position?: number;
+  remedy?: string;
+  request_id: string;
+}
+
+export interface ProfileTypeJson {
+  type: string;
+  name: string;
+  sample_type: string;
+  sample_unit: string;
+  period_type: string;
+  period_unit: string;
+  aggregation: Aggregation;
+}
+
+export interface ProfileTypesJson {
+  profile_types: ProfileTypeJson[];
+}
+
+export interface NamesJson {
+  /** Label names or the values of one, sorted. */
+  values: string[];
+  /** How many more there are than `limit` let through. */
+  omitted: number;
+}
+
+export interface SeriesJson {
+  type: string;
+  unit: string;
+  aggregation: Aggregation;
+  from_ms: number;
+  to_ms: number;
+  step_ms: number;
+  /** Starts of the steps. */
+  ts_ms: number[];
+  /** By total, largest first. */
+  series: SeriesLineJson[];
+  /** All series beyond `limit` as one; null where there are none. */
+  rest: (SeriesLineJson & { count: number }) | null;
+  quality: Quality;
+}
+
+export interface SeriesLineJson {
+  labels: Record<string, string>;
+  total: number;
+  /** Per step, in the type's unit; null where no profile covers it. */
+  value: (number | null)[];
+  /** Value per second of the step (deltas); the value itself for gauges. */
+  rate: (number | null)[];
+  /** Sampled events, where known. */
+  samples: (number | null)[];
+}
+
+/** `merge?format=json`: the columns of docs/formats.md section 2 with totals derived. */
+export interface MergeJson {
+  type: string;
+  unit: string;
+  from_ms: number;
+  to_ms: number;
+  total: number;
+  /** All values are in the type's unit. */
+  nodes: {
+    depth: number[];
+    frame: number[];
+    self: number[];
+    total: number[];
+    folded: number[];
+    /** Side A; only in a diff. */
+    self_base?: number[];
+    total_base?: number[];
+    folded_base?: number[];
+  };
+  frames: FrameJson[];
+  quality: Quality;
+  base?: { type: string; from_ms: number; to_ms: number; total: number; quality: Quality };
+}
+
+export interface FrameJson {
+  name: string;
+  system_name: string;
+  binary: string;
+  build_id: string;
+  file: string;
+  line: number;
+  /** Hexadecimal with 0x; empty where the frame has a name. */
+  address: string;
+  kind: string;
+  reason: string;
+}
+
+export interface FunctionsJson {
+  type: string;
+  unit: string;
+  from_ms: number;
+  to_ms: number;
+  total: number;
+  /** Functions that match `search`, of which `functions` is one page. */
+  count: number;
+  functions: FunctionJson[];
+  quality: Quality;
+}
+
+export interface FunctionJson {
+  name: string;
+  system_name: string;
+  binary: string;
+  file: string;
+  kind: string;
+  /** In the type's unit. A recursive function counts once per stack in `total`. */
+  self: number;
+  total: number;
+}
+
+export interface AgentsJson {
+  agents: AgentJson[];
+}
+
+export interface AgentJson {
+  id: string;
+  host: string;
+  version: string;
+  kernel: string;
+  first_seen_ms: number;
+  last_seen_ms: number;
+  windows: number;
+  missing_windows: number;
+  counters: Record<string, number>;
+}
+
+export interface DebuginfoJson {
+  debuginfo: {
+    build_id: string;
+    file: string;
+    source: string;
+    quality: string;
+    size_bytes: number;
+    functions: number;
+    uploaded_ms: number | null;
+    problem: string;
+  }[];
+}
+
+export interface WantedJson {
+  wanted: {
+    build_id: string;
+    wanted: 'executable' | 'debuginfo' | 'no';
+    why: string;
+    lease: string;
+    offset: number;
+  }[];
+}
