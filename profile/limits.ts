@@ -36,6 +36,8 @@ export const MAX_LABELSETS_PER_PROFILE = 10_000;
 export const MAX_SELECTOR_LENGTH = 16_384;
 export const MAX_MATCHERS = 64;
 export const MAX_REGEX_LENGTH = 2_048;
+/** Instructions of one compiled expression; a text takes at most this many steps per character. */
+export const MAX_REGEX_PROGRAM = 4_096;
 
 /** Nodes of a flame graph that one answer may hold, and that one fg1 body may claim. */
 export const MAX_FLAME_NODES = 4_000_000;

@@ -1,0 +1,82 @@
+/**
+ * Hostile selectors: none may crash, take a second, or grow memory by more than 256 MB. What
+ * parses must also be evaluated, and read the same after it was formatted.
+ */
+import fc from 'fast-check';
+import { assert, EverflameError } from '../../profile/errors.ts';
+import { compileMatchers, formatSelector, parseSelector } from '../../profile/selector.ts';
+
+const MAX_RUN_MS = 1_000;
+const MAX_GROWTH_BYTES = 256 * 2 ** 20;
+const PROGRESS_EVERY = 10_000;
+
+const PIECES = [
+  ...['{', '}', ',', '=', '!=', '=~', '!~', '"', "'", '`', '\\', '\\"', '\\n', ' ', '\n', ':'],
+  ...['process_cpu:cpu:nanoseconds:cpu:nanoseconds', 'a:b:c::', 'service_name', 'host', '__name__'],
+  ...['(', ')', '(?:', '(?i)', '(?=', '[', ']', '[^', '|', '*', '+', '?', '.', '^', '$', '\\\\d'],
+  ...['{2,}', '{1000}', '{0,1000}', '{10}', '\\\\pL', '\\\\x{10FFFF}', '\u{1f525}', '\ud800', '\0'],
+];
+
+const word = fc.oneof(
+  { weight: 8, arbitrary: fc.constantFrom(...PIECES) },
+  { weight: 1, arbitrary: fc.string({ maxLength: 6 }) },
+  { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 6 }) },
+);
+const soup = fc.array(word, { maxLength: 60 }).map((words) => words.join(''));
+/** Reaches the regular expressions, which soup seldom does. */
+const patternSoup = fc
+  .array(word, { maxLength: 40 })
+  .map((words) => `{a=~\`${words.join('').replaceAll('`', '')}\`}`);
+const repeated = fc
+  .tuple(fc.constantFrom(...PIECES), fc.integer({ min: 1, max: 3_000 }))
+  .map(([piece, times]) => `{a=~\`${piece.replaceAll('`', '').repeat(times)}\`}`);
+const hostileText = fc.oneof(
+  { weight: 8, arbitrary: soup },
+  { weight: 12, arbitrary: patternSoup },
+  { weight: 1, arbitrary: repeated },
+);
+const LABELS = [{ a: 'a'.repeat(4_096) }, { a: '{("\\', service_name: 'checkout' }, {}];
+
+/** Returns one line of summary. Throws on the first text that breaks a promise. */
+export async function fuzzSelector(options: {
+  seed: number;
+  runs: number;
+  log: (line: string) => void;
+}): Promise<string> {
+  const rssAtStart = process.memoryUsage.rss();
+  let runs = 0;
+  let accepted = 0;
+  let slowestMs = 0;
+  let growth = 0;
+  fc.assert(
+    fc.property(hostileText, (text) => {
+      const startMs = performance.now();
+      if (tryOne(text)) accepted++;
+      const tookMs = performance.now() - startMs;
+      slowestMs = Math.max(slowestMs, tookMs);
+      assert(tookMs < MAX_RUN_MS, `${JSON.stringify(text)} took ${tookMs} ms`);
+      growth = Math.max(growth, process.memoryUsage.rss() - rssAtStart);
+      assert(growth < MAX_GROWTH_BYTES, `memory grew by ${growth} bytes`);
+      if (++runs % PROGRESS_EVERY === 0) options.log(`${runs} selectors, ${accepted} accepted`);
+    }),
+    { seed: options.seed, numRuns: options.runs, endOnFailure: true },
+  );
+  return (
+    `${runs} selectors, ${accepted} accepted, slowest ${slowestMs.toFixed(0)} ms, ` +
+    `memory grew by ${(growth / 2 ** 20).toFixed(0)} MB`
+  );
+}
+
+function tryOne(text: string): boolean {
+  try {
+    const selector = parseSelector(text);
+    const accepts = compileMatchers(selector.matchers);
+    for (const labels of LABELS) accepts(labels);
+    const formatted = formatSelector(selector);
+    assert(formatSelector(parseSelector(formatted)) === formatted, `${formatted} reads otherwise`);
+    return true;
+  } catch (error) {
+    if (error instanceof EverflameError) return false;
+    throw error;
+  }
+}
