@@ -53,3 +53,10 @@ export const MAX_DEBUGINFO_BYTES = 2 * 2 ** 30;
 export const MAX_WANTED_PER_REQUEST = 1_000;
 /** Bytes of one build id in hex; GNU ids are 20 bytes, hashes up to 32. */
 export const MAX_BUILD_ID_LENGTH = 128;
+
+/** Labels of a series as sent, those that begin with `__` included, before they are canonical. */
+export const MAX_SENT_LABELS_PER_SERIES = 128;
+/** Windows that one request may report; a host that was cut off reports over several requests. */
+export const MAX_WINDOWS_PER_REQUEST = 10_000;
+/** Distinct counters of one window. */
+export const MAX_COUNTERS_PER_WINDOW = 256;
