@@ -43,6 +43,9 @@ export const MAX_REGEX_PROGRAM = 4_096;
 export const MAX_FLAME_NODES = 4_000_000;
 /** Frames on one path of a flame graph after inlining; depth travels as u16. */
 export const MAX_FLAME_DEPTH = 16_384;
+/** Sections of one fg1 body (19 are known) and its JSON section, which is mostly `quality`. */
+export const MAX_FG1_SECTIONS = 64;
+export const MAX_FG1_META_BYTES = 2 ** 20;
 
 /** How far in the future a profile may lie: clocks that differ more are wrong. */
 export const MAX_FUTURE_MS = 10 * 60_000;
@@ -60,3 +63,9 @@ export const MAX_SENT_LABELS_PER_SERIES = 128;
 export const MAX_WINDOWS_PER_REQUEST = 10_000;
 /** Distinct counters of one window. */
 export const MAX_COUNTERS_PER_WINDOW = 256;
+
+/** An ELF file's sections (-ffunction-sections makes one each) and program headers. */
+export const MAX_ELF_SECTIONS = 262_144;
+export const MAX_ELF_SEGMENTS = 4_096;
+/** Bytes of one note section that are searched for a build id; the longest seen have 400. */
+export const MAX_ELF_NOTE_BYTES = 65_536;
