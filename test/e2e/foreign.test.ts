@@ -1,0 +1,147 @@
+/** Profiles that others write come in with the same totals, and others read what we export. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { Profile } from 'pprof-format';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { FunctionsJson, MergeJson, ProfileTypesJson } from '../../wire/http.ts';
+import { getJson, type ServerProcess, startServerProcess } from './server-process.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'everflame-foreign-'));
+let server: ServerProcess;
+
+beforeAll(async () => {
+  execFileSync('go', ['build', '-o', join(folder, 'burn'), 'test/fixtures/foreign/burn.go']);
+  execFileSync(join(folder, 'burn'), [join(folder, 'go.pb.gz')]);
+  const files = [join(folder, 'wall.pb.gz'), join(folder, 'heap.pb.gz')];
+  execFileSync(process.execPath, ['test/fixtures/foreign/datadog.mjs', ...files]);
+  server = await startServerProcess(join(folder, 'data'));
+});
+afterAll(async () => {
+  await server?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Written {
+  /** `type/unit` -> sum over all samples, read by pprof-format. */
+  totals: Map<string, number>;
+  fromMs: number;
+  toMs: number;
+}
+
+function readTotals(file: string): Written {
+  const profile = Profile.decode(gunzipSync(readFileSync(join(folder, file))));
+  const text = (index: number | bigint) => profile.stringTable.strings[Number(index)] ?? '';
+  const totals = new Map<string, number>();
+  profile.sampleType.forEach((type, i) => {
+    const sum = profile.sample.reduce((total, s) => total + Number(s.value[i] ?? 0), 0);
+    totals.set(`${text(type.type)}/${text(type.unit)}`, sum);
+  });
+  const fromMs = Number(BigInt(profile.timeNanos) / 1_000_000n);
+  return { totals, fromMs, toMs: fromMs + 60_000 };
+}
+
+async function push(file: string, service: string): Promise<void> {
+  const { fromMs } = readTotals(file);
+  const from = String(Math.floor(fromMs / 1000));
+  const query = new URLSearchParams({ name: service, from, until: String(Number(from) + 10) });
+  const body = readFileSync(join(folder, file));
+  const response = await fetch(`${server.url}/ingest?${query}`, { method: 'POST', body });
+  expect(`${response.status} ${await response.text()}`).toMatch(/^200/);
+}
+
+/** Every stored type of a service with the total that a merge gives for it. */
+async function storedTotals(service: string, { fromMs, toMs }: Written) {
+  const range = { from: String(fromMs - 2_000), to: String(toMs) };
+  const matchers = `{service_name="${service}"}`;
+  const { profile_types: types } = await getJson<ProfileTypesJson>(
+    server.url,
+    '/api/v1/profile_types',
+    { query: matchers, ...range },
+  );
+  const totals = new Map<string, number>();
+  for (const { type } of types) {
+    const query = `${type}${matchers}`;
+    const merge = await getJson<MergeJson>(server.url, '/api/v1/merge', { query, ...range });
+    totals.set(type, merge.total);
+  }
+  return totals;
+}
+
+describe('pushed by others', () => {
+  test.each([
+    [
+      'go.pb.gz',
+      'go',
+      {
+        'samples/count': 'process_cpu:samples:count:cpu:nanoseconds',
+        'cpu/nanoseconds': 'process_cpu:cpu:nanoseconds:cpu:nanoseconds',
+      },
+    ],
+    [
+      'wall.pb.gz',
+      'node-wall',
+      {
+        'sample/count': 'wall:sample:count:wall:nanoseconds',
+        'wall/nanoseconds': 'wall:wall:nanoseconds:wall:nanoseconds',
+      },
+    ],
+    [
+      'heap.pb.gz',
+      'node-heap',
+      {
+        'objects/count': 'memory:objects:count:space:bytes',
+        'space/bytes': 'memory:space:bytes:space:bytes',
+      },
+    ],
+  ])('%s is found under its types with the same totals', async (file, service, types) => {
+    const written = readTotals(file);
+    await push(file, service);
+    const stored = await storedTotals(service, written);
+    const expected = Object.entries(types).map(([type, name]) => [name, written.totals.get(type)]);
+    expect([...stored].sort()).toEqual(expected.sort());
+  });
+});
+
+describe('read by others', () => {
+  test('go tool pprof finds the functions and the total in an exported profile', async () => {
+    const written = readTotals('go.pb.gz');
+    const query = new URLSearchParams({
+      query: 'process_cpu:cpu:nanoseconds:cpu:nanoseconds{service_name="go"}',
+      from: String(written.fromMs - 2_000),
+      to: String(written.toMs),
+      format: 'pprof',
+    });
+    const response = await fetch(`${server.url}/api/v1/merge?${query}`);
+    const exported = join(folder, 'exported.pb.gz');
+    writeFileSync(exported, new Uint8Array(await response.arrayBuffer()));
+    const top = (file: string) =>
+      execFileSync('go', ['tool', 'pprof', '-top', '-unit=ns', '-nodefraction=0', file], {
+        stdio: ['ignore', 'pipe', 'ignore'],
+      }).toString();
+    const rows = (text: string) =>
+      text
+        .split('\n')
+        .filter((line) => /^\s*\d+(ns)? .*%/.test(line))
+        .map((line) => line.trim());
+    const ours = rows(top(exported));
+    expect(ours.length).toBeGreaterThan(3);
+    expect(ours.sort()).toEqual(rows(top(join(folder, 'go.pb.gz'))).sort());
+  });
+
+  test('the function table agrees with go tool pprof', async () => {
+    const written = readTotals('go.pb.gz');
+    const { functions, total } = await getJson<FunctionsJson>(server.url, '/api/v1/functions', {
+      query: 'process_cpu:cpu:nanoseconds:cpu:nanoseconds{service_name="go"}',
+      from: String(written.fromMs - 2_000),
+      to: String(written.toMs),
+      sort: 'total',
+    });
+    expect(total).toBe(written.totals.get('cpu/nanoseconds'));
+    const of = (name: string) => functions.find((fn) => fn.name === name)?.total ?? 0;
+    expect(of('main.heavy') + of('main.light')).toBeGreaterThan(0.9 * total);
+    expect(of('main.heavy') / of('main.light')).toBeGreaterThan(1.3);
+  });
+});
