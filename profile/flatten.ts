@@ -1,0 +1,147 @@
+/** Weighted tree -> flame graph: preorder, left-out children folded into their parents. */
+import { EverflameError } from './errors.ts';
+import { type FlameGraph, type FlameMeta, NodeFlag } from './flame-graph.ts';
+import { type Frame, frameColumns, ROOT_FRAME } from './frame-table.ts';
+import { MAX_FLAME_DEPTH, MAX_FLAME_NODES } from './limits.ts';
+import { totalsOf, type WeightedTree } from './weighted-tree.ts';
+
+export interface FlattenOptions {
+  /** The tree's frame numbers are rows of this. */
+  frames: readonly Frame[];
+  /** Rows to keep, closed under parents; all where it is absent. */
+  keep?: Uint8Array;
+  multiplier: number;
+  multiplierBase?: number;
+  meta: FlameMeta;
+}
+
+/**
+ * The kept rows in preorder; siblings come in no particular order. The weight of children left out,
+ * and of nodes deeper than MAX_FLAME_DEPTH, stands in `folded` of the node above them.
+ */
+export function flattenTree(tree: WeightedTree, options: FlattenOptions): FlameGraph {
+  const depths = depthsOf(tree);
+  const keep = options.keep?.slice() ?? new Uint8Array(tree.count).fill(1);
+  for (let row = 0; row < tree.count; row++) {
+    if ((depths[row] as number) > MAX_FLAME_DEPTH) keep[row] = 0;
+  }
+  const { place, count } = placesOf(tree, keep);
+  if (count > MAX_FLAME_NODES) {
+    throw new EverflameError('too-large', `the flame graph has ${count} nodes`, {
+      limit: `MAX_FLAME_NODES = ${MAX_FLAME_NODES}`,
+      remedy: 'Narrow the selection, or give max_nodes or min_fraction.',
+    });
+  }
+  const depth = new Uint16Array(count);
+  const frame = new Uint32Array(count);
+  const flags = new Uint8Array(count);
+  const self = new Float64Array(count);
+  const selfBase = tree.selfBase === null ? null : new Float64Array(count);
+  const used = new FrameRows(options.frames.length);
+  for (let row = 0; row < tree.count; row++) {
+    if (keep[row] === 0) continue;
+    const node = place[row] as number;
+    depth[node] = depths[row] as number;
+    flags[node] = tree.flags[row] as number;
+    frame[node] = row === 0 ? 0 : used.localRow(tree.frame[row] as number);
+    self[node] = tree.self[row] as number;
+    if (selfBase !== null) selfBase[node] = tree.selfBase?.[row] as number;
+  }
+  const folded = foldLeftOut(tree, tree.self, keep, place, count, flags);
+  const foldedBase =
+    tree.selfBase === null ? null : foldLeftOut(tree, tree.selfBase, keep, place, count, flags);
+  const columns = frameColumns([...used.pick(options.frames)]);
+  return {
+    nodeCount: count,
+    depth,
+    frame,
+    self,
+    selfBase,
+    flags,
+    folded,
+    foldedBase,
+    frames: columns.frames,
+    strings: columns.strings,
+    multiplier: options.multiplier,
+    multiplierBase: options.multiplierBase ?? options.multiplier,
+    meta: options.meta,
+  };
+}
+
+/** Numbers the frames that an answer uses, in the order they come; 0 is the root's. */
+class FrameRows {
+  readonly #local: Int32Array;
+  readonly #rows: number[] = [];
+
+  constructor(frames: number) {
+    this.#local = new Int32Array(frames);
+  }
+
+  localRow(frame: number): number {
+    let local = this.#local[frame] as number;
+    if (local === 0) {
+      local = this.#rows.push(frame);
+      this.#local[frame] = local;
+    }
+    return local;
+  }
+
+  *pick(frames: readonly Frame[]): Iterable<Frame> {
+    yield ROOT_FRAME;
+    for (const row of this.#rows) yield frames[row] as Frame;
+  }
+}
+
+function depthsOf(tree: WeightedTree): Uint32Array {
+  const depths = new Uint32Array(tree.count);
+  for (let row = 1; row < tree.count; row++) {
+    depths[row] = (depths[tree.parent[row] as number] as number) + 1;
+  }
+  return depths;
+}
+
+/** Preorder positions of the kept rows: sizes backwards, then a cursor per parent forwards. */
+function placesOf(tree: WeightedTree, keep: Uint8Array): { place: Int32Array; count: number } {
+  const { parent, count } = tree;
+  const size = new Int32Array(count);
+  for (let row = count - 1; row >= 0; row--) {
+    if (keep[row] === 0) continue;
+    size[row] = (size[row] as number) + 1;
+    if (row > 0) {
+      const up = parent[row] as number;
+      size[up] = (size[up] as number) + (size[row] as number);
+    }
+  }
+  const place = new Int32Array(count);
+  const next = new Int32Array(count);
+  next[0] = 1;
+  for (let row = 1; row < count; row++) {
+    if (keep[row] === 0) continue;
+    const up = parent[row] as number;
+    const at = next[up] as number;
+    place[row] = at;
+    next[up] = at + (size[row] as number);
+    next[row] = at + 1;
+  }
+  return { place, count: size[0] as number };
+}
+
+function foldLeftOut(
+  tree: WeightedTree,
+  self: Float64Array,
+  keep: Uint8Array,
+  place: Int32Array,
+  count: number,
+  flags: Uint8Array,
+): Float64Array {
+  const folded = new Float64Array(count);
+  const total = totalsOf(tree, self);
+  for (let row = 1; row < tree.count; row++) {
+    const up = tree.parent[row] as number;
+    if (keep[row] === 1 || keep[up] === 0) continue;
+    const node = place[up] as number;
+    folded[node] = (folded[node] as number) + (total[row] as number);
+    flags[node] = (flags[node] as number) | NodeFlag.truncated;
+  }
+  return folded;
+}

@@ -1,0 +1,196 @@
+/**
+ * The part of a call tree that an answer touches, with its weights. Rows are self-contained: row 0
+ * is the root and a parent's row is lower than its children's, so sums are one loop either way.
+ */
+import { type CallTree, NO_FRAME } from './call-tree.ts';
+import { assert } from './errors.ts';
+
+export interface WeightedTree {
+  count: number;
+  /** Row of the parent; -1 for the root. */
+  parent: Int32Array;
+  /** The call tree's frame numbers. */
+  frame: Int32Array;
+  /** NodeFlag bits. */
+  flags: Uint8Array;
+  self: Float64Array;
+  /** Side A of a diff. */
+  selfBase: Float64Array | null;
+}
+
+/** Weights on nodes of a call tree; a node may come more than once. */
+export interface LeafWeights {
+  node: Int32Array;
+  value: Float64Array;
+}
+
+/** Rows for every node with weight and all its ancestors. O(nodes touched + tree / 32). */
+export function gatherTree(
+  tree: CallTree,
+  weights: LeafWeights,
+  base: LeafWeights | null = null,
+): WeightedTree {
+  const marks = new Marks(tree);
+  marks.addPaths(weights.node);
+  if (base !== null) marks.addPaths(base.node);
+  const nodes = marks.list();
+  const count = nodes.length;
+  const parent = new Int32Array(count);
+  const frame = new Int32Array(count);
+  const flags = new Uint8Array(count);
+  parent[0] = -1;
+  frame[0] = NO_FRAME;
+  for (let row = 1; row < count; row++) {
+    const node = nodes[row] as number;
+    parent[row] = marks.rowOf(tree.parent[node] as number);
+    frame[row] = tree.frame[node] as number;
+    flags[row] = tree.flags(node);
+  }
+  const self = sumByRow(marks, weights, count);
+  const selfBase = base === null ? null : sumByRow(marks, base, count);
+  return { count, parent, frame, flags, self, selfBase };
+}
+
+function sumByRow(marks: Marks, weights: LeafWeights, count: number): Float64Array {
+  const self = new Float64Array(count);
+  for (let i = 0; i < weights.node.length; i++) {
+    const row = marks.rowOf(weights.node[i] as number);
+    self[row] = (self[row] as number) + (weights.value[i] as number);
+  }
+  return self;
+}
+
+/** A set of nodes as a bitmap, closed under parents; rows number its members in ascending order. */
+class Marks {
+  readonly #parent: Int32Array;
+  readonly #bits: Int32Array;
+  /** Members in the words before each word; filled by `list`. */
+  readonly #before: Int32Array;
+  #size = 0;
+
+  constructor(tree: CallTree) {
+    this.#parent = tree.parent;
+    this.#bits = new Int32Array((tree.count >>> 5) + 1);
+    this.#before = new Int32Array(this.#bits.length);
+    this.#mark(0);
+  }
+
+  #mark(node: number): boolean {
+    const word = node >>> 5;
+    const bit = 1 << (node & 31);
+    const bits = this.#bits[word] as number;
+    if ((bits & bit) !== 0) return false;
+    this.#bits[word] = bits | bit;
+    this.#size++;
+    return true;
+  }
+
+  addPaths(nodes: Int32Array): void {
+    for (let i = 0; i < nodes.length; i++) {
+      let node = nodes[i] as number;
+      while (this.#mark(node)) node = this.#parent[node] as number;
+    }
+  }
+
+  list(): Int32Array {
+    const nodes = new Int32Array(this.#size);
+    let row = 0;
+    for (let word = 0; word < this.#bits.length; word++) {
+      this.#before[word] = row;
+      for (let bits = this.#bits[word] as number; bits !== 0; bits &= bits - 1) {
+        nodes[row++] = word * 32 + 31 - Math.clz32(bits & -bits);
+      }
+    }
+    return nodes;
+  }
+
+  rowOf(node: number): number {
+    const word = node >>> 5;
+    const below = (this.#bits[word] as number) & ((1 << (node & 31)) - 1);
+    return (this.#before[word] as number) + bitCount(below);
+  }
+}
+
+function bitCount(word: number): number {
+  const pairs = word - ((word >>> 1) & 0x55555555);
+  const fours = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333);
+  return Math.imul((fours + (fours >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}
+
+/** Own values and all below them, per row. */
+export function totalsOf(tree: WeightedTree, self: Float64Array = tree.self): Float64Array {
+  const total = self.slice();
+  for (let row = tree.count - 1; row > 0; row--) {
+    const up = tree.parent[row] as number;
+    total[up] = (total[up] as number) + (total[row] as number);
+  }
+  return total;
+}
+
+/** A tree to hang under frames, outermost first, that stand between it and the common root. */
+export interface Branch {
+  path: readonly number[];
+  tree: WeightedTree;
+}
+
+/** One tree of several, each under its own path; paths that begin alike share their nodes. */
+export function joinTrees(branches: readonly Branch[]): WeightedTree {
+  let capacity = 1;
+  for (const { path, tree } of branches) capacity += path.length + tree.count;
+  const diff = branches.some(({ tree }) => tree.selfBase !== null);
+  const joined: WeightedTree = {
+    count: 1,
+    parent: new Int32Array(capacity),
+    frame: new Int32Array(capacity),
+    flags: new Uint8Array(capacity),
+    self: new Float64Array(capacity),
+    selfBase: diff ? new Float64Array(capacity) : null,
+  };
+  joined.parent[0] = -1;
+  joined.frame[0] = NO_FRAME;
+  const rowsByPath = new Map<string, number>();
+  for (const { path, tree } of branches) {
+    let top = 0;
+    for (let level = 0; level < path.length; level++) {
+      const key = path.slice(0, level + 1).join();
+      let row = rowsByPath.get(key);
+      if (row === undefined) {
+        row = joined.count++;
+        joined.parent[row] = top;
+        joined.frame[row] = path[level] as number;
+        rowsByPath.set(key, row);
+      }
+      top = row;
+    }
+    hang(joined, top, tree);
+  }
+  const { count } = joined;
+  return {
+    count,
+    parent: joined.parent.subarray(0, count),
+    frame: joined.frame.subarray(0, count),
+    flags: joined.flags.subarray(0, count),
+    self: joined.self.subarray(0, count),
+    selfBase: joined.selfBase?.subarray(0, count) ?? null,
+  };
+}
+
+/** Appends the tree; its root's weight goes to `top`, whose place it takes. */
+function hang(joined: WeightedTree, top: number, tree: WeightedTree): void {
+  const first = joined.count - 1; // Row 1 of the tree becomes row `count`.
+  const add = (to: Float64Array | null, from: Float64Array | null): void => {
+    if (to === null || from === null) return;
+    to[top] = (to[top] as number) + (from[0] as number);
+    to.set(from.subarray(1, tree.count), first + 1);
+  };
+  add(joined.self, tree.self);
+  add(joined.selfBase, tree.selfBase);
+  joined.frame.set(tree.frame.subarray(1, tree.count), first + 1);
+  joined.flags.set(tree.flags.subarray(1, tree.count), first + 1);
+  for (let row = 1; row < tree.count; row++) {
+    const up = tree.parent[row] as number;
+    joined.parent[first + row] = up === 0 ? top : first + up;
+  }
+  joined.count += tree.count - 1;
+  assert(joined.count <= joined.parent.length, 'joined trees fit what was allocated for them');
+}
