@@ -69,3 +69,11 @@ export const MAX_ELF_SECTIONS = 262_144;
 export const MAX_ELF_SEGMENTS = 4_096;
 /** Bytes of one note section that are searched for a build id; the longest seen have 400. */
 export const MAX_ELF_NOTE_BYTES = 65_536;
+/** /proc/kallsyms: a distribution's kernel with its modules has 200,000 lines, 10 MB. */
+export const MAX_KALLSYMS_BYTES = 128 * 2 ** 20;
+export const MAX_KALLSYMS_LINES = 2_000_000;
+/** What is kept of one process' perf map; over it, the oldest entries go. */
+export const MAX_PERF_MAP_ENTRIES = 200_000;
+export const MAX_PERF_MAP_NAME_BYTES = 32 * 2 ** 20;
+/** Bytes of a perf map that are parsed at once, about 100 ms; the rest waits for the next window. */
+export const MAX_PERF_MAP_READ_BYTES = 16 * 2 ** 20;
