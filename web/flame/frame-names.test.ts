@@ -1,0 +1,47 @@
+import { describe, expect, test } from 'vitest';
+import { fitName, packageOf, shortenName } from './frame-names.ts';
+
+describe('shortenName', () => {
+  test.each([
+    ['github.com/go-chi/chi/v5.(*Mux).routeHTTP', 'chi.(*Mux).routeHTTP'],
+    ['runtime.mallocgc', 'runtime.mallocgc'],
+    ['encoding/json.appendString[...]', 'json.appendString[...]'],
+    ['std::vector<int, std::allocator<int>>::push_back(int&&)', 'std::vector<…>::push_back'],
+    ['a::Engine::Evaluate(a::Cart const&, a::Context&) const', 'a::Engine::Evaluate'],
+    ['v8::(anonymous namespace)::Run(int)', 'v8::Run'],
+    ['a::operator<<(a::Out&, int)', 'a::operator<<'],
+    ['a::F::operator()(int) const', 'a::F::operator()'],
+    ['void std::sort<int*>(int*, int*)', 'std::sort<…>'],
+    ['<alloc::vec::Vec<T> as Drop>::drop::h0123456789abcdef', '<…>::drop'],
+    ['LazyCompile:*fib /srv/app/fib.js:3:13', 'fib'],
+    ['JS:~ file:///srv/app/fib.js:3:13', '(anonymous) fib.js:3'],
+    ['processTicksAndRejections node:internal/process/task_queues', 'processTicksAndRejections'],
+    ['main(int, char**)', 'main'],
+    ['do_syscall_64', 'do_syscall_64'],
+    ['libvendor.so+0x4f1a20', 'libvendor.so+0x4f1a20'],
+    ['[unknown: no mapping]', '[unknown: no mapping]'],
+    ['', ''],
+  ])('%s -> %s', (name, short) => expect(shortenName(name)).toBe(short));
+});
+
+describe('fitName', () => {
+  test.each([
+    ['chi.(*Mux).routeHTTP', 20, 'chi.(*Mux).routeHTTP'],
+    ['chi.(*Mux).routeHTTP', 12, '…routeHTTP'],
+    ['http.serverHandler.ServeHTTP', 25, '…serverHandler.ServeHTTP'],
+    ['entry_SYSCALL_64_after_hwframe', 10, 'entry_SYS…'],
+    ['main', 2, ''],
+  ])('%s in %i -> %s', (name, max, text) => expect(fitName(name, max)).toBe(text));
+
+  test('never longer than its place', () => {
+    const name = 'google::protobuf::internal::TcParser::ParseLoop';
+    for (let max = 0; max < 60; max++) expect(fitName(name, max).length).toBeLessThanOrEqual(max);
+  });
+});
+
+test.each([
+  ['github.com/acme/cart.(*Rules).Match', 'github.com/acme/cart'],
+  ['acme::Engine::Run(int)', 'acme'],
+  ['lookup /srv/node_modules/@a/b/c.js', 'node_modules/@a/b'],
+  ['main', ''],
+])('packageOf %s is %s', (name, expected) => expect(packageOf(name)).toBe(expected));

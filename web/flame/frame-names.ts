@@ -1,0 +1,74 @@
+/** Names as drawn: shortened by what their language repeats, then cut to the place there is. */
+
+const OPERATOR = /operator *(<=>|<<=|>>=|->\*|<<|>>|<=|>=|->|\(\)|<|>)/g;
+/** Stands in for angle brackets and parentheses that belong to an operator's name. */
+const KEPT: Record<string, string> = { '<': '\u0002', '>': '\u0003', '(': '\u0004', ')': '\u0005' };
+const UNKEPT = new Map(Object.entries(KEPT).map(([plain, kept]) => [kept, plain]));
+const V8_NAME = /^(?:LazyCompile|Function|Script|Eval|JS|RegExp|Handler|Stub|Builtin|BytecodeHandler|Bytecode):[*~^+'-]?/;
+
+function shortenJavaScript(name: string): string {
+  const rest = name.replace(V8_NAME, '').trimStart();
+  const space = rest.search(/ (?:file:|node:|[/\\]|[A-Z]:)/);
+  if (space > 0) return rest.slice(0, space);
+  const at = /(?:^|[/\\])([^/\\]+?:\d+)(?::\d+)?$/.exec(rest);
+  return at?.[1] ? `(anonymous) ${at[1]}` : rest;
+}
+
+function shortenCpp(name: string): string {
+  let text = name.replace(OPERATOR, (op) => op.replace(/[<>()]/g, (c) => KEPT[c] ?? c));
+  for (let before = ''; before !== text; ) {
+    before = text;
+    text = text.replace(/<[^<>]*>/g, '\u0001');
+  }
+  text = text.replace(/\(anonymous namespace\)::/g, '').replace(/\{lambda\([^()]*\)/g, '{lambda');
+  for (let before = ''; before !== text; ) {
+    before = text;
+    text = text.replace(/\([^()]*\)(?: const)?(?: &{1,2})?(?: \[clone [^\]]*\])?$/, '');
+  }
+  // A return type stands before a templated function's name, separated by a space.
+  if (!/operator/.test(text)) text = text.replace(/^(?:[\w:*&\u0001]+ )+(?=[\w:~]+)/, '');
+  return text
+    .replace(/::h[0-9a-f]{16}$/, '')
+    .replace(/\u0001/g, '<…>')
+    .replace(/[\u0002-\u0005]/g, (c) => UNKEPT.get(c) ?? c);
+}
+
+/**
+ * The part of a name that tells functions apart: Go without its import path, C++ and Rust without
+ * arguments and template arguments, JavaScript without its file. The whole name is always at hand.
+ */
+export function shortenName(name: string): string {
+  if (V8_NAME.test(name) || / (?:file:\/\/|node:|\/)\S*$/.test(name)) return shortenJavaScript(name);
+  if (name.includes('::') || /^[\w:~]+(?:<.*>)?\(.*\)(?: const)?$/.test(name)) {
+    return shortenCpp(name);
+  }
+  if (/^[\w.~%-]+(?:\/[\w.~%-]+)+[.(]/.test(name)) {
+    return name.replace(/\/v\d+(?=\.)/, '').replace(/^(?:[\w.~%-]+\/)+/, '');
+  }
+  return name;
+}
+
+/**
+ * Cuts a name to `max` characters. Leading parts (package, namespace, receiver) go first; where
+ * that would leave too little the end is kept, or, of a single word, the beginning.
+ */
+export function fitName(name: string, max: number): string {
+  if (name.length <= max) return name;
+  if (max < 3) return '';
+  let tail = name;
+  do tail = tail.replace(/^[^.:]*[.:]+/, '');
+  while (/[.:]/.test(tail) && tail.length + 1 > max);
+  const fits = tail !== '' && tail !== name && tail.length + 1 <= max;
+  if (fits && tail.length + 1 > max * 0.5 && !/^(?:func\d|<…>$)/.test(tail)) return `…${tail}`;
+  const dotted = max > 12 && /[.:]/.test(name.slice(1, -1));
+  return dotted ? `…${name.slice(name.length - max + 1)}` : `${name.slice(0, max - 1)}…`;
+}
+
+/** The package, namespace or module a function belongs to; empty where its name has none. */
+export function packageOf(name: string): string {
+  const found =
+    /^(?:[\w.~%-]+\/)*[\w-]+(?=\.)/.exec(name) ??
+    /^\w+(?=::)/.exec(name) ??
+    /node_modules\/(?:@[\w.-]+\/)?[\w.-]+/.exec(name);
+  return found?.[0] ?? '';
+}
