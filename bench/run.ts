@@ -1,0 +1,23 @@
+/** `npm run bench -- NAME`: runs one benchmark and records its figures in bench/results.md. */
+import { benchAgent } from './agent.ts';
+import { benchFg1 } from './fg1.ts';
+import { benchIngest } from './ingest.ts';
+import { recordResult } from './results.ts';
+
+const BENCHES: Record<string, { title: string; run: () => Promise<string> }> = {
+  ingest: {
+    title: "Ingest and merges, the peers' corpus",
+    run: () => benchIngest(Number(process.env.WINDOWS ?? 60)),
+  },
+  fg1: { title: 'Decoding fg1', run: benchFg1 },
+  agent: { title: 'What the agent costs', run: benchAgent },
+};
+
+const name = process.argv[2] ?? '';
+const bench = BENCHES[name];
+if (bench === undefined) {
+  console.log(`usage: npm run bench -- ${Object.keys(BENCHES).join('|')}`);
+  process.exitCode = 2;
+} else {
+  recordResult(`${bench.title} (npm run bench -- ${name})`, await bench.run());
+}
