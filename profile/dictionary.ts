@@ -60,6 +60,9 @@ export interface DictionarySnapshot {
   knownStacks: SharedHashTable;
 }
 
+/** What a worker that only reads rows is sent. */
+export type DictionaryColumns = Omit<DictionarySnapshot, 'knownStacks'>;
+
 const decoder = new TextDecoder();
 
 /** Text of a string column's row. Copies, because TextDecoder refuses shared memory in browsers. */

@@ -47,6 +47,22 @@ export const MAX_FLAME_DEPTH = 16_384;
 export const MAX_FG1_SECTIONS = 64;
 export const MAX_FG1_META_BYTES = 2 ** 20;
 
+/** Nodes of a flame graph as JSON, which takes ten times the room and time of fg1. */
+export const MAX_JSON_NODES = 1_000_000;
+/** Nodes of a worker's tree of known stacks, about 20 bytes each; over it the tree starts anew. */
+export const MAX_TREE_NODES = 8_000_000;
+/** Groups of one merge: each is a subtree of its own. */
+export const MAX_MERGE_GROUPS = 1_000;
+/** Names on the path of `root`. */
+export const MAX_ROOT_PATH = MAX_FLAME_DEPTH;
+/** Symbol files that one worker holds open. */
+export const MAX_OPEN_SYMBOL_FILES = 64;
+/** Queries that wait for a tree worker; the next one is told to come back. */
+export const MAX_WAITING_QUERIES = 256;
+/** Steps of a series, as in Prometheus, and points (steps x lines) of one answer. */
+export const MAX_SERIES_STEPS = 11_000;
+export const MAX_SERIES_POINTS = 1_000_000;
+
 /** How far in the future a profile may lie: clocks that differ more are wrong. */
 export const MAX_FUTURE_MS = 10 * 60_000;
 
@@ -77,3 +93,16 @@ export const MAX_PERF_MAP_ENTRIES = 200_000;
 export const MAX_PERF_MAP_NAME_BYTES = 32 * 2 ** 20;
 /** Bytes of a perf map that are parsed at once, about 100 ms; the rest waits for the next window. */
 export const MAX_PERF_MAP_READ_BYTES = 16 * 2 ** 20;
+/** Entries of one ELF symbol table, and those of them that name code. libLLVM has 300,000. */
+export const MAX_ELF_SYMBOLS = 16_000_000;
+export const MAX_FUNCTIONS_PER_FILE = 4_000_000;
+/** One ELF string table, which is held in memory while a file is converted. */
+export const MAX_STRING_TABLE_BYTES = 512 * 2 ** 20;
+
+/** Locations of all stacks of one profile together; they are most of a decoder's memory. */
+export const MAX_STACK_ENTRIES_PER_PROFILE = 2 ** 24;
+export const MAX_LINES_PER_PROFILE = 4_000_000;
+/** Values of all samples of one profile together. */
+export const MAX_VALUES_PER_PROFILE = 8_000_000;
+/** Labels of all samples of one profile together. */
+export const MAX_LABELS_PER_PROFILE = 4_000_000;

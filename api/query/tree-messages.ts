@@ -1,0 +1,66 @@
+/** What passes between the main thread and the tree workers. Plain data and typed arrays only. */
+import type { DiffMode } from '../../profile/diff.ts';
+import type { DictionaryColumns } from '../../profile/dictionary.ts';
+import type { ErrorRecord } from '../../profile/errors.ts';
+import type { FlameMeta } from '../../profile/flame-graph.ts';
+import type { Labels } from '../../profile/labels.ts';
+import type { ProfileType } from '../../profile/profile-type.ts';
+import type { SymbolFileRow } from '../../symbolizer/symbolizer.ts';
+import type { Answer, FunctionSort, MergeFormat, TreeParams } from './params.ts';
+
+/** Weights by stack, as the store sums them. */
+export interface StackWeights {
+  groups: Labels[];
+  /** Row of `groups`. */
+  group: Uint32Array;
+  /** StackRefs. */
+  stack: Uint32Array;
+  value: Float64Array;
+  multiplier: number;
+}
+
+export interface GraphJob {
+  kind: 'graph';
+  tree: TreeParams;
+  format: Exclude<MergeFormat, 'pprof'>;
+  by: readonly string[];
+  weights: StackWeights;
+  /** Side A of a diff. */
+  base: StackWeights | null;
+  /** Measure of a diff's JSON. */
+  mode: DiffMode;
+  /** Complete but for totals and for what the trees say of quality. */
+  meta: FlameMeta;
+}
+
+export interface FunctionsJob {
+  kind: 'functions';
+  weights: StackWeights;
+  sort: FunctionSort;
+  search: string;
+  offset: number;
+  limit: number;
+  meta: FlameMeta;
+}
+
+export interface PprofJob {
+  kind: 'pprof';
+  weights: StackWeights;
+  type: ProfileType;
+  /** In the period type's unit; 0 where it is not known. */
+  period: number;
+  comments: readonly string[];
+  meta: FlameMeta;
+}
+
+export type TreeJob = GraphJob | FunctionsJob | PprofJob;
+
+export interface TreeRequest {
+  id: number;
+  job: TreeJob;
+  /** Absent where the worker has the newest already. */
+  dictionary?: DictionaryColumns;
+  symbolFiles?: readonly SymbolFileRow[];
+}
+
+export type TreeReply = { id: number; answer: Answer } | { id: number; error: ErrorRecord };
