@@ -92,8 +92,8 @@ describe('pushed by others', () => {
       'heap.pb.gz',
       'node-heap',
       {
-        'objects/count': 'memory:objects:count:space:bytes',
-        'space/bytes': 'memory:space:bytes:space:bytes',
+        'inuse_objects/count': 'memory:inuse_objects:count:inuse_space:bytes',
+        'inuse_space/bytes': 'memory:inuse_space:bytes:inuse_space:bytes',
       },
     ],
   ])('%s is found under its types with the same totals', async (file, service, types) => {

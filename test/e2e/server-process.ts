@@ -20,16 +20,14 @@ export interface ServerProcess {
 
 const START_TIMEOUT_MS = 60_000;
 
-/** Starts `everflame server` on a free port of loopback and waits until it is ready. */
+/** Starts `everflame server`, by default on a free port of loopback, and waits until it is ready. */
 export async function startServerProcess(
   dataDir: string,
-  flags: readonly string[] = [],
+  address = '127.0.0.1:0',
 ): Promise<ServerProcess> {
-  const child = spawn(
-    EVERFLAME,
-    ['server', '--http-address', '127.0.0.1:0', '--data-dir', dataDir, ...flags],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
-  );
+  const child = spawn(EVERFLAME, ['server', '--http-address', address, '--data-dir', dataDir], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   child.stdout?.on('data', (chunk) => (output += chunk));
   child.stderr?.on('data', (chunk) => (output += chunk));
