@@ -53,8 +53,6 @@ export const MAX_JSON_NODES = 1_000_000;
 export const MAX_TREE_NODES = 8_000_000;
 /** Groups of one merge: each is a subtree of its own. */
 export const MAX_MERGE_GROUPS = 1_000;
-/** Names on the path of `root`. */
-export const MAX_ROOT_PATH = MAX_FLAME_DEPTH;
 /** Symbol files that one worker holds open. */
 export const MAX_OPEN_SYMBOL_FILES = 64;
 /** Queries that wait for a tree worker; the next one is told to come back. */
@@ -106,3 +104,5 @@ export const MAX_LINES_PER_PROFILE = 4_000_000;
 export const MAX_VALUES_PER_PROFILE = 8_000_000;
 /** Labels of all samples of one profile together. */
 export const MAX_LABELS_PER_PROFILE = 4_000_000;
+/** All names of one symbol file. */
+export const MAX_SYMBOL_NAMES_BYTES = 2 ** 30;
