@@ -1,0 +1,125 @@
+/** The HTTP application: every endpoint behind one door, one way to fail, one way to be counted. */
+import { randomUUID } from 'node:crypto';
+import type { MiddlewareHandler } from 'hono';
+import { Hono } from 'hono';
+import { EverflameError } from '../profile/errors.ts';
+import { describeApi } from './openapi.ts';
+import { describeProblem, methodProblem, PROBLEM_MEDIA_TYPE } from './problem.ts';
+import { sendJson } from './routes/answer.ts';
+import { guardDoors } from './routes/doors.ts';
+import type { AppContext, AppEnv, AppServices, Endpoint } from './routes/endpoint.ts';
+import { routerPath } from './routes/endpoint.ts';
+import type { HealthServices } from './routes/health.ts';
+import { healthEndpoints } from './routes/health.ts';
+import type { WebFiles } from './routes/pages.ts';
+import { mountPages } from './routes/pages.ts';
+
+export interface AppOptions extends AppServices, HealthServices {
+  version: string;
+  webFiles: WebFiles;
+}
+
+export function createApp(options: AppOptions): Hono<AppEnv> {
+  const app = new Hono<AppEnv>();
+  const endpoints = listEndpoints(options);
+  app.use(answerHeaders());
+  app.use(guardDoors(options.doors));
+  for (const endpoint of endpoints) mountEndpoint(app, endpoint, options);
+  const findMethods = methodFinder(endpoints, options.pathPrefix);
+  const isEndpoint = (path: string) => findMethods(path).length > 0;
+  mountPages(app, options.webFiles, options.pathPrefix, isEndpoint);
+  app.notFound((context) => answerNotFound(context, findMethods(context.req.path)));
+  app.onError((error, context) => answerError(context, error, options, 'none'));
+  return app;
+}
+
+/** All endpoints, the document that lists them included. */
+export function listEndpoints(options: AppOptions): Endpoint[] {
+  const endpoints: Endpoint[] = [...healthEndpoints(options)];
+  endpoints.push({
+    method: 'GET',
+    path: '/api/openapi.json',
+    summary: 'This document.',
+    answers: { 'application/json': null },
+    handle: (context) =>
+      sendJson(context, describeApi(endpoints, options.version, options.pathPrefix)),
+  });
+  return endpoints;
+}
+
+function mountEndpoint(app: Hono<AppEnv>, endpoint: Endpoint, services: AppServices): void {
+  const path = `${services.pathPrefix}${routerPath(endpoint.path)}`;
+  app.on(endpoint.method, path, async (context) => {
+    const startedMs = performance.now();
+    let response: Response;
+    try {
+      response = await endpoint.handle(context);
+    } catch (error) {
+      response = answerError(context, error, services, endpoint.path);
+    }
+    const { requests, requestSeconds } = services.metrics;
+    const route = endpoint.path;
+    requests.add(1, { route, method: endpoint.method, status: response.status });
+    requestSeconds.record((performance.now() - startedMs) / 1000, { route });
+    return response;
+  });
+}
+
+/** A request id in and out, and what every answer says to a browser. */
+function answerHeaders(): MiddlewareHandler<AppEnv> {
+  return async (context, next) => {
+    const sent = context.req.header('x-request-id') ?? '';
+    context.set('requestId', /^[\w.-]{1,64}$/.test(sent) ? sent : randomUUID());
+    await next();
+    context.res.headers.set('X-Request-Id', context.get('requestId'));
+    context.res.headers.set('X-Content-Type-Options', 'nosniff');
+    context.res.headers.set('Cross-Origin-Resource-Policy', 'same-origin');
+  };
+}
+
+function answerError(
+  context: AppContext,
+  error: unknown,
+  services: AppServices,
+  route: string,
+): Response {
+  const { problem, retryAfterS } = describeProblem(error, context.get('requestId'));
+  const reason = problem.type.slice(problem.type.lastIndexOf(':') + 1);
+  services.metrics.refused.add(1, { route, reason });
+  if (problem.status === 500) {
+    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    services.log(`request ${problem.request_id} ${context.req.method} ${route} failed: ${stack}`);
+  }
+  if (retryAfterS !== null) context.header('Retry-After', String(retryAfterS));
+  return sendProblem(context, problem);
+}
+
+function sendProblem(context: AppContext, problem: { status: number }): Response {
+  context.header('Content-Type', PROBLEM_MEDIA_TYPE);
+  context.header('Cache-Control', 'no-store');
+  return context.body(JSON.stringify(problem), problem.status as 400);
+}
+
+function answerNotFound(context: AppContext, methods: readonly string[]): Response {
+  const requestId = context.get('requestId');
+  if (methods.length > 0) {
+    context.header('Allow', methods.join(', '));
+    return sendProblem(context, methodProblem(context.req.method, methods, requestId));
+  }
+  const missing = new EverflameError(
+    'not-found',
+    `there is nothing at ${context.req.path.slice(0, 200)}`,
+    { remedy: 'GET /api/openapi.json lists the endpoints.' },
+  );
+  return sendProblem(context, describeProblem(missing, requestId).problem);
+}
+
+/** Path -> the methods of the endpoint there; empty where there is none. */
+function methodFinder(endpoints: readonly Endpoint[], pathPrefix: string) {
+  const patterns = endpoints.map(({ path, method }) => {
+    const literal = path.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+');
+    return { method, pattern: new RegExp(`^${pathPrefix}${literal}$`) };
+  });
+  return (path: string): string[] =>
+    patterns.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method);
+}

@@ -1,0 +1,108 @@
+/** Request bodies, read with a limit: nothing past it is kept, whatever Content-Length says. */
+import type { Readable } from 'node:stream';
+import { EverflameError } from '../profile/errors.ts';
+
+/** Bytes of all bodies that are being read or worked on; beyond it senders are asked to wait. */
+export const MAX_BODY_BYTES_IN_FLIGHT = 256 * 2 ** 20;
+
+/** What a body is read from: a Node request where there is one (faster), else a web request. */
+export interface BodySource {
+  headers: { get(name: string): string | null };
+  incoming: Readable | undefined;
+  body(): ReadableStream<Uint8Array> | null;
+}
+
+/** The bytes of bodies held at one time by all requests together. */
+export class BodyBudget {
+  readonly limitBytes: number;
+  heldBytes = 0;
+
+  constructor(limitBytes = MAX_BODY_BYTES_IN_FLIGHT) {
+    this.limitBytes = limitBytes;
+  }
+
+  take(bytes: number): void {
+    if (this.heldBytes + bytes > this.limitBytes) {
+      throw new EverflameError('overloaded', 'too many request bodies are being worked on', {
+        limit: `MAX_BODY_BYTES_IN_FLIGHT = ${this.limitBytes}`,
+        remedy: 'Send the same request again later.',
+      });
+    }
+    this.heldBytes += bytes;
+  }
+
+  release(bytes: number): void {
+    this.heldBytes -= bytes;
+  }
+}
+
+/** A named limit, so that the refusal can name it. */
+export interface ByteLimit {
+  name: string;
+  bytes: number;
+}
+
+/**
+ * Reads a body whole and passes it to `use`; its bytes count against the budget until `use` is
+ * done. The array has a buffer of its own, exactly as long, which may be transferred to a worker.
+ */
+export async function useBody<T>(
+  source: BodySource,
+  limit: ByteLimit,
+  budget: BodyBudget,
+  use: (body: Uint8Array<ArrayBuffer>) => Promise<T>,
+): Promise<T> {
+  let held = 0;
+  try {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of streamBody(source, limit)) {
+      budget.take(chunk.byteLength);
+      held += chunk.byteLength;
+      chunks.push(chunk);
+    }
+    return await use(joinChunks(chunks, held));
+  } finally {
+    budget.release(held);
+  }
+}
+
+/** The chunks of a body as they come. Throws `too-large` at the first byte past the limit. */
+export async function* streamBody(
+  source: BodySource,
+  limit: ByteLimit,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const declared = Number(source.headers.get('content-length') ?? 0);
+  if (declared > limit.bytes) throw tooLarge(`${declared} bytes`, limit);
+  let total = 0;
+  for await (const chunk of chunksOf(source)) {
+    total += chunk.byteLength;
+    if (total > limit.bytes) throw tooLarge(`more than ${limit.bytes} bytes`, limit);
+    yield chunk;
+  }
+}
+
+function chunksOf(source: BodySource): AsyncIterable<Uint8Array> {
+  // Destroying the request would close the connection before the client has read the refusal.
+  if (source.incoming !== undefined) return source.incoming.iterator({ destroyOnReturn: false });
+  return source.body() ?? emptyBody();
+}
+
+async function* emptyBody(): AsyncGenerator<Uint8Array, void, undefined> {}
+
+function joinChunks(chunks: readonly Uint8Array[], totalBytes: number): Uint8Array<ArrayBuffer> {
+  const body = new Uint8Array(totalBytes);
+  let at = 0;
+  for (const chunk of chunks) {
+    body.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return body;
+}
+
+function tooLarge(what: string, limit: ByteLimit): EverflameError {
+  return new EverflameError('too-large', `the request body has ${what}`, {
+    field: 'body',
+    limit: `${limit.name} = ${limit.bytes}`,
+    remedy: 'Send less in one request.',
+  });
+}

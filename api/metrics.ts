@@ -1,0 +1,119 @@
+/**
+ * The server's own figures as named instruments. Names follow Prometheus: base units, and counters
+ * get `_total` from the exporter. Whoever composes the program passes the meter.
+ */
+import type { Attributes, Counter, Histogram, Meter } from '@opentelemetry/api';
+import type { StoreStats } from '../store/store.ts';
+
+/** Upper bounds in seconds; the acknowledgement target is 30 ms, a whole-day merge 900 ms. */
+const DURATION_BOUNDARIES_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
+
+export interface Metrics {
+  /** By `route`, `method` and `status`. */
+  requests: Counter;
+  /** Seconds from the first byte of the request to the answer's head, by `route`. */
+  requestSeconds: Histogram;
+  /** By `route` and `reason`: an ErrorKind, or `internal`. */
+  refused: Counter;
+  /** Bytes of request bodies as they arrived, by `route`. */
+  receivedBytes: Counter;
+  ingestedProfiles: Counter;
+  ingestedSamples: Counter;
+  duplicateBatches: Counter;
+  /** Bytes of debug information received. */
+  debuginfoBytes: Counter;
+  /** Files complete and converted, by `outcome`: `converted` or `refused`. */
+  debuginfoFiles: Counter;
+}
+
+/** Makes the instruments that requests count on. */
+export function createMetrics(meter: Meter): Metrics {
+  const counter = (name: string, description: string) => meter.createCounter(name, { description });
+  return {
+    requests: counter('everflame_http_requests', 'HTTP requests answered.'),
+    requestSeconds: meter.createHistogram('everflame_http_request_seconds', {
+      description: 'Time to answer an HTTP request.',
+      advice: { explicitBucketBoundaries: DURATION_BOUNDARIES_S },
+    }),
+    refused: counter('everflame_http_refused', 'HTTP requests refused, by reason.'),
+    receivedBytes: counter('everflame_received_bytes', 'Bytes of request bodies as sent.'),
+    ingestedProfiles: counter('everflame_ingested_profiles', 'Profiles stored.'),
+    ingestedSamples: counter('everflame_ingested_samples', 'Rows of samples stored.'),
+    duplicateBatches: counter('everflame_duplicate_batches', 'Batches that were stored before.'),
+    debuginfoBytes: counter('everflame_debuginfo_bytes', 'Bytes of symbol files received.'),
+    debuginfoFiles: counter('everflame_debuginfo_files', 'Symbol files, by outcome.'),
+  };
+}
+
+/** Reads a figure at the moment of a scrape. */
+export interface Gauge {
+  name: string;
+  description: string;
+  /** A total that only grows, rather than a level. */
+  monotonic?: boolean;
+  read(): number | [value: number, attributes: Attributes][];
+}
+
+/** Registers figures that are read at each scrape. */
+export function observeGauges(meter: Meter, gauges: readonly Gauge[]): void {
+  for (const gauge of gauges) {
+    const options = { description: gauge.description };
+    const instrument = gauge.monotonic
+      ? meter.createObservableCounter(gauge.name, options)
+      : meter.createObservableGauge(gauge.name, options);
+    instrument.addCallback((result) => {
+      const figure = gauge.read();
+      const rows: [number, Attributes][] = typeof figure === 'number' ? [[figure, {}]] : figure;
+      for (const [value, attributes] of rows) result.observe(value, attributes);
+    });
+  }
+}
+
+const STORE_GAUGES: [keyof StoreStats, string, string, boolean][] = [
+  ['samples', 'everflame_store_samples', 'Rows of samples in the store.', false],
+  ['profiles', 'everflame_store_profiles', 'Profiles in the store.', false],
+  ['series', 'everflame_store_series', 'Series in the store.', false],
+  ['stacks', 'everflame_store_stacks', 'Distinct stacks in the store.', false],
+  ['locations', 'everflame_store_locations', 'Distinct locations in the store.', false],
+  ['functions', 'everflame_store_functions', 'Distinct functions in the store.', false],
+  ['strings', 'everflame_store_strings', 'Distinct texts in the store.', false],
+  ['bytesOnDisk', 'everflame_store_disk_bytes', 'Bytes of the store on disk.', false],
+  ['bytesOfMemory', 'everflame_store_memory_bytes', 'Bytes of memory the store holds.', false],
+  ['pendingBatches', 'everflame_store_pending_batches', 'Batches waiting for a commit.', false],
+  ['commits', 'everflame_store_commits', 'Commits since the start.', true],
+];
+
+/** The store's figures. */
+export function storeGauges(read: () => StoreStats): Gauge[] {
+  return STORE_GAUGES.map(([key, name, description, monotonic]) => ({
+    name,
+    description,
+    monotonic,
+    read: () => read()[key],
+  }));
+}
+
+/** CPU and memory of this process, all of its threads counted. */
+export function processGauges(): Gauge[] {
+  return [
+    {
+      name: 'process_cpu_seconds',
+      description: 'CPU time of the process, user and system.',
+      monotonic: true,
+      read: () => {
+        const { user, system } = process.cpuUsage();
+        return (user + system) / 1e6;
+      },
+    },
+    {
+      name: 'process_resident_memory_bytes',
+      description: 'Resident memory of the process.',
+      read: () => process.memoryUsage.rss(),
+    },
+    {
+      name: 'process_start_time_seconds',
+      description: 'When the process started, in seconds since the epoch.',
+      read: () => Date.now() / 1000 - process.uptime(),
+    },
+  ];
+}

@@ -1,0 +1,54 @@
+/** Answers: JSON, text and bytes, compressed where that pays. */
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import type { AppContext } from './endpoint.ts';
+
+/** Below this, compression saves less than a packet. */
+const MIN_GZIP_BYTES = 4096;
+/** Answers wait for their compression; higher levels cost 3 to 10 times as long for a tenth less. */
+const GZIP_LEVEL = 1;
+
+const gzipBytes = promisify(gzip);
+const encoder = new TextEncoder();
+
+export interface Answer {
+  contentType: string;
+  body: Uint8Array | string;
+  /** Already compressed, e.g. a pprof. */
+  compressed?: boolean;
+  headers?: Record<string, string>;
+}
+
+export function sendJson(context: AppContext, value: unknown): Response {
+  context.header('Cache-Control', 'no-store');
+  return context.json(value as never);
+}
+
+export function sendText(context: AppContext, text: string, contentType: string): Response {
+  return context.body(text, 200, { 'Content-Type': contentType, 'Cache-Control': 'no-store' });
+}
+
+/** Sends a query's answer, with gzip where the client takes it and it is large. */
+export async function sendAnswer(context: AppContext, answer: Answer): Promise<Response> {
+  const headers: Record<string, string> = {
+    'Content-Type': answer.contentType,
+    'Cache-Control': 'no-store',
+    Vary: 'Accept, Accept-Encoding',
+    ...answer.headers,
+  };
+  let body = typeof answer.body === 'string' ? encoder.encode(answer.body) : answer.body;
+  const small = body.byteLength < MIN_GZIP_BYTES || answer.compressed === true;
+  if (!small && acceptsGzip(context.req.header('accept-encoding') ?? '')) {
+    body = await gzipBytes(body, { level: GZIP_LEVEL });
+    headers['Content-Encoding'] = 'gzip';
+  }
+  return context.body(body as Uint8Array<ArrayBuffer>, 200, headers);
+}
+
+/** RFC 9110 12.5.3; `gzip;q=0` refuses. */
+export function acceptsGzip(acceptEncoding: string): boolean {
+  return acceptEncoding.split(',').some((part) => {
+    const [coding, ...parameters] = part.split(';').map((text) => text.trim().toLowerCase());
+    return coding === 'gzip' && !parameters.some((text) => /^q=0(\.0*)?$/.test(text));
+  });
+}

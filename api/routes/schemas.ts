@@ -1,0 +1,203 @@
+/** zod schemas of wire/http.ts for the OpenAPI document; the types below hold the two together. */
+import { z } from 'zod';
+import type {
+  AgentsJson,
+  DebuginfoJson,
+  FunctionsJson,
+  MergeJson,
+  NamesJson,
+  Problem,
+  ProfileTypesJson,
+  SeriesJson,
+  WantedJson,
+} from '../../wire/http.ts';
+
+const count = z.int().min(0);
+const epochMs = z.number().describe('Milliseconds since the epoch.');
+const byReason = z.record(z.string(), z.number());
+const labels = z.record(z.string(), z.string());
+const valuesOrNull = z.array(z.number().nullable());
+
+export const problemJson = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  parameter: z.string().exactOptional().describe('The parameter or message field at fault.'),
+  limit: z.string().exactOptional().describe('The limit that was hit, with its name.'),
+  position: z.number().exactOptional().describe('0-based offset of the fault in the parameter.'),
+  remedy: z.string().exactOptional().describe('What the sender can do.'),
+  request_id: z.string(),
+}) satisfies z.ZodType<Problem>;
+
+export const healthJson = z.object({ status: z.literal('ok') });
+
+const qualityJson = z.object({
+  series: z.object({
+    profiles: count,
+    series: count,
+    samples: z.number().nullable(),
+    incomplete: byReason,
+    unsymbolized: byReason,
+    truncated: z.number(),
+  }),
+  hosts: z
+    .object({
+      hosts: count,
+      windows: count,
+      missingWindows: count,
+      sampled: count,
+      excluded: count,
+      sent: count,
+      lost: byReason,
+      incomplete: byReason,
+      nominalHz: z.number().nullable(),
+      effectiveHz: z.number().nullable(),
+    })
+    .nullable(),
+});
+
+export const profileTypesJson = z.object({
+  profile_types: z.array(
+    z.object({
+      type: z.string(),
+      name: z.string(),
+      sample_type: z.string(),
+      sample_unit: z.string(),
+      period_type: z.string(),
+      period_unit: z.string(),
+      aggregation: z.enum(['delta', 'gauge']),
+    }),
+  ),
+}) satisfies z.ZodType<ProfileTypesJson>;
+
+export const namesJson = z.object({
+  values: z.array(z.string()),
+  omitted: count,
+}) satisfies z.ZodType<NamesJson>;
+
+const seriesLine = z.object({
+  labels,
+  total: z.number(),
+  value: valuesOrNull,
+  rate: valuesOrNull,
+  samples: valuesOrNull,
+});
+
+export const seriesJson = z.object({
+  type: z.string(),
+  unit: z.string(),
+  aggregation: z.enum(['delta', 'gauge']),
+  from_ms: epochMs,
+  to_ms: epochMs,
+  step_ms: z.number(),
+  ts_ms: z.array(epochMs),
+  series: z.array(seriesLine),
+  rest: seriesLine.extend({ count }).nullable(),
+  quality: qualityJson,
+}) satisfies z.ZodType<SeriesJson>;
+
+export const mergeJson = z.object({
+  type: z.string(),
+  unit: z.string(),
+  from_ms: epochMs,
+  to_ms: epochMs,
+  total: z.number(),
+  nodes: z.object({
+    depth: z.array(count),
+    frame: z.array(count),
+    self: z.array(z.number()),
+    total: z.array(z.number()),
+    folded: z.array(z.number()),
+    self_base: z.array(z.number()).exactOptional(),
+    total_base: z.array(z.number()).exactOptional(),
+    folded_base: z.array(z.number()).exactOptional(),
+  }),
+  frames: z.array(
+    z.object({
+      name: z.string(),
+      system_name: z.string(),
+      binary: z.string(),
+      build_id: z.string(),
+      file: z.string(),
+      line: count,
+      address: z.string(),
+      kind: z.string(),
+      reason: z.string(),
+    }),
+  ),
+  quality: qualityJson,
+  base: z
+    .object({
+      type: z.string(),
+      from_ms: epochMs,
+      to_ms: epochMs,
+      total: z.number(),
+      quality: qualityJson,
+    })
+    .exactOptional(),
+}) satisfies z.ZodType<MergeJson>;
+
+export const functionsJson = z.object({
+  type: z.string(),
+  unit: z.string(),
+  from_ms: epochMs,
+  to_ms: epochMs,
+  total: z.number(),
+  count,
+  functions: z.array(
+    z.object({
+      name: z.string(),
+      system_name: z.string(),
+      binary: z.string(),
+      file: z.string(),
+      kind: z.string(),
+      self: z.number(),
+      total: z.number(),
+    }),
+  ),
+  quality: qualityJson,
+}) satisfies z.ZodType<FunctionsJson>;
+
+export const agentsJson = z.object({
+  agents: z.array(
+    z.object({
+      id: z.string(),
+      host: z.string(),
+      version: z.string(),
+      kernel: z.string(),
+      first_seen_ms: epochMs,
+      last_seen_ms: epochMs,
+      windows: count,
+      missing_windows: count,
+      counters: byReason,
+    }),
+  ),
+}) satisfies z.ZodType<AgentsJson>;
+
+export const debuginfoJson = z.object({
+  debuginfo: z.array(
+    z.object({
+      build_id: z.string(),
+      file: z.string(),
+      source: z.string(),
+      quality: z.string(),
+      size_bytes: count,
+      functions: count,
+      uploaded_ms: epochMs.nullable(),
+      problem: z.string(),
+    }),
+  ),
+}) satisfies z.ZodType<DebuginfoJson>;
+
+export const wantedJson = z.object({
+  wanted: z.array(
+    z.object({
+      build_id: z.string(),
+      wanted: z.enum(['executable', 'debuginfo', 'no']),
+      why: z.string(),
+      lease: z.string(),
+      offset: count,
+    }),
+  ),
+}) satisfies z.ZodType<WantedJson>;

@@ -1,0 +1,87 @@
+/** Listening on an address, and stopping without cutting answers short. */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import { isLoopbackAddress } from '../api/doors.ts';
+import { EverflameError } from '../profile/errors.ts';
+
+/** A request must have arrived whole by then; an interrupted debuginfo upload can be resumed. */
+const REQUEST_TIMEOUT_MS = 10 * 60_000;
+
+export interface SocketAddress {
+  hostname: string;
+  port: number;
+}
+
+export interface Listener {
+  /** With the port that was taken where 0 was asked for. */
+  url: string;
+  /** Takes no more requests; resolves when the open ones are answered or the time is over. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** `127.0.0.1:7070`, `localhost:0`, `[::1]:7070`; `:7070` is every address. */
+export function parseSocketAddress(text: string, flagName: string): SocketAddress {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65_535) {
+    throw new EverflameError('invalid', `--${flagName} ${text}: is not of the form HOST:PORT`, {
+      field: flagName,
+    });
+  }
+  return { hostname: match[1] ?? (match[2] || '::'), port };
+}
+
+/** Refuses to open a server without passwords to the network, unless told to. */
+export function checkExposure(address: SocketAddress, insecure: boolean, flagName: string): void {
+  if (insecure || isLoopbackAddress(address.hostname)) return;
+  throw new EverflameError(
+    'forbidden',
+    `--${flagName} ${address.hostname}: everybody who reaches this address could read and write ` +
+      'profiles, because the server has no authentication; give --insecure to allow that',
+    { field: flagName },
+  );
+}
+
+/** Listens; errors are one line that names the address. */
+export async function listen(
+  fetchAnswer: Parameters<typeof getRequestListener>[0],
+  address: SocketAddress,
+): Promise<Listener> {
+  const onRequest = getRequestListener(fetchAnswer, { overrideGlobalObjects: false });
+  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (incoming, outgoing) => {
+    void onRequest(incoming, outgoing);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(explain(error, address)));
+    server.listen(address.port, address.hostname, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  const host = address.hostname.includes(':') ? `[${address.hostname}]` : address.hostname;
+  return {
+    url: `http://${host}:${port}`,
+    close: (graceMs) =>
+      new Promise((resolve) => {
+        const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+        server.close(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+        server.closeIdleConnections();
+      }),
+  };
+}
+
+function explain(error: NodeJS.ErrnoException, address: SocketAddress): EverflameError {
+  const where = `${address.hostname}:${address.port}`;
+  const reasons: Record<string, string> = {
+    EADDRINUSE: 'another program listens there',
+    EACCES: 'ports below 1024 need CAP_NET_BIND_SERVICE',
+    EADDRNOTAVAIL: 'this machine has no such address',
+    ENOTFOUND: 'there is no host of that name',
+  };
+  const reason = reasons[error.code ?? ''] ?? error.message;
+  return new EverflameError('unavailable', `cannot listen on ${where}: ${reason}`, {
+    cause: error,
+  });
+}
