@@ -1,0 +1,57 @@
+/** Kernel stacks -> named frames, through /proc/kallsyms, read again when something new was loaded. */
+import { readFileSync } from 'node:fs';
+import { KERNEL_MAPPING } from '../profile/frame.ts';
+import { type Kallsyms, parseKallsyms } from '../symbolizer/kallsyms.ts';
+import type { Frame, NamedFrames } from './frames.ts';
+
+const KALLSYMS = '/proc/kallsyms';
+/** Reading takes about 50 ms; an address that stays unknown must not cost that every window. */
+const MIN_RELOAD_MS = 60_000;
+const MAX_RELOAD_MS = 3_600_000;
+
+export class KernelFrames {
+  readonly #frames: NamedFrames;
+  readonly #now: () => number;
+  #symbols: Kallsyms;
+  #loadedMs: number;
+  #reloadMs = MIN_RELOAD_MS;
+
+  constructor(frames: NamedFrames, now: () => number = Date.now) {
+    this.#frames = frames;
+    this.#now = now;
+    this.#symbols = parseKallsyms(readFileSync(KALLSYMS));
+    this.#loadedMs = now();
+  }
+
+  /** No addresses are shown to us, so no kernel frame gets a name. */
+  get hidden(): boolean {
+    return this.#symbols.restricted;
+  }
+
+  /** Program counters, leaf first -> frames, leaf first. All but the leaf are return addresses. */
+  resolve(stack: BigUint64Array): Frame[] {
+    return Array.from(stack, (pc, depth) => this.#frame(depth === 0 ? pc : pc - 1n));
+  }
+
+  #frame(address: bigint): Frame {
+    if (this.hidden) return this.#frames.unknown('kernel addresses hidden', KERNEL_MAPPING);
+    const high = Number(address >> 32n);
+    const low = Number(address & 0xffff_ffffn);
+    let symbol = this.#symbols.lookup(high, low);
+    if (symbol === null && this.#reload()) symbol = this.#symbols.lookup(high, low);
+    if (symbol === null) return this.#frames.unknown('no kernel symbol', KERNEL_MAPPING);
+    return this.#frames.get(symbol.mapping, symbol.name);
+  }
+
+  /** A module or BPF program may have come; waits twice as long each time in vain. */
+  #reload(): boolean {
+    const now = this.#now();
+    if (now - this.#loadedMs < this.#reloadMs) return false;
+    const before = this.#symbols.count;
+    this.#symbols = parseKallsyms(readFileSync(KALLSYMS));
+    this.#loadedMs = now;
+    const changed = this.#symbols.count !== before;
+    this.#reloadMs = changed ? MIN_RELOAD_MS : Math.min(this.#reloadMs * 2, MAX_RELOAD_MS);
+    return true;
+  }
+}

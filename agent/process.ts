@@ -1,0 +1,224 @@
+/**
+ * One program image that was sampled: who it is, and which frame an address of it is. /proc is read
+ * when the first sample arrives, because the process may be gone at the end of the window.
+ */
+import { readFileSync, readlinkSync } from 'node:fs';
+import { JIT_MAPPING } from '../profile/frame.ts';
+import { PerfMapFile } from '../symbolizer/perf-map-file.ts';
+import { type Binaries, Binary, type BinaryProblem } from './binaries.ts';
+import { type CgroupNames, parseCgroup } from './cgroup.ts';
+import type { Frame, NamedFrames } from './frames.ts';
+import {
+  type MemoryMapping,
+  parseMaps,
+  parseStat,
+  parseStatus,
+  startTicksOf,
+} from './proc-files.ts';
+import type { ImageKey, ProcessRecord } from './sample-record.ts';
+import { VDSO_PATH, type VdsoFrames } from './vdso.ts';
+
+/** What all processes share. */
+export interface HostTables {
+  frames: NamedFrames;
+  binaries: Binaries;
+  vdso: VdsoFrames | null;
+}
+
+/** Why the user frames of a process have no mapping table; null where they have one. */
+export type Obstacle = 'process exited' | 'mappings unreadable';
+
+/** Addresses of one process that keep their frame. */
+const MAX_CACHED_FRAMES = 16_384;
+const NO_CGROUP: CgroupNames = { containerId: '', systemdUnit: '' };
+
+interface OpenMapping extends MemoryMapping {
+  /** Opened when the mapping is first seen; `jit` for memory that no file backs. */
+  binary: Binary | BinaryProblem | 'jit' | 'vdso';
+}
+
+export class Process {
+  readonly key: ImageKey;
+  readonly kernelThread: boolean;
+  comm: string;
+  /** Path of the executable as the process sees it; empty where unknown. */
+  exe = '';
+  cgroup: CgroupNames = NO_CGROUP;
+  obstacle: Obstacle | null = null;
+  readonly #host: HostTables;
+  #mappings: OpenMapping[] = [];
+  #perfMap: PerfMapFile | null = null;
+  readonly #cached = new Map<number, Frame>();
+  /** Set at the first use in a window; an unknown address is a reason to look again once. */
+  #refreshedMaps = true;
+  #refreshedPerfMap = false;
+
+  constructor(key: ImageKey, record: ProcessRecord | null, host: HostTables) {
+    this.key = key;
+    this.#host = host;
+    this.comm = record?.comm ?? '';
+    this.kernelThread = record?.kernelThread ?? false;
+    if (this.kernelThread) return;
+    try {
+      this.#read();
+    } catch (error) {
+      this.obstacle = obstacleOf(error);
+    }
+  }
+
+  get #directory(): string {
+    return `/proc/${this.key.tgid}`;
+  }
+
+  /** Whether the pid still is this very image, and not another one's that began since. */
+  #isPresent(): boolean {
+    const stat = parseStat(readFileSync(`${this.#directory}/stat`, 'utf8'));
+    const sameStart = stat.startTicks === startTicksOf(this.key.startNs);
+    // Without the right to see it, the stack's top reads as 0 and proves nothing.
+    const sameImage = stat.startStack === 0n || stat.startStack === this.key.image;
+    return sameStart && (sameImage || this.key.image === 0n);
+  }
+
+  #read(): void {
+    if (!this.#isPresent()) {
+      this.obstacle = 'process exited';
+      return;
+    }
+    this.cgroup = parseCgroup(readFileSync(`${this.#directory}/cgroup`, 'utf8'));
+    this.comm = readFileSync(`${this.#directory}/comm`, 'utf8').trimEnd();
+    this.exe = readlinkSync(`${this.#directory}/exe`).replace(/ \(deleted\)$/, '');
+    const status = parseStatus(readFileSync(`${this.#directory}/status`, 'utf8'));
+    const perfMap = `${this.#directory}/root/tmp/perf-${status.namespacePid}.map`;
+    this.#perfMap = new PerfMapFile(perfMap, status.uid);
+    this.#readMappings();
+    // Had it ended or begun another program meanwhile, what was read may be of either.
+    if (!this.#isPresent()) this.obstacle = 'process exited';
+  }
+
+  #readMappings(): void {
+    const before = new Map(this.#mappings.map((mapping) => [mapping.start, mapping]));
+    this.#mappings = parseMaps(readFileSync(`${this.#directory}/maps`, 'utf8')).map((mapping) => {
+      const known = before.get(mapping.start);
+      const same = known?.end === mapping.end && known.inode === mapping.inode;
+      if (same && known.fileOffset === mapping.fileOffset) return known;
+      return { ...mapping, binary: this.#open(mapping) };
+    });
+    this.#cached.clear();
+  }
+
+  #open(mapping: MemoryMapping): OpenMapping['binary'] {
+    if (mapping.path === VDSO_PATH) return 'vdso';
+    // Memory files and shared anonymous memory hold generated code as plain anonymous memory does.
+    const generated = /^(?:\[|\/memfd:|\/dev\/zero$|\/SYSV|\/\/anon|anon_inode:)/;
+    if (mapping.path === '' || generated.test(mapping.path)) return 'jit';
+    return this.#host.binaries.open(this.key.tgid, mapping);
+  }
+
+  /** Lets the next unknown address look for new mappings and perf map entries again. */
+  beginWindow(): void {
+    this.#refreshedMaps = false;
+    this.#refreshedPerfMap = false;
+  }
+
+  /** Reads what may have changed its name since: programs set it soon after they start. */
+  refreshComm(): void {
+    if (this.kernelThread || this.obstacle !== null) return;
+    try {
+      const comm = readFileSync(`${this.#directory}/comm`, 'utf8').trimEnd();
+      if (this.#isPresent()) this.comm = comm;
+    } catch (error) {
+      // What was read when it lived stays true; only its memory cannot be looked at again.
+      obstacleOf(error);
+    }
+  }
+
+  /** Program counters, leaf first -> frames, leaf first. All but the leaf are return addresses. */
+  resolve(stack: BigUint64Array): Frame[] {
+    if (this.obstacle !== null) return [this.#host.frames.unknown(this.obstacle)];
+    return Array.from(stack, (pc, depth) => this.#frame(Number(pc) - (depth === 0 ? 0 : 1)));
+  }
+
+  /** Binaries that are mapped now and could be opened. */
+  *binaries(): Iterable<Binary> {
+    for (const { binary } of this.#mappings) if (binary instanceof Binary) yield binary;
+  }
+
+  #frame(address: number): Frame {
+    const known = this.#cached.get(address);
+    if (known !== undefined) return known;
+    const mapping = this.#find(address) ?? (this.#refreshMaps() ? this.#find(address) : null);
+    if (mapping === null) return this.#host.frames.unknown('no mapping');
+    // Generated code is replaced in place, so only frames of files are kept.
+    if (mapping.binary === 'jit') return this.#generatedFrame(address);
+    const frame = this.#fileFrame(mapping, address);
+    if (this.#cached.size >= MAX_CACHED_FRAMES) this.#cached.clear();
+    this.#cached.set(address, frame);
+    return frame;
+  }
+
+  #fileFrame(mapping: OpenMapping, address: number): Frame {
+    const { frames, vdso } = this.#host;
+    const { binary } = mapping;
+    const offset = address - mapping.start + mapping.fileOffset;
+    if (binary === 'vdso') return vdso?.frameAt(offset) ?? frames.unknown('no symbol', VDSO_PATH);
+    if (typeof binary === 'string') return frames.unknown(binary, mapping.path);
+    return binary.frameAt(offset) ?? frames.unknown('outside of all segments', mapping.path);
+  }
+
+  #generatedFrame(address: number): Frame {
+    const { frames } = this.#host;
+    const perfMap = this.#perfMap;
+    if (perfMap === null) return frames.unknown('no perf map', JIT_MAPPING);
+    const first = perfMap.map.count > 0 ? perfMap.map.lookup(address) : null;
+    const name = first ?? (this.#refreshPerfMap(perfMap) ? perfMap.map.lookup(address) : null);
+    if (name !== null) return frames.get(JIT_MAPPING, name);
+    const reason = perfMap.map.count > 0 ? 'not in the perf map' : 'no perf map';
+    return frames.unknown(reason, JIT_MAPPING);
+  }
+
+  #find(address: number): OpenMapping | null {
+    let begin = 0;
+    let end = this.#mappings.length;
+    while (begin < end) {
+      const middle = (begin + end) >>> 1;
+      if ((this.#mappings[middle] as OpenMapping).start <= address) begin = middle + 1;
+      else end = middle;
+    }
+    const mapping = this.#mappings[begin - 1];
+    return mapping !== undefined && address < mapping.end ? mapping : null;
+  }
+
+  #refreshMaps(): boolean {
+    if (this.#refreshedMaps) return false;
+    this.#refreshedMaps = true;
+    try {
+      if (!this.#isPresent()) return false;
+      this.#readMappings();
+      return true;
+    } catch (error) {
+      // The mappings known so far still name what they can; the rest is `no mapping`.
+      obstacleOf(error);
+      return false;
+    }
+  }
+
+  #refreshPerfMap(perfMap: PerfMapFile): boolean {
+    if (this.#refreshedPerfMap) return false;
+    this.#refreshedPerfMap = true;
+    try {
+      perfMap.refresh();
+      return true;
+    } catch {
+      // Most processes write none, and one that is not theirs is not read: `no perf map` says so.
+      return false;
+    }
+  }
+}
+
+/** What a failure of reading /proc/PID means; anything else is not ours to handle. */
+function obstacleOf(error: unknown): Obstacle {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ENOENT' || code === 'ESRCH') return 'process exited';
+  if (code === 'EACCES' || code === 'EPERM') return 'mappings unreadable';
+  throw error;
+}
