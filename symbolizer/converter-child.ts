@@ -1,0 +1,29 @@
+/**
+ * The process in which strangers' files are parsed. Takes one job as its only argument, prints one
+ * answer and ends; its limits are set by converter.ts before it starts.
+ */
+import { EverflameError, toErrorRecord } from '../profile/errors.ts';
+import { openByteSource } from './byte-reader.ts';
+import { convertElf } from './convert.ts';
+import type { ConversionAnswer, ConversionJob } from './converter.ts';
+
+function answerJob(job: ConversionJob): ConversionAnswer {
+  try {
+    const source = openByteSource(job.source);
+    try {
+      return { conversion: convertElf(source, job.target, job.buildId, job.knownSegments) };
+    } finally {
+      source.close();
+    }
+  } catch (error) {
+    if (error instanceof EverflameError) return { error: toErrorRecord(error) };
+    // What V8 says when the data limit refuses it a buffer.
+    const isMemory = error instanceof RangeError && /allocation failed/.test(error.message);
+    if (isMemory)
+      return { error: { kind: 'too-large', message: 'the converter ran out of memory' } };
+    throw error;
+  }
+}
+
+const job = JSON.parse(process.argv[2] ?? '') as ConversionJob;
+process.stdout.write(`${JSON.stringify(answerJob(job))}\n`);
