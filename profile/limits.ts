@@ -106,3 +106,14 @@ export const MAX_VALUES_PER_PROFILE = 8_000_000;
 export const MAX_LABELS_PER_PROFILE = 4_000_000;
 /** All names of one symbol file. */
 export const MAX_SYMBOL_NAMES_BYTES = 2 ** 30;
+
+/** Parameters sent as a JSON body; a selector and a path of frames fit many times. */
+export const MAX_PARAMETER_BYTES = 2 ** 20;
+/** Names, functions or profiles that one answer lists. */
+export const MAX_LISTED = 10_000;
+/** Lines of a series answer that stand on their own; the others are summed up in one. */
+export const MAX_SERIES_LINES = 1_000;
+/** Labels that one question groups by. */
+export const MAX_GROUP_LABELS = 16;
+/** An Idempotency-Key; ours have 32 characters. */
+export const MAX_IDEMPOTENCY_KEY_LENGTH = 256;

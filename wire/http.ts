@@ -1,4 +1,5 @@
 /** The JSON of /api/v1, shared by `api/` and `web/`. Field names are snake_case on the wire. */
+import type { DiffMode } from '../profile/diff.ts';
 import type { Aggregation } from '../profile/profile-type.ts';
 import type { Quality } from '../profile/quality.ts';
 
@@ -86,6 +87,19 @@ export interface MergeJson {
   frames: FrameJson[];
   quality: Quality;
   base?: { type: string; from_ms: number; to_ms: number; total: number; quality: Quality };
+  /** What a diff's values measure: `unit` is `share`, the unit, or the unit per second. */
+  mode?: DiffMode;
+}
+
+export interface ProfilesJson {
+  profiles: {
+    ts_ms: number;
+    duration_ms: number;
+    labels: Record<string, string>;
+    types: string[];
+    samples: number;
+    comments: string[];
+  }[];
 }
 
 export interface FrameJson {

@@ -1,6 +1,6 @@
 /** What passes between the main thread and the tree workers. Plain data and typed arrays only. */
-import type { DiffMode } from '../../profile/diff.ts';
 import type { DictionaryColumns } from '../../profile/dictionary.ts';
+import type { DiffMode } from '../../profile/diff.ts';
 import type { ErrorRecord } from '../../profile/errors.ts';
 import type { FlameMeta } from '../../profile/flame-graph.ts';
 import type { Labels } from '../../profile/labels.ts';

@@ -1,0 +1,70 @@
+/** One page of the function table as `FunctionsJson`. */
+import type { FlameGraph } from '../../profile/flame-graph.ts';
+import { FRAME_KIND_NAMES } from '../../profile/frame.ts';
+import { frameAt } from '../../profile/frame-table.ts';
+import { type FunctionTable, tabulateFunctions } from '../../profile/functions.ts';
+import { compileRegex } from '../../profile/regex.ts';
+import { stringReader } from '../../profile/strings.ts';
+import type { FunctionJson, FunctionsJson } from '../../wire/http.ts';
+import type { FunctionSort } from './params.ts';
+import type { FunctionsJob } from './tree-messages.ts';
+
+export function formatFunctionsJson(graph: FlameGraph, job: FunctionsJob): string {
+  const table = tabulateFunctions(graph);
+  const text = stringReader(graph.strings);
+  const nameOf = (row: number): string =>
+    text(graph.frames.name[table.frame[row] as number] as number);
+  let rows = Array.from({ length: table.count }, (_, row) => row);
+  if (job.search !== '') {
+    const regex = compileRegex(job.search, 'search');
+    rows = rows.filter((row) => regex.occursIn(nameOf(row)));
+  }
+  rows.sort(orderBy(job.sort, table, nameOf));
+  const page = rows.slice(job.offset, job.offset + job.limit);
+  const json: FunctionsJson = {
+    type: job.meta.type,
+    unit: job.meta.unit,
+    from_ms: job.meta.fromMs,
+    to_ms: job.meta.toMs,
+    total: job.meta.totalAfterFilters,
+    count: rows.length,
+    functions: page.map((row) => functionJson(graph, table, text, row)),
+    quality: job.meta.quality,
+  };
+  return JSON.stringify(json);
+}
+
+/** Numbers fall, names rise; equals stand in the other number's order, then by name. */
+function orderBy(
+  sort: FunctionSort,
+  table: FunctionTable,
+  nameOf: (row: number) => string,
+): (a: number, b: number) => number {
+  const byName = (a: number, b: number): number => {
+    const [left, right] = [nameOf(a), nameOf(b)];
+    return left < right ? -1 : left > right ? 1 : 0;
+  };
+  const bySelf = (a: number, b: number) => (table.self[b] as number) - (table.self[a] as number);
+  const byTotal = (a: number, b: number) => (table.total[b] as number) - (table.total[a] as number);
+  if (sort === 'name') return (a, b) => byName(a, b) || bySelf(a, b) || a - b;
+  if (sort === 'total') return (a, b) => byTotal(a, b) || bySelf(a, b) || byName(a, b);
+  return (a, b) => bySelf(a, b) || byTotal(a, b) || byName(a, b);
+}
+
+function functionJson(
+  graph: FlameGraph,
+  table: FunctionTable,
+  text: (row: number) => string,
+  row: number,
+): FunctionJson {
+  const frame = frameAt(graph.frames, text, table.frame[row] as number);
+  return {
+    name: frame.name,
+    system_name: frame.systemName,
+    binary: frame.binary,
+    file: frame.file,
+    kind: FRAME_KIND_NAMES[frame.kind],
+    self: (table.self[row] as number) * graph.multiplier,
+    total: (table.total[row] as number) * graph.multiplier,
+  };
+}

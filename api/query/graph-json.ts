@@ -1,0 +1,88 @@
+/** A flame graph as `MergeJson`: the columns of fg1 with totals derived, in units or shares. */
+import type { DiffMode } from '../../profile/diff.ts';
+import { EverflameError } from '../../profile/errors.ts';
+import { deriveTree, type FlameGraph } from '../../profile/flame-graph.ts';
+import { FRAME_KIND_NAMES } from '../../profile/frame.ts';
+import { type Frame, frameAt } from '../../profile/frame-table.ts';
+import { MAX_JSON_NODES } from '../../profile/limits.ts';
+import { stringReader } from '../../profile/strings.ts';
+import type { FrameJson, MergeJson } from '../../wire/http.ts';
+
+/** `scales` turn each side's counts into the mode's measure. */
+export function formatGraphJson(
+  graph: FlameGraph,
+  mode: DiffMode,
+  scales: { a: number; b: number },
+): string {
+  if (graph.nodeCount > MAX_JSON_NODES) {
+    throw new EverflameError('too-large', `the flame graph has ${graph.nodeCount} nodes`, {
+      field: 'format',
+      limit: `MAX_JSON_NODES = ${MAX_JSON_NODES}`,
+      remedy: 'Give max_nodes or min_fraction, or ask for format=fg1.',
+    });
+  }
+  const { meta } = graph;
+  const total = deriveTree(graph.depth, graph.self, graph.folded).total;
+  const json: MergeJson = {
+    type: meta.type,
+    unit: unitOf(meta.unit, mode),
+    from_ms: meta.fromMs,
+    to_ms: meta.toMs,
+    total: (total[0] as number) * scales.b,
+    nodes: {
+      depth: Array.from(graph.depth),
+      frame: Array.from(graph.frame),
+      self: scaled(graph.self, scales.b),
+      total: scaled(total, scales.b),
+      folded: scaled(graph.folded, scales.b),
+    },
+    frames: framesJson(graph),
+    quality: meta.quality,
+  };
+  if (graph.selfBase !== null && graph.foldedBase !== null && meta.base !== undefined) {
+    const totalBase = deriveTree(graph.depth, graph.selfBase, graph.foldedBase).total;
+    json.mode = mode;
+    json.nodes.self_base = scaled(graph.selfBase, scales.a);
+    json.nodes.total_base = scaled(totalBase, scales.a);
+    json.nodes.folded_base = scaled(graph.foldedBase, scales.a);
+    json.base = {
+      type: meta.base.type,
+      from_ms: meta.base.fromMs,
+      to_ms: meta.base.toMs,
+      total: (totalBase[0] as number) * scales.a,
+      quality: meta.base.quality,
+    };
+  }
+  return JSON.stringify(json);
+}
+
+function unitOf(unit: string, mode: DiffMode): string {
+  if (mode === 'share') return 'share';
+  return mode === 'rate' ? `${unit}/second` : unit;
+}
+
+function scaled(counts: Float64Array, scale: number): number[] {
+  return Array.from(counts, (count) => count * scale);
+}
+
+function framesJson(graph: FlameGraph): FrameJson[] {
+  const text = stringReader(graph.strings);
+  return Array.from({ length: graph.frames.count }, (_, row) =>
+    frameJson(frameAt(graph.frames, text, row)),
+  );
+}
+
+function frameJson(frame: Frame): FrameJson {
+  const address = (BigInt(frame.addressHigh) << 32n) | BigInt(frame.addressLow);
+  return {
+    name: frame.name,
+    system_name: frame.systemName,
+    binary: frame.binary,
+    build_id: frame.buildId,
+    file: frame.file,
+    line: frame.line,
+    address: address === 0n ? '' : `0x${address.toString(16)}`,
+    kind: FRAME_KIND_NAMES[frame.kind],
+    reason: frame.reason,
+  };
+}

@@ -1,0 +1,174 @@
+/** Locations of the dictionary -> frames, each resolved once until its symbol file changes. */
+import { type DictionaryColumns, refs } from '../../profile/dictionary.ts';
+import { type AddressSpace, FrameKind, unknownReason } from '../../profile/frame.ts';
+import { type Frame, FrameTable, functionKey } from '../../profile/frame-table.ts';
+import { stringReader } from '../../profile/strings.ts';
+import type { Granularity } from './params.ts';
+import type { SymbolNames } from './symbol-names.ts';
+
+export class LocationFrames {
+  readonly table = new FrameTable();
+  readonly #granularity: Granularity;
+  readonly #symbols: SymbolNames;
+  #dictionary: DictionaryColumns;
+  #text: (row: number) => string;
+  /** Per location: 0 while it is not resolved, else 1 + its first row of `#rows`. */
+  #first = new Int32Array(0);
+  #size = new Uint16Array(0);
+  /** Rows of `table`, innermost first. */
+  #rows = new Int32Array(1024);
+  #used = 0;
+
+  constructor(granularity: Granularity, symbols: SymbolNames, dictionary: DictionaryColumns) {
+    this.#granularity = granularity;
+    this.#symbols = symbols;
+    this.#dictionary = dictionary;
+    this.#text = stringReader(dictionary.strings);
+    this.setDictionary(dictionary);
+  }
+
+  /** Takes a newer dictionary; refs keep their meaning. */
+  setDictionary(dictionary: DictionaryColumns): void {
+    this.#dictionary = dictionary;
+    this.#text = stringReader(dictionary.strings);
+    const count = dictionary.locations.count;
+    if (count <= this.#first.length) return;
+    const capacity = Math.max(count, this.#first.length * 2);
+    const first = new Int32Array(capacity);
+    const size = new Uint16Array(capacity);
+    first.set(this.#first);
+    size.set(this.#size);
+    this.#first = first;
+    this.#size = size;
+  }
+
+  /** Number of frames at the location, at least 1. */
+  sizeOf(location: number): number {
+    if (this.#first[location] === 0) this.#resolve(location);
+    return this.#size[location] as number;
+  }
+
+  /** The location's frame `index`, 0 being the innermost. Only after `sizeOf`. */
+  frameOf(location: number, index: number): number {
+    return this.#rows[(this.#first[location] as number) - 1 + index] as number;
+  }
+
+  /** Forgets locations in these builds; returns a mark for each that was resolved, or null. */
+  forget(buildIds: ReadonlySet<string>): Uint8Array | null {
+    const { locations } = this.#dictionary;
+    let marks: Uint8Array | null = null;
+    for (let location = 0; location < locations.count; location++) {
+      if (this.#first[location] === 0 || linesOf(locations, location) > 0) continue;
+      if (!buildIds.has(this.#text(locations.buildId[location] as number))) continue;
+      this.#first[location] = 0;
+      marks ??= new Uint8Array(locations.count);
+      marks[location] = 1;
+    }
+    return marks;
+  }
+
+  #resolve(location: number): void {
+    const { locations } = this.#dictionary;
+    const begin = locations.lineOffsets[location] as number;
+    const lines = linesOf(locations, location);
+    const first = this.#used;
+    if (lines === 0) {
+      const frame = this.#nativeFrame(location);
+      this.#push(this.table.intern(frame, this.#keyOf(frame, location)));
+    }
+    for (let line = begin; line < begin + lines; line++) {
+      const frame = this.#lineFrame(location, line);
+      this.#push(this.table.intern(frame, this.#keyOf(frame, location)));
+    }
+    this.#first[location] = first + 1;
+    this.#size[location] = this.#used - first;
+  }
+
+  #push(row: number): void {
+    if (this.#used === this.#rows.length) {
+      const rows = new Int32Array(this.#rows.length * 2);
+      rows.set(this.#rows);
+      this.#rows = rows;
+    }
+    this.#rows[this.#used++] = row;
+  }
+
+  #lineFrame(location: number, line: number): Frame {
+    const { locations, functions } = this.#dictionary;
+    const row = refs.function(locations.lineFunction[line] as number);
+    const systemName = this.#text(functions.systemName[row] as number);
+    const name = this.#text(functions.name[row] as number) || systemName;
+    const frame = this.#frameAt(location);
+    frame.name = name;
+    frame.systemName = systemName || name;
+    frame.file = this.#text(functions.file[row] as number);
+    if (this.#granularity === 'line' || this.#granularity === 'address') {
+      frame.line = locations.lineNumber[line] as number;
+    }
+    if (this.#granularity !== 'address') {
+      frame.addressLow = 0;
+      frame.addressHigh = 0;
+    }
+    const reason = unknownReason(name);
+    if (reason !== null) {
+      frame.kind = FrameKind.unknown;
+      frame.reason = reason;
+    }
+    return frame;
+  }
+
+  #nativeFrame(location: number): Frame {
+    const { locations } = this.#dictionary;
+    const frame = this.#frameAt(location);
+    const space = locations.space[location] as AddressSpace;
+    const { buildId, addressLow, addressHigh } = frame;
+    const found = this.#symbols.nameOf(buildId, space, addressLow, addressHigh);
+    if ('reason' in found) {
+      const address = (BigInt(addressHigh) << 32n) | BigInt(addressLow);
+      frame.name = `${frame.binary || '[unknown]'}+0x${address.toString(16)}`;
+      frame.reason = found.reason;
+      return frame;
+    }
+    frame.name = found.name;
+    frame.systemName = found.name;
+    if (this.#granularity !== 'address') {
+      frame.addressLow = 0;
+      frame.addressHigh = 0;
+    }
+    return frame;
+  }
+
+  /** What the location says of any frame in it. */
+  #frameAt(location: number): Frame {
+    const { locations } = this.#dictionary;
+    return {
+      name: '',
+      systemName: '',
+      binary: basename(this.#text(locations.binary[location] as number)),
+      buildId: this.#text(locations.buildId[location] as number),
+      file: '',
+      line: 0,
+      addressLow: locations.address[location * 2] as number,
+      addressHigh: locations.address[location * 2 + 1] as number,
+      kind: locations.kind[location] as FrameKind,
+      reason: '',
+    };
+  }
+
+  #keyOf(frame: Frame, location: number): string {
+    const key = functionKey(frame);
+    if (frame.systemName === '') return `${key}\0${this.#dictionary.locations.space[location]}`;
+    if (this.#granularity === 'function') return key;
+    return `${key}\0${frame.file}\0${frame.line}`;
+  }
+}
+
+function linesOf(locations: DictionaryColumns['locations'], location: number): number {
+  const begin = locations.lineOffsets[location] as number;
+  return (locations.lineOffsets[location + 1] as number) - begin;
+}
+
+/** The last part of a path; names in brackets, as `[kernel:a/b]`, are no paths. */
+function basename(path: string): string {
+  return path.startsWith('[') ? path : path.slice(path.lastIndexOf('/') + 1);
+}

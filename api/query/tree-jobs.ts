@@ -1,0 +1,174 @@
+/**
+ * What a tree worker does: weights by stack in, an encoded answer out. Holds the tree of known
+ * stacks between jobs; everything else is made for one job.
+ */
+
+import type { DictionaryColumns } from '../../profile/dictionary.ts';
+import { type DiffMode, scaleOf, sidesOf } from '../../profile/diff.ts';
+import { assert, EverflameError, toErrorRecord } from '../../profile/errors.ts';
+import { encodeFg1, FG1_MEDIA_TYPE } from '../../profile/fg1.ts';
+import type { FlameGraph, FlameMeta } from '../../profile/flame-graph.ts';
+import { flattenTree } from '../../profile/flatten.ts';
+import { formatFolded } from '../../profile/folded.ts';
+import { pruneTree } from '../../profile/prune.ts';
+import type { LeafWeights, WeightedTree } from '../../profile/weighted-tree.ts';
+import { gatherTree } from '../../profile/weighted-tree.ts';
+import { formatFunctionsJson } from './functions-json.ts';
+import { formatGraphJson } from './graph-json.ts';
+import { gatherGroups } from './grouped-tree.ts';
+import { LocationFrames } from './location-frames.ts';
+import type { Answer, Granularity } from './params.ts';
+import { buildPprof } from './pprof-answer.ts';
+import { StackTree } from './stack-tree.ts';
+import { type OpenSymbolFile, SymbolNames } from './symbol-names.ts';
+import type {
+  FunctionsJob,
+  GraphJob,
+  PprofJob,
+  StackWeights,
+  TreeJob,
+  TreeReply,
+  TreeRequest,
+} from './tree-messages.ts';
+
+const JSON_MEDIA_TYPE = 'application/json';
+
+export class TreeJobs {
+  readonly #symbols: SymbolNames;
+  #dictionary: DictionaryColumns | null = null;
+  #known: StackTree | null = null;
+
+  constructor(openSymbolFile: OpenSymbolFile) {
+    this.#symbols = new SymbolNames(openSymbolFile);
+  }
+
+  /** Answers a request; an EverflameError becomes a reply, anything else is thrown. */
+  reply(request: TreeRequest): TreeReply {
+    try {
+      this.#update(request);
+      return { id: request.id, answer: this.#run(request.job) };
+    } catch (error) {
+      if (error instanceof EverflameError) return { id: request.id, error: toErrorRecord(error) };
+      throw error;
+    }
+  }
+
+  #update(request: TreeRequest): void {
+    if (request.dictionary !== undefined) {
+      this.#dictionary = request.dictionary;
+      this.#known?.setDictionary(request.dictionary);
+    }
+    if (request.symbolFiles !== undefined) {
+      const changed = this.#symbols.update(request.symbolFiles);
+      if (changed.size > 0) this.#known?.forget(changed);
+    }
+  }
+
+  #run(job: TreeJob): Answer {
+    switch (job.kind) {
+      case 'graph':
+        return this.#answerGraph(job);
+      case 'functions':
+        return this.#answerFunctions(job);
+      case 'pprof':
+        return this.#answerPprof(job);
+    }
+  }
+
+  #stackTree(granularity: Granularity): StackTree {
+    const dictionary = this.#dictionary;
+    assert(dictionary !== null, 'the first request brings the dictionary');
+    if (granularity === 'function' && this.#known !== null) return this.#known;
+    const frames = new LocationFrames(granularity, this.#symbols, dictionary);
+    const stacks = new StackTree(frames, dictionary);
+    if (granularity === 'function') this.#known = stacks;
+    return stacks;
+  }
+
+  #answerGraph(job: GraphJob): Answer {
+    const stacks = this.#stackTree(job.tree.granularity);
+    const tree = weigh(stacks, job.weights, job.base, job.by, job.meta);
+    const frames = stacks.frames.table.frames;
+    const keep = pruneTree(tree, (frame) => frames[frame]?.name ?? '', job.tree);
+    const graph = flattenTree(tree, {
+      frames,
+      keep,
+      multiplier: job.weights.multiplier,
+      multiplierBase: job.base?.multiplier ?? job.weights.multiplier,
+      meta: job.meta,
+    });
+    stateTruncated(graph);
+    return encodeGraph(graph, job.format, job.base === null ? 'absolute' : job.mode);
+  }
+
+  #answerFunctions(job: FunctionsJob): Answer {
+    const stacks = this.#stackTree('function');
+    const tree = weigh(stacks, job.weights, null, [], job.meta);
+    const { multiplier } = job.weights;
+    const frames = stacks.frames.table.frames;
+    const graph = flattenTree(tree, { frames, multiplier, meta: job.meta });
+    return { contentType: JSON_MEDIA_TYPE, body: formatFunctionsJson(graph, job) };
+  }
+
+  #answerPprof(job: PprofJob): Answer {
+    assert(this.#dictionary !== null, 'the first request brings the dictionary');
+    const body = buildPprof(this.#dictionary, this.#symbols, job);
+    return { contentType: 'application/vnd.google.protobuf', body };
+  }
+}
+
+/** The tree of the weights; totals and the quality of both sides go into `meta`. */
+function weigh(
+  stacks: StackTree,
+  weights: StackWeights,
+  base: StackWeights | null,
+  by: readonly string[],
+  meta: FlameMeta,
+): WeightedTree {
+  const sides = base === null ? [weights] : [weights, base];
+  const [node, nodeBase] = stacks.leavesOf(sides.map((side) => side.stack));
+  assert(node !== undefined, 'there are leaves for each side');
+  const { stack, value, multiplier } = weights;
+  stacks.addQuality(meta.quality.series, stack, value, multiplier);
+  meta.totalBeforeFilters = sum(value) * multiplier;
+  meta.totalAfterFilters = meta.totalBeforeFilters;
+  const leaves: LeafWeights = { node, value };
+  if (base === null || nodeBase === undefined) {
+    return by.length === 0
+      ? gatherTree(stacks.tree, leaves)
+      : gatherGroups(stacks, leaves, weights, by);
+  }
+  if (meta.base !== undefined) {
+    stacks.addQuality(meta.base.quality.series, base.stack, base.value, base.multiplier);
+    meta.base.total = sum(base.value) * base.multiplier;
+  }
+  return gatherTree(stacks.tree, leaves, { node: nodeBase, value: base.value });
+}
+
+function sum(values: Float64Array): number {
+  let total = 0;
+  for (let row = 0; row < values.length; row++) total += values[row] as number;
+  return total;
+}
+
+function stateTruncated(graph: FlameGraph): void {
+  const { meta } = graph;
+  meta.quality.series.truncated = sum(graph.folded) * graph.multiplier;
+  if (meta.base !== undefined && graph.foldedBase !== null) {
+    meta.base.quality.series.truncated = sum(graph.foldedBase) * graph.multiplierBase;
+  }
+}
+
+function encodeGraph(graph: FlameGraph, format: GraphJob['format'], mode: DiffMode): Answer {
+  switch (format) {
+    case 'fg1':
+      return { contentType: FG1_MEDIA_TYPE, body: encodeFg1(graph) };
+    case 'folded':
+      return { contentType: 'text/plain; charset=utf-8', body: formatFolded(graph) };
+    case 'json': {
+      const sides = sidesOf(graph);
+      const scales = { b: scaleOf(sides.b, mode), a: scaleOf(sides.a, mode) };
+      return { contentType: JSON_MEDIA_TYPE, body: formatGraphJson(graph, mode, scales) };
+    }
+  }
+}
