@@ -6,6 +6,8 @@ import { EverflameError } from '../profile/errors.ts';
 import { describeApi } from './openapi.ts';
 import { describeProblem, methodProblem, PROBLEM_MEDIA_TYPE } from './problem.ts';
 import { sendJson } from './routes/answer.ts';
+import type { DebuginfoServices } from './routes/debuginfo.ts';
+import { debuginfoEndpoints } from './routes/debuginfo.ts';
 import { guardDoors } from './routes/doors.ts';
 import type { AppContext, AppEnv, AppServices, Endpoint } from './routes/endpoint.ts';
 import { routerPath } from './routes/endpoint.ts';
@@ -13,8 +15,17 @@ import type { HealthServices } from './routes/health.ts';
 import { healthEndpoints } from './routes/health.ts';
 import type { WebFiles } from './routes/pages.ts';
 import { mountPages } from './routes/pages.ts';
+import type { PushServices } from './routes/push.ts';
+import { pushEndpoints } from './routes/push.ts';
+import type { QueryServices } from './routes/queries.ts';
+import { queryEndpoints } from './routes/queries.ts';
 
-export interface AppOptions extends AppServices, HealthServices {
+export interface AppOptions
+  extends AppServices,
+    HealthServices,
+    PushServices,
+    QueryServices,
+    DebuginfoServices {
   version: string;
   webFiles: WebFiles;
 }
@@ -35,7 +46,12 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
 
 /** All endpoints, the document that lists them included. */
 export function listEndpoints(options: AppOptions): Endpoint[] {
-  const endpoints: Endpoint[] = [...healthEndpoints(options)];
+  const endpoints: Endpoint[] = [
+    ...pushEndpoints(options),
+    ...queryEndpoints(options),
+    ...debuginfoEndpoints(options),
+    ...healthEndpoints(options),
+  ];
   endpoints.push({
     method: 'GET',
     path: '/api/openapi.json',

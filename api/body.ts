@@ -46,7 +46,7 @@ export interface ByteLimit {
  * Reads a body whole and passes it to `use`; its bytes count against the budget until `use` is
  * done. The array has a buffer of its own, exactly as long, which may be transferred to a worker.
  */
-export async function useBody<T>(
+export async function withBody<T>(
   source: BodySource,
   limit: ByteLimit,
   budget: BodyBudget,

@@ -19,10 +19,9 @@ export interface Metrics {
   receivedBytes: Counter;
   ingestedProfiles: Counter;
   ingestedSamples: Counter;
-  duplicateBatches: Counter;
   /** Bytes of debug information received. */
   debuginfoBytes: Counter;
-  /** Files complete and converted, by `outcome`: `converted` or `refused`. */
+  /** Files complete and converted. */
   debuginfoFiles: Counter;
 }
 
@@ -39,9 +38,8 @@ export function createMetrics(meter: Meter): Metrics {
     receivedBytes: counter('everflame_received_bytes', 'Bytes of request bodies as sent.'),
     ingestedProfiles: counter('everflame_ingested_profiles', 'Profiles stored.'),
     ingestedSamples: counter('everflame_ingested_samples', 'Rows of samples stored.'),
-    duplicateBatches: counter('everflame_duplicate_batches', 'Batches that were stored before.'),
     debuginfoBytes: counter('everflame_debuginfo_bytes', 'Bytes of symbol files received.'),
-    debuginfoFiles: counter('everflame_debuginfo_files', 'Symbol files, by outcome.'),
+    debuginfoFiles: counter('everflame_debuginfo_files', 'Symbol files taken whole.'),
   };
 }
 
@@ -80,6 +78,12 @@ const STORE_GAUGES: [keyof StoreStats, string, string, boolean][] = [
   ['bytesOnDisk', 'everflame_store_disk_bytes', 'Bytes of the store on disk.', false],
   ['bytesOfMemory', 'everflame_store_memory_bytes', 'Bytes of memory the store holds.', false],
   ['pendingBatches', 'everflame_store_pending_batches', 'Batches waiting for a commit.', false],
+  [
+    'duplicateBatches',
+    'everflame_duplicate_batches',
+    'Batches that were stored before: a sender tried again.',
+    true,
+  ],
   ['commits', 'everflame_store_commits', 'Commits since the start.', true],
 ];
 

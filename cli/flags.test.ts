@@ -2,14 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import {
-  checkEnvironment,
-  describeFlags,
-  flag,
-  parseBytes,
-  parseDurationMs,
-  parseFlags,
-} from './flags.ts';
+import { checkEnvironment, describeFlags, flag, parseBytes, parseFlags } from './flags.ts';
 
 const TABLE = {
   'http-address': flag.text('127.0.0.1:7070', 'HOST:PORT', 'where to listen'),
@@ -26,21 +19,6 @@ function configFile(text: string): string {
   writeFileSync(path, text);
   return path;
 }
-
-test.each([
-  ['10s', 10_000],
-  ['1h30m', 5_400_000],
-  ['500ms', 500],
-  ['30d', 2_592_000_000],
-  ['0', 0],
-  ['1.5s', 1500],
-])('duration %s is %i ms', (text, ms) => {
-  expect(parseDurationMs(text)).toBe(ms);
-});
-
-test.each(['', '10', 's', '-1s', '10s!', '1y', '1h 30m'])('%j is no duration', (text) => {
-  expect(() => parseDurationMs(text)).toThrow(/not a duration/);
-});
 
 test.each([
   ['50GB', 50e9],

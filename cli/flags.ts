@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
+import { parseDurationMs } from '../profile/duration.ts';
 import { EverflameError } from '../profile/errors.ts';
 import { suggestName } from '../profile/nearest.ts';
 
@@ -62,7 +63,7 @@ export const flag = {
     range: { min: number; max: number },
   ) => oneValue<number, D>((text) => parseNumber(text, range), fallback, 'N', help),
   duration: <D extends number | null>(fallback: D, help: string) =>
-    oneValue<number, D>(parseDurationMs, fallback, 'DURATION', help),
+    oneValue<number, D>(readDuration, fallback, 'DURATION', help),
   bytes: <D extends number | null>(fallback: D, help: string) =>
     oneValue<number, D>(parseBytes, fallback, 'BYTES', help),
   choice: <const C extends string, D extends C | null>(
@@ -83,27 +84,10 @@ export const flag = {
   }),
 };
 
-const DURATION_UNITS_MS: Record<string, number> = {
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-  w: 604_800_000,
-};
-
-/** `10s`, `1h30m`, `30d`; 0 is allowed without a unit. */
-export function parseDurationMs(text: string): number {
-  if (text === '0') return 0;
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|[smhdw])/g)];
-  if (parts.length === 0 || parts.map((part) => part[0]).join('') !== text) {
-    throw new Error('is not a duration; write for example 500ms, 10s, 1h30m or 30d');
-  }
-  const sum = parts.reduce(
-    (ms, [, n, unit]) => ms + Number(n) * (DURATION_UNITS_MS[unit!] ?? 0),
-    0,
-  );
-  return Math.round(sum);
+function readDuration(text: string): number {
+  const ms = parseDurationMs(text);
+  if (ms === null) throw new Error('is not a duration; write for example 500ms, 10s or 1h30m');
+  return ms;
 }
 
 const BYTE_UNITS: Record<string, number> = {

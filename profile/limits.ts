@@ -117,3 +117,8 @@ export const MAX_SERIES_LINES = 1_000;
 export const MAX_GROUP_LABELS = 16;
 /** An Idempotency-Key; ours have 32 characters. */
 export const MAX_IDEMPOTENCY_KEY_LENGTH = 256;
+/** Files that wait for conversion; one is converted at a time. */
+export const MAX_QUEUED_CONVERSIONS = 64;
+/** Build ids that the server remembers, and those it has asked agents for at one time. */
+export const MAX_DEBUGINFO_ENTRIES = 100_000;
+export const MAX_DEBUGINFO_LEASES = 10_000;

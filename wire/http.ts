@@ -176,3 +176,20 @@ export interface WantedJson {
     offset: number;
   }[];
 }
+
+/** What a push has stored, durably. */
+export interface PushJson {
+  batch_id: string;
+  profiles: number;
+  /** Rows of samples. */
+  samples: number;
+  /** Samples over a limit on labels: kept with their value and without their labels. */
+  samples_without_labels: number;
+}
+
+export interface UploadJson {
+  /** Bytes of the file that the server has; where an interrupted upload goes on. */
+  received_bytes: number;
+  /** All bytes are there and the file has been taken. */
+  complete: boolean;
+}

@@ -8,7 +8,7 @@ const MIN_GZIP_BYTES = 4096;
 /** Answers wait for their compression; higher levels cost 3 to 10 times as long for a tenth less. */
 const GZIP_LEVEL = 1;
 
-const gzipBytes = promisify(gzip);
+const gzipAsync = promisify(gzip);
 const encoder = new TextEncoder();
 
 export interface Answer {
@@ -39,7 +39,7 @@ export async function sendAnswer(context: AppContext, answer: Answer): Promise<R
   let body = typeof answer.body === 'string' ? encoder.encode(answer.body) : answer.body;
   const small = body.byteLength < MIN_GZIP_BYTES || answer.compressed === true;
   if (!small && acceptsGzip(context.req.header('accept-encoding') ?? '')) {
-    body = await gzipBytes(body, { level: GZIP_LEVEL });
+    body = await gzipBytes(body);
     headers['Content-Encoding'] = 'gzip';
   }
   return context.body(body as Uint8Array<ArrayBuffer>, 200, headers);
@@ -51,4 +51,9 @@ export function acceptsGzip(acceptEncoding: string): boolean {
     const [coding, ...parameters] = part.split(';').map((text) => text.trim().toLowerCase());
     return coding === 'gzip' && !parameters.some((text) => /^q=0(\.0*)?$/.test(text));
   });
+}
+
+/** On a thread of libuv's pool, so that a large answer does not hold up the others. */
+export function gzipBytes(body: Uint8Array | string): Promise<Uint8Array> {
+  return gzipAsync(body, { level: GZIP_LEVEL });
 }

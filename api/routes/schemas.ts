@@ -7,8 +7,11 @@ import type {
   MergeJson,
   NamesJson,
   Problem,
+  ProfilesJson,
   ProfileTypesJson,
+  PushJson,
   SeriesJson,
+  UploadJson,
   WantedJson,
 } from '../../wire/http.ts';
 
@@ -136,7 +139,21 @@ export const mergeJson = z.object({
       quality: qualityJson,
     })
     .exactOptional(),
+  mode: z.enum(['share', 'absolute', 'rate']).exactOptional(),
 }) satisfies z.ZodType<MergeJson>;
+
+export const profilesJson = z.object({
+  profiles: z.array(
+    z.object({
+      ts_ms: epochMs,
+      duration_ms: z.number(),
+      labels,
+      types: z.array(z.string()),
+      samples: count,
+      comments: z.array(z.string()),
+    }),
+  ),
+}) satisfies z.ZodType<ProfilesJson>;
 
 export const functionsJson = z.object({
   type: z.string(),
@@ -201,3 +218,15 @@ export const wantedJson = z.object({
     }),
   ),
 }) satisfies z.ZodType<WantedJson>;
+
+export const pushJson = z.object({
+  batch_id: z.string(),
+  profiles: count,
+  samples: count,
+  samples_without_labels: count,
+}) satisfies z.ZodType<PushJson>;
+
+export const uploadJson = z.object({
+  received_bytes: count,
+  complete: z.boolean(),
+}) satisfies z.ZodType<UploadJson>;

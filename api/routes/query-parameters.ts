@@ -1,0 +1,147 @@
+/** The parameters of the read endpoints as zod schemas, and what they mean to api/query. */
+import { z } from 'zod';
+import {
+  MAX_FLAME_DEPTH,
+  MAX_FLAME_NODES,
+  MAX_GROUP_LABELS,
+  MAX_LISTED,
+  MAX_SELECTOR_LENGTH,
+  MAX_SERIES_LINES,
+  MAX_STRING_BYTES,
+} from '../../profile/limits.ts';
+import { parseRange } from '../../profile/time-range.ts';
+import type { TimeRange } from '../../profile/units.ts';
+import type { TreeParams } from '../query/params.ts';
+import { DIFF_FORMATS, FUNCTION_SORTS, GRANULARITIES, MERGE_FORMATS } from '../query/params.ts';
+
+const DEFAULT_LISTED = 1_000;
+const DEFAULT_FUNCTIONS = 100;
+const DEFAULT_SERIES_LINES = 20;
+
+const selector = z
+  .string()
+  .max(MAX_SELECTOR_LENGTH)
+  .describe('A selector: process_cpu:cpu:nanoseconds:cpu:nanoseconds{service_name="checkout"}');
+const time = z
+  .union([z.string().max(100), z.number()])
+  .describe('Epoch milliseconds, RFC 3339, or now less a duration: now-1h.');
+const from = time.optional();
+const to = time.optional();
+const by = z
+  .array(z.string().max(MAX_STRING_BYTES))
+  .max(MAX_GROUP_LABELS)
+  .default([])
+  .describe('Labels to group by, separated by commas.')
+  .meta({ explode: false });
+
+/** As much of a tree as is wanted. */
+const tree = {
+  granularity: z.enum(GRANULARITIES).default('function').describe('What makes frames one node.'),
+  max_nodes: z.int().min(1).max(MAX_FLAME_NODES).optional().describe('The heaviest ones.'),
+  min_fraction: z.number().min(0).max(1).optional().describe('Of the total, for each node.'),
+  root: z
+    .array(z.string().max(MAX_STRING_BYTES))
+    .min(1)
+    .max(MAX_FLAME_DEPTH)
+    .optional()
+    .describe('Names from below the root to the frame whose subtree is wanted; repeated.'),
+};
+
+const listed = z.int().min(1).max(MAX_LISTED);
+
+export const metaParameters = z.strictObject({ query: selector.optional(), from, to });
+
+export const namesParameters = metaParameters.extend({
+  prefix: z.string().max(MAX_STRING_BYTES).default('').describe('Only names that begin so.'),
+  limit: listed.default(DEFAULT_LISTED),
+});
+
+export const agentsParameters = z.strictObject({ from, to });
+
+export const seriesParameters = z.strictObject({
+  query: selector,
+  from,
+  to,
+  step: z
+    .union([z.string().max(100), z.number()])
+    .optional()
+    .describe('A duration such as 15s, or milliseconds; chosen by the range if absent.'),
+  by,
+  limit: z.int().min(1).max(MAX_SERIES_LINES).default(DEFAULT_SERIES_LINES),
+});
+
+export const profilesParameters = z.strictObject({
+  query: selector,
+  from,
+  to,
+  limit: listed.default(DEFAULT_LISTED),
+});
+
+export const mergeParameters = z.strictObject({
+  query: selector,
+  from,
+  to,
+  format: z.enum(MERGE_FORMATS).optional().describe('Else the Accept header decides.'),
+  by,
+  ...tree,
+});
+
+export const functionsParameters = z.strictObject({
+  query: selector,
+  from,
+  to,
+  sort: z.enum(FUNCTION_SORTS).default('self'),
+  search: z
+    .string()
+    .max(MAX_STRING_BYTES)
+    .default('')
+    .describe('A regular expression (RE2) somewhere in the name.'),
+  offset: z.int().min(0).default(0),
+  limit: listed.default(DEFAULT_FUNCTIONS),
+});
+
+export const diffParameters = z.strictObject({
+  query_a: selector.describe('The base.'),
+  from_a: from,
+  to_a: to,
+  query_b: selector.describe('What is compared with the base.'),
+  from_b: from,
+  to_b: to,
+  mode: z.enum(['share', 'absolute', 'rate']).default('share').describe("The values' measure."),
+  format: z.enum(DIFF_FORMATS).optional().describe('Else the Accept header decides.'),
+  ...tree,
+});
+
+type Time = string | number | undefined;
+
+/** The range that two parameters name; the last hour where they are absent. */
+export function rangeOf(
+  from: Time,
+  to: Time,
+  nowMs: number,
+  fields?: { from: string; to: string },
+): TimeRange {
+  const text = (time: Time) => (time === undefined ? undefined : String(time));
+  return parseRange(text(from), text(to), nowMs, fields);
+}
+
+/** A range only where one was given: metadata of all times else. */
+export function optionalRange(from: Time, to: Time, nowMs: number): { range?: TimeRange } {
+  return from === undefined && to === undefined ? {} : { range: rangeOf(from, to, nowMs) };
+}
+
+/** The tree's parameters in api/query's words. */
+export function treeParams(parameters: {
+  granularity: TreeParams['granularity'];
+  max_nodes?: number | undefined;
+  min_fraction?: number | undefined;
+  root?: string[] | undefined;
+}): TreeParams {
+  const { granularity, max_nodes: maxNodes, min_fraction: minFraction, root } = parameters;
+  return {
+    granularity,
+    ...(maxNodes === undefined ? {} : { maxNodes }),
+    ...(minFraction === undefined ? {} : { minFraction }),
+    ...(root === undefined ? {} : { root }),
+  };
+}

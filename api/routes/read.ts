@@ -1,0 +1,83 @@
+/** Read endpoints: GET with parameters and POST with the same in JSON are one and the same. */
+import type { z } from 'zod';
+import { EverflameError } from '../../profile/errors.ts';
+import { MAX_PARAMETER_BYTES } from '../../profile/limits.ts';
+import type { BodyBudget } from '../body.ts';
+import { withBody } from '../body.ts';
+import { readParameters, readUrlParameters } from '../parameters.ts';
+import type { Answer } from './answer.ts';
+import { sendAnswer } from './answer.ts';
+import type { AppContext, Endpoint } from './endpoint.ts';
+import { bodySource } from './endpoint.ts';
+
+export interface ReadRoute<S extends z.ZodObject> {
+  path: string;
+  summary: string;
+  parameters: S;
+  answers: Endpoint['answers'];
+  /** `signal` fires when the client goes away. */
+  read(parameters: z.output<S>, context: AppContext, signal: AbortSignal): Promise<Answer>;
+}
+
+/** The two endpoints of a read route. */
+export function readEndpoints<S extends z.ZodObject>(
+  route: ReadRoute<S>,
+  bodies: BodyBudget,
+): Endpoint[] {
+  const { path, summary, parameters, answers } = route;
+  const answer = async (context: AppContext, read: z.output<S>) =>
+    sendAnswer(context, await route.read(read, context, context.req.raw.signal));
+  return [
+    {
+      method: 'GET',
+      path,
+      summary,
+      parameters,
+      answers,
+      handle: (context) => answer(context, readUrlParameters(parameters, searchOf(context))),
+    },
+    {
+      method: 'POST',
+      path,
+      summary,
+      body: { 'application/json': parameters },
+      answers,
+      handle: async (context) => {
+        refuseUrlParameters(context);
+        const limit = { name: 'MAX_PARAMETER_BYTES', bytes: MAX_PARAMETER_BYTES };
+        const input = await withBody(bodySource(context), limit, bodies, async (body) =>
+          parseJson(body),
+        );
+        return answer(context, readParameters(parameters, input));
+      },
+    },
+  ];
+}
+
+export function searchOf(context: AppContext): URLSearchParams {
+  const at = context.req.url.indexOf('?');
+  return new URLSearchParams(at === -1 ? '' : context.req.url.slice(at + 1));
+}
+
+/** They would be ignored beside a body, and the answer be to another question than was asked. */
+function refuseUrlParameters(context: AppContext): void {
+  const [name] = searchOf(context).keys();
+  if (name === undefined) return;
+  throw new EverflameError('invalid', 'parameters of a POST stand in its JSON body', {
+    field: name.slice(0, 80),
+    remedy: 'Use GET for parameters in the URL.',
+  });
+}
+
+/** JSON of a request body. Throws `invalid` with the parser's own words. */
+export function parseJson(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new EverflameError('invalid', `the body is not JSON: ${message}`, {
+      field: 'body',
+      cause,
+    });
+  }
+}
