@@ -46,6 +46,11 @@ export function functionKey(frame: Frame): string {
   return `${base}\0${frame.buildId}\0${frame.addressHigh}:${frame.addressLow}`;
 }
 
+/** The address in hexadecimal with 0x. */
+export function formatAddress({ addressLow, addressHigh }: Frame): string {
+  return `0x${((BigInt(addressHigh) << 32n) | BigInt(addressLow)).toString(16)}`;
+}
+
 export class FrameTable {
   readonly frames: Frame[] = [];
   readonly #rows = new Map<string, number>();

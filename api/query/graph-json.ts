@@ -3,7 +3,7 @@ import type { DiffMode } from '../../profile/diff.ts';
 import { EverflameError } from '../../profile/errors.ts';
 import { deriveTree, type FlameGraph } from '../../profile/flame-graph.ts';
 import { FRAME_KIND_NAMES } from '../../profile/frame.ts';
-import { type Frame, frameAt } from '../../profile/frame-table.ts';
+import { type Frame, formatAddress, frameAt } from '../../profile/frame-table.ts';
 import { MAX_JSON_NODES } from '../../profile/limits.ts';
 import { stringReader } from '../../profile/strings.ts';
 import type { FrameJson, MergeJson } from '../../wire/http.ts';
@@ -73,7 +73,6 @@ function framesJson(graph: FlameGraph): FrameJson[] {
 }
 
 function frameJson(frame: Frame): FrameJson {
-  const address = (BigInt(frame.addressHigh) << 32n) | BigInt(frame.addressLow);
   return {
     name: frame.name,
     system_name: frame.systemName,
@@ -81,7 +80,7 @@ function frameJson(frame: Frame): FrameJson {
     build_id: frame.buildId,
     file: frame.file,
     line: frame.line,
-    address: address === 0n ? '' : `0x${address.toString(16)}`,
+    address: frame.addressLow === 0 && frame.addressHigh === 0 ? '' : formatAddress(frame),
     kind: FRAME_KIND_NAMES[frame.kind],
     reason: frame.reason,
   };

@@ -1,7 +1,7 @@
 /** Locations of the dictionary -> frames, each resolved once until its symbol file changes. */
 import { type DictionaryColumns, refs } from '../../profile/dictionary.ts';
-import { type AddressSpace, FrameKind, unknownReason } from '../../profile/frame.ts';
-import { type Frame, FrameTable, functionKey } from '../../profile/frame-table.ts';
+import { AddressSpace, ANON_MAPPING, FrameKind, unknownReason } from '../../profile/frame.ts';
+import { type Frame, FrameTable, formatAddress, functionKey } from '../../profile/frame-table.ts';
 import { stringReader } from '../../profile/strings.ts';
 import type { Granularity } from './params.ts';
 import type { SymbolNames } from './symbol-names.ts';
@@ -73,12 +73,13 @@ export class LocationFrames {
     const lines = linesOf(locations, location);
     const first = this.#used;
     if (lines === 0) {
-      const frame = this.#nativeFrame(location);
-      this.#push(this.table.intern(frame, this.#keyOf(frame, location)));
+      const { frame, space } = this.#nativeFrame(location);
+      const key = frame.systemName === '' ? `${functionKey(frame)}\0${space}` : this.#keyOf(frame);
+      this.#push(this.table.intern(frame, key));
     }
     for (let line = begin; line < begin + lines; line++) {
       const frame = this.#lineFrame(location, line);
-      this.#push(this.table.intern(frame, this.#keyOf(frame, location)));
+      this.#push(this.table.intern(frame, this.#keyOf(frame)));
     }
     this.#first[location] = first + 1;
     this.#size[location] = this.#used - first;
@@ -105,10 +106,7 @@ export class LocationFrames {
     if (this.#granularity === 'line' || this.#granularity === 'address') {
       frame.line = locations.lineNumber[line] as number;
     }
-    if (this.#granularity !== 'address') {
-      frame.addressLow = 0;
-      frame.addressHigh = 0;
-    }
+    if (this.#granularity !== 'address') clearAddress(frame);
     const reason = unknownReason(name);
     if (reason !== null) {
       frame.kind = FrameKind.unknown;
@@ -117,25 +115,27 @@ export class LocationFrames {
     return frame;
   }
 
-  #nativeFrame(location: number): Frame {
+  /** `space` is the one that the frame's address is in, where it has no name. */
+  #nativeFrame(location: number): { frame: Frame; space: AddressSpace } {
     const { locations } = this.#dictionary;
     const frame = this.#frameAt(location);
-    const space = locations.space[location] as AddressSpace;
+    let space = locations.space[location] as AddressSpace;
     const { buildId, addressLow, addressHigh } = frame;
     const found = this.#symbols.nameOf(buildId, space, addressLow, addressHigh);
-    if ('reason' in found) {
-      const address = (BigInt(addressHigh) << 32n) | BigInt(addressLow);
-      frame.name = `${frame.binary || '[unknown]'}+0x${address.toString(16)}`;
-      frame.reason = found.reason;
-      return frame;
+    if (found.kind === 'name') {
+      frame.name = found.name;
+      frame.systemName = found.name;
+      if (this.#granularity !== 'address') clearAddress(frame);
+      return { frame, space };
     }
-    frame.name = found.name;
-    frame.systemName = found.name;
-    if (this.#granularity !== 'address') {
-      frame.addressLow = 0;
-      frame.addressHigh = 0;
+    if (found.elfAddress !== null) {
+      frame.addressLow = found.elfAddress >>> 0;
+      frame.addressHigh = Math.floor(found.elfAddress / 2 ** 32);
+      space = AddressSpace.elf;
     }
-    return frame;
+    frame.name = `${frame.binary || ANON_MAPPING}+${formatAddress(frame)}`;
+    frame.reason = found.reason;
+    return { frame, space };
   }
 
   /** What the location says of any frame in it. */
@@ -155,9 +155,8 @@ export class LocationFrames {
     };
   }
 
-  #keyOf(frame: Frame, location: number): string {
+  #keyOf(frame: Frame): string {
     const key = functionKey(frame);
-    if (frame.systemName === '') return `${key}\0${this.#dictionary.locations.space[location]}`;
     if (this.#granularity === 'function') return key;
     return `${key}\0${frame.file}\0${frame.line}`;
   }
@@ -166,6 +165,11 @@ export class LocationFrames {
 function linesOf(locations: DictionaryColumns['locations'], location: number): number {
   const begin = locations.lineOffsets[location] as number;
   return (locations.lineOffsets[location + 1] as number) - begin;
+}
+
+function clearAddress(frame: Frame): void {
+  frame.addressLow = 0;
+  frame.addressHigh = 0;
 }
 
 /** The last part of a path; names in brackets, as `[kernel:a/b]`, are no paths. */

@@ -122,7 +122,7 @@ class PprofTables {
       const buildId = this.#text(locations.buildId[location] as number);
       const space = locations.space[location] as AddressSpace;
       const found = this.#symbols.nameOf(buildId, space, low, high);
-      if ('name' in found) lines.push({ function: this.#symbolRow(found.name), line: 0 });
+      if (found.kind === 'name') lines.push({ function: this.#symbolRow(found.name), line: 0 });
     }
     return {
       mapping: this.#mappingRow(location, address),

@@ -1,23 +1,27 @@
 /** Names of native addresses, from the symbol files that there are by build id. */
-import type { AddressSpace } from '../../profile/frame.ts';
+import { AddressSpace } from '../../profile/frame.ts';
 import { MAX_OPEN_SYMBOL_FILES } from '../../profile/limits.ts';
+import type { FileOffset } from '../../profile/units.ts';
+import type { SymbolFile, UnknownSymbolReason } from '../../symbolizer/symbol-file.ts';
 import type { SymbolFileRow } from '../../symbolizer/symbolizer.ts';
 
-/** An open symbol file; symbolizer/symbol-file.ts has the real one. */
-export interface SymbolLookup {
-  lookup(address: number, space: AddressSpace): { name: string } | null;
-  close?(): void;
-}
+/** The part of a symbol file that is used here. */
+export type SymbolSource = Pick<SymbolFile, 'lookup' | 'elfAddress' | 'close'>;
 
-/** Throws where the file cannot be read. */
-export type OpenSymbolFile = (path: string) => SymbolLookup;
+/** Throws where the file cannot be read; symbolizer/symbol-file.ts has the real one. */
+export type OpenSymbolFile = (path: string) => SymbolSource;
 
-export type NativeName = { name: string } | { reason: string };
+/** `elfAddress` is what a file offset comes to, where the symbol file's segments tell. */
+export type NativeName =
+  | { kind: 'name'; name: string }
+  | { kind: 'reason'; reason: string; elfAddress: number | null };
 
-const NO_BUILD_ID: NativeName = { reason: 'no build id' };
-const NO_FILE: NativeName = { reason: 'no debug information' };
-const NOT_COVERED: NativeName = { reason: 'not covered' };
-const UNREADABLE: NativeName = { reason: 'symbol file unreadable' };
+const REASONS: Record<UnknownSymbolReason, string> = {
+  'no-symbols': 'no symbols in the file',
+  unmapped: 'outside the file',
+  'not-covered': 'not covered',
+  damaged: 'symbol file damaged',
+};
 /** Addresses are kept as two halves; above 2^53 they are in no file. */
 const MAX_ADDRESS_HIGH = 2 ** 21;
 
@@ -25,7 +29,7 @@ export class SymbolNames {
   readonly #open: OpenSymbolFile;
   #rows = new Map<string, SymbolFileRow>();
   /** By build id, least recently used first; null is a file that could not be read. */
-  readonly #files = new Map<string, SymbolLookup | null>();
+  readonly #files = new Map<string, SymbolSource | null>();
 
   constructor(open: OpenSymbolFile) {
     this.#open = open;
@@ -46,16 +50,20 @@ export class SymbolNames {
   }
 
   nameOf(buildId: string, space: AddressSpace, low: number, high: number): NativeName {
-    if (buildId === '') return NO_BUILD_ID;
+    if (buildId === '') return unknown('no build id');
     const row = this.#rows.get(buildId);
-    if (row === undefined) return NO_FILE;
+    if (row === undefined) return unknown('no debug information');
     const file = this.#fileOf(buildId, row);
-    if (file === null) return UNREADABLE;
-    if (high >= MAX_ADDRESS_HIGH) return NOT_COVERED;
-    return file.lookup(high * 2 ** 32 + low, space) ?? NOT_COVERED;
+    if (file === null) return unknown(REASONS.damaged);
+    if (high >= MAX_ADDRESS_HIGH) return unknown(REASONS.unmapped);
+    const address = high * 2 ** 32 + low;
+    const inFile = space === AddressSpace.file;
+    const found = file.lookup(address, inFile ? 'file' : 'elf');
+    if (found.kind === 'symbol') return { kind: 'name', name: found.name };
+    return unknown(REASONS[found.reason], inFile ? file.elfAddress(address as FileOffset) : null);
   }
 
-  #fileOf(buildId: string, row: SymbolFileRow): SymbolLookup | null {
+  #fileOf(buildId: string, row: SymbolFileRow): SymbolSource | null {
     let file = this.#files.get(buildId);
     if (file === undefined) {
       file = this.#tryOpen(row.path);
@@ -71,7 +79,7 @@ export class SymbolNames {
   }
 
   /** A file that cannot be read shows in every answer's quality, so the frames still count. */
-  #tryOpen(path: string): SymbolLookup | null {
+  #tryOpen(path: string): SymbolSource | null {
     try {
       return this.#open(path);
     } catch {
@@ -80,7 +88,11 @@ export class SymbolNames {
   }
 
   #close(buildId: string): void {
-    this.#files.get(buildId)?.close?.();
+    this.#files.get(buildId)?.close();
     this.#files.delete(buildId);
   }
+}
+
+function unknown(reason: string, elfAddress: number | null = null): NativeName {
+  return { kind: 'reason', reason, elfAddress };
 }

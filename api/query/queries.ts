@@ -1,0 +1,203 @@
+/**
+ * The queries of /api/v1: selectors to the store, its columns to a tree worker, bytes back. The
+ * main thread touches no single stack.
+ */
+import type { Worker } from 'node:worker_threads';
+import { EverflameError } from '../../profile/errors.ts';
+import type { FlameMeta } from '../../profile/flame-graph.ts';
+import { MAX_MERGE_GROUPS } from '../../profile/limits.ts';
+import { aggregationOf, formatProfileType } from '../../profile/profile-type.ts';
+import type { SelectionSummary, Store } from '../../store/store.ts';
+import type { Symbolizer } from '../../symbolizer/symbolizer.ts';
+import type { SeriesJson } from '../../wire/http.ts';
+import { qualityOf } from './host-quality.ts';
+import { createMetaQueries, jsonAnswer } from './meta-queries.ts';
+import type {
+  Answer,
+  DiffParams,
+  FunctionsParams,
+  MergeParams,
+  Queries,
+  SeriesParams,
+} from './params.ts';
+import { readSelection, requireKnownType, type TypedSelection } from './selection.ts';
+import { chooseStep, summarizeTimelines } from './series-json.ts';
+import type { StackWeights } from './tree-messages.ts';
+import { TreePool } from './tree-pool.ts';
+
+export interface QueriesOptions {
+  store: Store;
+  symbolizer: Pick<Symbolizer, 'symbolFiles'>;
+  /** Starts the thread of cli/tree-worker.ts. */
+  createWorker: () => Worker;
+  workers: number;
+}
+
+export function createQueries(options: QueriesOptions): Queries {
+  const { store, symbolizer } = options;
+  const pool = new TreePool({
+    createWorker: options.createWorker,
+    workers: options.workers,
+    snapshot: () => store.snapshot(),
+    symbolFiles: () => symbolizer.symbolFiles(),
+  });
+  return {
+    ...createMetaQueries(store),
+    merge: (params, signal) => merge(store, pool, params, signal),
+    diff: (params, signal) => diff(store, pool, params, signal),
+    functions: (params, signal) => functions(store, pool, params, signal),
+    series: (params, signal) => series(store, params, signal),
+    close: () => pool.close(),
+  };
+}
+
+/** One side of an answer as the store has it. */
+interface Side {
+  weights: StackWeights;
+  summary: SelectionSummary;
+  meta: FlameMeta;
+}
+
+async function readSide(
+  store: Store,
+  selection: TypedSelection,
+  by: readonly string[],
+  signal: AbortSignal,
+): Promise<Side> {
+  const [weights, summary] = await Promise.all([
+    store.merge(selection, by, { signal }),
+    store.summary(selection, { signal }),
+  ]);
+  if (weights.stack.length === 0) await requireKnownType(store, selection);
+  if (weights.groups.length > MAX_MERGE_GROUPS) {
+    throw new EverflameError('too-large', `${by.join()} has ${weights.groups.length} values`, {
+      field: 'by',
+      limit: `MAX_MERGE_GROUPS = ${MAX_MERGE_GROUPS}`,
+      remedy: 'Narrow the selection by labels, or group by fewer.',
+    });
+  }
+  const { type, range } = selection;
+  const meta = {
+    type: formatProfileType(type),
+    unit: type.sampleUnit,
+    fromMs: range.from,
+    toMs: range.to,
+    // The worker, which sees the values, fills these in.
+    totalBeforeFilters: 0,
+    totalAfterFilters: 0,
+    quality: qualityOf(summary),
+  };
+  return { weights, summary, meta };
+}
+
+async function merge(
+  store: Store,
+  pool: TreePool,
+  params: MergeParams,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const selection = readSelection(params.query, params.range, 'query');
+  const { weights, summary, meta } = await readSide(store, selection, params.by, signal);
+  if (params.format === 'pprof') {
+    const period = periodOf(selection, weights, summary);
+    const comments = [`everflame: ${params.query}`];
+    const { type } = selection;
+    return pool.run({ kind: 'pprof', weights, type, period, comments, meta }, signal);
+  }
+  const { format, by } = params;
+  const tree = treeParams(params);
+  const job = {
+    kind: 'graph',
+    tree,
+    format,
+    by,
+    weights,
+    base: null,
+    mode: 'absolute',
+    meta,
+  } as const;
+  return pool.run(job, signal);
+}
+
+/** Parameters may carry more than a message should. */
+function treeParams({ granularity, maxNodes, minFraction, root }: MergeParams | DiffParams) {
+  return {
+    granularity,
+    ...(maxNodes === undefined ? {} : { maxNodes }),
+    ...(minFraction === undefined ? {} : { minFraction }),
+    ...(root === undefined ? {} : { root }),
+  };
+}
+
+/** The multiplier of a derived type is its period; a count type's follows from the rate asked for. */
+function periodOf(
+  { type }: TypedSelection,
+  { multiplier }: StackWeights,
+  { windows }: SelectionSummary,
+): number {
+  if (multiplier !== 1) return multiplier;
+  const hz = windows?.nominalHz ?? null;
+  return hz !== null && type.periodUnit === 'nanoseconds' ? 1e9 / hz : 0;
+}
+
+async function diff(
+  store: Store,
+  pool: TreePool,
+  params: DiffParams,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const selectionA = readSelection(params.queryA, params.rangeA, 'query_a');
+  const selectionB = readSelection(params.queryB, params.rangeB, 'query_b');
+  const [unitA, unitB] = [selectionA.type.sampleUnit, selectionB.type.sampleUnit];
+  if (unitA !== unitB) {
+    throw new EverflameError('unprocessable', `side A is in ${unitA}, side B in ${unitB}`, {
+      field: 'query_b',
+      remedy: 'Compare two selections of one profile type.',
+    });
+  }
+  const [a, b] = await Promise.all([
+    readSide(store, selectionA, [], signal),
+    readSide(store, selectionB, [], signal),
+  ]);
+  const { type, fromMs, toMs, quality } = a.meta;
+  const meta: FlameMeta = { ...b.meta, base: { type, fromMs, toMs, total: 0, quality } };
+  const { format, mode } = params;
+  const tree = treeParams(params);
+  const sides = { weights: b.weights, base: a.weights };
+  return pool.run({ kind: 'graph', tree, format, by: [], ...sides, mode, meta }, signal);
+}
+
+async function functions(
+  store: Store,
+  pool: TreePool,
+  params: FunctionsParams,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const selection = readSelection(params.query, params.range, 'query');
+  const { weights, meta } = await readSide(store, selection, [], signal);
+  const { sort, search, offset, limit } = params;
+  return pool.run({ kind: 'functions', weights, sort, search, offset, limit, meta }, signal);
+}
+
+async function series(store: Store, params: SeriesParams, signal: AbortSignal): Promise<Answer> {
+  const selection = readSelection(params.query, params.range, 'query');
+  const stepMs = chooseStep(params.range, params.stepMs);
+  const [groups, summary] = await Promise.all([
+    store.timeline(selection, params.by, stepMs, { signal }),
+    store.summary(selection, { signal }),
+  ]);
+  if (summary.profiles === 0) await requireKnownType(store, selection);
+  const { type, range } = selection;
+  const aggregation = aggregationOf(type);
+  const frame = { range, stepMs, aggregation, limit: params.limit };
+  const json: SeriesJson = {
+    type: formatProfileType(type),
+    unit: type.sampleUnit,
+    aggregation,
+    from_ms: range.from,
+    to_ms: range.to,
+    ...(await summarizeTimelines(groups, frame)),
+    quality: qualityOf(summary),
+  };
+  return jsonAnswer(json);
+}

@@ -1,0 +1,167 @@
+/**
+ * The tree workers: one job at a time each, the longest idle last, so that few queries meet one
+ * warm tree. A worker that dies fails its job and is replaced.
+ */
+import type { Worker } from 'node:worker_threads';
+import type { DictionaryColumns, DictionarySnapshot } from '../../profile/dictionary.ts';
+import { EverflameError, fromErrorRecord } from '../../profile/errors.ts';
+import { MAX_WAITING_QUERIES } from '../../profile/limits.ts';
+import type { SymbolFileRow } from '../../symbolizer/symbolizer.ts';
+import type { Answer } from './params.ts';
+import type { StackWeights, TreeJob, TreeReply, TreeRequest } from './tree-messages.ts';
+
+export interface TreePoolOptions {
+  /** Starts a thread that answers `TreeRequest` with `TreeReply` (cli/tree-worker.ts). */
+  createWorker: () => Worker;
+  workers: number;
+  snapshot: () => DictionarySnapshot;
+  symbolFiles: () => readonly SymbolFileRow[];
+}
+
+interface Waiting {
+  job: TreeJob;
+  resolve: (answer: Answer) => void;
+  reject: (error: unknown) => void;
+}
+
+interface Seat {
+  worker: Worker;
+  busy: Waiting | null;
+  /** What the worker was sent last, by identity. */
+  snapshot: DictionarySnapshot | null;
+  symbolFiles: readonly SymbolFileRow[] | null;
+}
+
+export class TreePool {
+  readonly #options: TreePoolOptions;
+  readonly #seats: Seat[] = [];
+  readonly #queue: Waiting[] = [];
+  #nextId = 0;
+  #closed = false;
+
+  constructor(options: TreePoolOptions) {
+    this.#options = options;
+    for (let seat = 0; seat < Math.max(1, options.workers); seat++) this.#seats.push(this.#open());
+  }
+
+  /** The job's buffers move to the worker. A job that runs when `signal` fires is left to end. */
+  run(job: TreeJob, signal: AbortSignal): Promise<Answer> {
+    if (signal.aborted) return Promise.reject(cancelled());
+    if (this.#closed) return Promise.reject(stopped());
+    if (this.#queue.length >= MAX_WAITING_QUERIES) {
+      const limit = `MAX_WAITING_QUERIES = ${MAX_WAITING_QUERIES}`;
+      const error = new EverflameError('overloaded', 'too many queries are waiting', { limit });
+      return Promise.reject(error);
+    }
+    return new Promise<Answer>((resolve, reject) => {
+      const onAbort = (): void => {
+        const place = this.#queue.indexOf(waiting);
+        if (place >= 0) this.#queue.splice(place, 1);
+        reject(cancelled());
+      };
+      const waiting: Waiting = {
+        job,
+        resolve: (answer) => {
+          signal.removeEventListener('abort', onAbort);
+          resolve(answer);
+        },
+        reject: (error) => {
+          signal.removeEventListener('abort', onAbort);
+          reject(error);
+        },
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#queue.push(waiting);
+      this.#dispatch();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const waiting of this.#queue.splice(0)) waiting.reject(stopped());
+    await Promise.all(this.#seats.map(({ worker }) => worker.terminate()));
+  }
+
+  #open(): Seat {
+    const worker = this.#options.createWorker();
+    const seat: Seat = { worker, busy: null, snapshot: null, symbolFiles: null };
+    // A thread that waits for work must not keep the process alive.
+    worker.unref();
+    worker.on('message', (reply: TreeReply) => this.#settle(seat, reply));
+    worker.on('error', (cause: unknown) => {
+      const error = new EverflameError('unavailable', 'a tree worker failed', { cause });
+      this.#release(seat)?.reject(error);
+    });
+    worker.on('exit', () => {
+      this.#release(seat)?.reject(stopped());
+      if (this.#closed) return;
+      this.#seats[this.#seats.indexOf(seat)] = this.#open();
+      this.#dispatch();
+    });
+    return seat;
+  }
+
+  #release(seat: Seat): Waiting | null {
+    const waiting = seat.busy;
+    seat.busy = null;
+    return waiting;
+  }
+
+  #settle(seat: Seat, reply: TreeReply): void {
+    const waiting = this.#release(seat);
+    if ('error' in reply) waiting?.reject(fromErrorRecord(reply.error));
+    else waiting?.resolve(reply.answer);
+    this.#dispatch();
+  }
+
+  #dispatch(): void {
+    for (const seat of this.#seats) {
+      if (seat.busy !== null) continue;
+      const next = this.#queue.shift();
+      if (next === undefined) return;
+      seat.busy = next;
+      this.#send(seat, next.job);
+    }
+  }
+
+  #send(seat: Seat, job: TreeJob): void {
+    const request: TreeRequest = { id: this.#nextId++, job };
+    // Taken now, not when the job was made: a job's stacks are in every later snapshot too.
+    const snapshot = this.#options.snapshot();
+    if (snapshot !== seat.snapshot) {
+      request.dictionary = columnsOf(snapshot);
+      seat.snapshot = snapshot;
+    }
+    const symbolFiles = this.#options.symbolFiles();
+    if (symbolFiles !== seat.symbolFiles) {
+      request.symbolFiles = symbolFiles;
+      seat.symbolFiles = symbolFiles;
+    }
+    seat.worker.postMessage(request, buffersOf(job));
+  }
+}
+
+function columnsOf({ strings, functions, locations, stacks }: DictionarySnapshot) {
+  const columns: DictionaryColumns = { strings, functions, locations, stacks };
+  return columns;
+}
+
+function buffersOf(job: TreeJob): ArrayBuffer[] {
+  const sides: StackWeights[] = [job.weights];
+  if (job.kind === 'graph' && job.base !== null) sides.push(job.base);
+  const buffers = new Set<ArrayBuffer>();
+  for (const { group, stack, value } of sides) {
+    for (const { buffer } of [group, stack, value]) {
+      if (buffer instanceof ArrayBuffer) buffers.add(buffer);
+    }
+  }
+  return [...buffers];
+}
+
+function cancelled(): EverflameError {
+  return new EverflameError('cancelled', 'the query was given up');
+}
+
+function stopped(): EverflameError {
+  return new EverflameError('unavailable', 'the server stopped before the query was answered');
+}
