@@ -1,0 +1,18 @@
+/** Starts the program's worker threads, compiled or, in development and tests, as TypeScript. */
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
+
+/** Starts `cli/NAME` as a thread. */
+export function startThread(name: string): Worker {
+  if (!import.meta.url.endsWith('.ts')) {
+    return new Worker(new URL(`./${name}.js`, import.meta.url), { name });
+  }
+  // A thread does not inherit its parent's TypeScript loader; it registers one of its own.
+  const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx/esm/api')).href;
+  const entry = new URL(`./${name}.ts`, import.meta.url).href;
+  const code =
+    `const { register } = await import(${JSON.stringify(loader)}); register(); ` +
+    `await import(${JSON.stringify(entry)});`;
+  return new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`), { name });
+}
