@@ -1,0 +1,92 @@
+/** Receiving a file in parts, so that an upload goes on after a lost connection or a restart. */
+import { mkdirSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { EverflameError } from '../profile/errors.ts';
+import type { EpochMs } from '../profile/units.ts';
+import type { EntryFiles } from './debuginfo-entry.ts';
+import type { UploadRequest } from './symbolizer.ts';
+
+/** After this much, what was received is made durable: what a crash can cost. */
+const SYNC_BYTES = 16 * 2 ** 20;
+
+/**
+ * Appends a request's body to the upload under way, or begins a new one at offset 0. `checkpoint`
+ * is called after each sync. Returns the bytes held, of which none is lost if the body breaks off.
+ */
+export async function receivePart(
+  files: EntryFiles,
+  request: UploadRequest,
+  clock: () => EpochMs,
+  checkpoint: () => void,
+): Promise<number> {
+  mkdirSync(files.directory, { recursive: true });
+  checkOffset(files, request);
+  const handle = await open(files.part, request.offset === 0 ? 'w' : 'r+');
+  const { kind, totalBytes } = request;
+  let receivedBytes = request.offset;
+  const save = async (): Promise<void> => {
+    await handle.datasync();
+    files.savePart({ kind, totalBytes, receivedBytes, updatedMs: clock() });
+    checkpoint();
+  };
+  try {
+    await save();
+    let synced = receivedBytes;
+    try {
+      for await (const chunk of request.body) {
+        if (receivedBytes + chunk.length > totalBytes) throw tooLong(totalBytes);
+        await writeAt(handle, chunk, receivedBytes);
+        receivedBytes += chunk.length;
+        if (receivedBytes - synced >= SYNC_BYTES) {
+          await save();
+          synced = receivedBytes;
+        }
+      }
+    } finally {
+      await save();
+    }
+    return receivedBytes;
+  } catch (error) {
+    throw isFull(error) ? storageFull(error) : error;
+  } finally {
+    await handle.close();
+  }
+}
+
+function checkOffset(files: EntryFiles, { offset, kind, totalBytes }: UploadRequest): void {
+  if (offset === 0) return;
+  const part = files.readPart();
+  const held = part?.kind === kind && part.totalBytes === totalBytes ? part.receivedBytes : 0;
+  if (held === offset) return;
+  throw new EverflameError('conflict', `${held} bytes are here, the part begins at ${offset}`, {
+    field: 'Content-Range',
+    remedy: 'Ask where to resume with POST /api/v1/debuginfo/wanted.',
+  });
+}
+
+async function writeAt(handle: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
+  for (let at = 0; at < chunk.length; ) {
+    const { bytesWritten } = await handle.write(chunk, at, chunk.length - at, position + at);
+    at += bytesWritten;
+  }
+}
+
+function tooLong(totalBytes: number): EverflameError {
+  return new EverflameError('invalid', `the body goes on after ${totalBytes} bytes`, {
+    field: 'Content-Range',
+    remedy: 'Send the size of the whole file after the slash.',
+  });
+}
+
+function isFull(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'ENOSPC' || code === 'EDQUOT';
+}
+
+function storageFull(cause: unknown): EverflameError {
+  return new EverflameError('storage-full', 'no room for debug information', {
+    field: 'body',
+    remedy: 'Free disk space or lower --debuginfo-bytes.',
+    cause,
+  });
+}
