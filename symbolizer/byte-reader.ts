@@ -2,7 +2,7 @@
  * Reading bytes that strangers wrote: a cursor that never leaves its buffer, and sources that are
  * read in small parts. Integers are little-endian.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { EverflameError } from '../profile/errors.ts';
 
 /** Random access to a file or a buffer; `read` returns exactly `length` bytes or throws. */
@@ -17,7 +17,8 @@ export interface FileByteSource extends ByteSource {
 
 /** Opens a file for reading in parts; the caller closes it. Throws what the file system says. */
 export function openByteSource(path: string): FileByteSource {
-  const fd = openSync(path, 'r');
+  // A pipe put in a file's place must not block whoever opens it.
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stat = fstatSync(fd);
     if (!stat.isFile()) throw truncated(`${path} is not a regular file`, 0);

@@ -50,7 +50,7 @@ export function convertElf(
     });
   }
   const sections = readSections(source, header);
-  const segments = originalSegments(source, header, sections, identity.loadSegments);
+  const segments = originalSegments(header, sections, identity.loadSegments);
   const symbols = readCodeSymbols(source, header, sections);
   const functions = writeSymbolFile(path, {
     buildId,
@@ -68,13 +68,13 @@ export function convertElf(
  * addresses are its file offsets.
  */
 function originalSegments(
-  source: ByteSource,
   header: ElfHeader,
   sections: readonly ElfSection[],
   loads: LoadSegment[],
 ): LoadSegment[] {
   if (header.type === ElfType.rel) {
-    const { size } = source;
+    // Of the sections, not of this file: an extraction is smaller than its original.
+    const size = sections.reduce((end, section) => Math.max(end, section.offset + section.size), 0);
     return [{ offset: 0, fileSize: size, vaddr: 0, memSize: size, flags: SEGMENT_EXEC }];
   }
   const code = SectionFlag.alloc | SectionFlag.exec;

@@ -1,0 +1,235 @@
+/**
+ * What symbolization reads of an ELF file, as an ELF file: headers, symbol tables, their strings
+ * and notes. Every other section keeps its header, with type NOBITS, so that section numbers hold
+ * and its offset still says where the original has its bytes. Equal input, equal bytes; the size is
+ * known before the first byte is sent, and nothing is copied to disk.
+ */
+import { EverflameError } from '../profile/errors.ts';
+import { MAX_ELF_NOTE_BYTES } from '../profile/limits.ts';
+import type { BuildId } from '../profile/units.ts';
+import type { ByteSource } from './byte-reader.ts';
+import {
+  type ElfHeader,
+  type ElfSection,
+  IDENTITY_NOTE_OWNER,
+  IDENTITY_NOTE_TYPE,
+  readElfHeader,
+  readElfIdentity,
+  readSections,
+  SectionType,
+  SegmentType,
+} from './elf.ts';
+import type { DebuginfoKind } from './symbolizer.ts';
+
+/** Reads of the original while it is streamed; asynchronous, so that nobody waits for a disk. */
+export type ReadBytes = (offset: number, length: number) => Promise<Uint8Array>;
+
+export interface StripPlan {
+  buildId: BuildId;
+  /** `debuginfo` with a .symtab; `executable` where there are only exported symbols. */
+  kind: DebuginfoKind;
+  sizeBytes: number;
+  /** The bytes from `from` on. `read` must give the bytes of the file that was planned for. */
+  chunks(read: ReadBytes, from: number): AsyncGenerator<Uint8Array>;
+}
+
+const CHUNK_BYTES = 2 ** 18;
+const ALIGNMENT = 8;
+
+/** A piece of the result: bytes made here, or a stretch of the original. */
+type Piece = { at: number; length: number } & ({ bytes: Uint8Array } | { source: number });
+
+/** Null for a file without symbol tables. Throws EverflameError for what is no ELF file. */
+export function planStrip(source: ByteSource): StripPlan | null {
+  const header = readElfHeader(source);
+  const sections = readSections(source, header);
+  const symbolTables = sections.filter(isSymbolTable);
+  if (symbolTables.length === 0) return null;
+  const { buildId } = readElfIdentity(source);
+  const pieces = layOutPieces(source, header, sections, buildId);
+  const last = pieces.at(-1) as Piece;
+  const hasSymtab = symbolTables.some(({ type }) => type === SectionType.symtab);
+  return {
+    buildId,
+    kind: hasSymtab ? 'debuginfo' : 'executable',
+    sizeBytes: last.at + last.length,
+    chunks: (read, from) => streamPieces(pieces, read, from),
+  };
+}
+
+function isSymbolTable({ type, size }: ElfSection): boolean {
+  return (type === SectionType.symtab || type === SectionType.dynsym) && size > 0;
+}
+
+/** Section numbers whose bytes go along. */
+function keptSections(header: ElfHeader, sections: readonly ElfSection[]): Set<number> {
+  const kept = new Set<number>();
+  sections.forEach((section, number) => {
+    const isNote = section.type === SectionType.note && section.size <= MAX_ELF_NOTE_BYTES;
+    if (isNote || section.type === SectionType.shndx) kept.add(number);
+    if (!isSymbolTable(section)) return;
+    kept.add(number);
+    if (sections[section.link]?.type === SectionType.strtab) kept.add(section.link);
+  });
+  if (sections[header.namesSection]?.type === SectionType.strtab) kept.add(header.namesSection);
+  return kept;
+}
+
+function layOutPieces(
+  source: ByteSource,
+  header: ElfHeader,
+  sections: readonly ElfSection[],
+  buildId: BuildId,
+): Piece[] {
+  const kept = keptSections(header, sections);
+  const note = buildId.startsWith('htl:') ? identityNote(buildId) : null;
+  const segments = programHeaders(source, header);
+  const pieces: Piece[] = [];
+  let end = header.headerSize + segments.length;
+  const place = (length: number): number => {
+    const at = aligned(end);
+    end = at + length;
+    return at;
+  };
+  const places = new Map<number, number>();
+  for (const number of [...kept].sort((a, b) => a - b)) {
+    const { offset, size } = sections[number] as ElfSection;
+    if (offset + size > source.size) {
+      throw new EverflameError('invalid', `section ${number} ends after the file`, {
+        field: 'file',
+        position: offset,
+      });
+    }
+    const at = place(size);
+    places.set(number, at);
+    pieces.push({ at, length: size, source: offset });
+  }
+  const noteAt = note === null ? 0 : place(note.length);
+  if (note !== null) pieces.push({ at: noteAt, length: note.length, bytes: note });
+  const tableAt = aligned(end);
+  const table = sectionHeaders(source, header, sections, places);
+  const added = note === null ? [] : [noteHeader(header, noteAt, note.length)];
+  const bytes = withCounts(header, Buffer.concat([table, ...added]), added.length);
+  pieces.push({ at: tableAt, length: bytes.length, bytes });
+  const front = fileHeader(source, header, tableAt, added.length);
+  const start = Buffer.concat([front, segments]);
+  return [{ at: 0, length: start.length, bytes: start }, ...pieces];
+}
+
+function aligned(offset: number): number {
+  return Math.ceil(offset / ALIGNMENT) * ALIGNMENT;
+}
+
+/** An ELF header that points to where the tables are now. */
+function fileHeader(
+  source: ByteSource,
+  header: ElfHeader,
+  tableAt: number,
+  added: number,
+): Uint8Array {
+  const { is64, headerSize } = header;
+  const bytes = Uint8Array.from(source.read(0, headerSize));
+  const view = new DataView(bytes.buffer);
+  setWord(view, is64 ? 32 : 28, header.segmentCount === 0 ? 0 : headerSize, is64);
+  setWord(view, is64 ? 40 : 32, tableAt, is64);
+  const counts = is64 ? 60 : 48;
+  const sectionCount = view.getUint16(counts, true);
+  if (sectionCount !== 0) view.setUint16(counts, sectionCount + added, true);
+  return bytes;
+}
+
+/**
+ * Segments that are loaded keep offset and size: they tell where the original has its code. What
+ * the others point to is not here, so they become empty; notes are found by section.
+ */
+function programHeaders(source: ByteSource, header: ElfHeader): Uint8Array {
+  const { is64, segmentCount, segmentSize, segmentsOffset } = header;
+  if (segmentCount === 0) return new Uint8Array(0);
+  const bytes = Uint8Array.from(source.read(segmentsOffset, segmentCount * segmentSize));
+  const view = new DataView(bytes.buffer);
+  for (let at = 0; at < bytes.length; at += segmentSize) {
+    if (view.getUint32(at, true) === SegmentType.load) continue;
+    setWord(view, at + (is64 ? 32 : 16), 0, is64);
+  }
+  return bytes;
+}
+
+function sectionHeaders(
+  source: ByteSource,
+  header: ElfHeader,
+  sections: readonly ElfSection[],
+  places: ReadonlyMap<number, number>,
+): Uint8Array {
+  const { is64, sectionSize, sectionCount, sectionsOffset } = header;
+  const bytes = Uint8Array.from(source.read(sectionsOffset, sectionCount * sectionSize));
+  const view = new DataView(bytes.buffer);
+  sections.forEach(({ type }, number) => {
+    const at = number * sectionSize;
+    const place = places.get(number);
+    if (place !== undefined) setWord(view, at + (is64 ? 24 : 16), place, is64);
+    else if (type !== 0) view.setUint32(at + 4, SectionType.nobits, true);
+  });
+  return bytes;
+}
+
+/** Files with very many sections keep their count in the first section's size. */
+function withCounts(header: ElfHeader, table: Uint8Array, added: number): Uint8Array {
+  const view = new DataView(table.buffer, table.byteOffset, table.byteLength);
+  const at = header.is64 ? 32 : 20;
+  const extended = view.getUint32(at, true);
+  if (extended === header.sectionCount) setWord(view, at, extended + added, header.is64);
+  return table;
+}
+
+/** A file that is known by its hash carries the hash along, because its bytes are others now. */
+function identityNote(buildId: BuildId): Uint8Array {
+  const owner = Buffer.from(`${IDENTITY_NOTE_OWNER}\0`, 'latin1');
+  const text = Buffer.from(buildId, 'latin1');
+  const ownerPadded = Math.ceil(owner.length / 4) * 4;
+  const note = Buffer.alloc(12 + ownerPadded + Math.ceil(text.length / 4) * 4);
+  note.writeUInt32LE(owner.length, 0);
+  note.writeUInt32LE(text.length, 4);
+  note.writeUInt32LE(IDENTITY_NOTE_TYPE, 8);
+  owner.copy(note, 12);
+  text.copy(note, 12 + ownerPadded);
+  return note;
+}
+
+function noteHeader(header: ElfHeader, at: number, length: number): Uint8Array {
+  const { is64 } = header;
+  const view = new DataView(new ArrayBuffer(header.sectionSize));
+  view.setUint32(4, SectionType.note, true);
+  setWord(view, is64 ? 24 : 16, at, is64);
+  setWord(view, is64 ? 32 : 20, length, is64);
+  setWord(view, is64 ? 48 : 32, 4, is64); // alignment
+  return new Uint8Array(view.buffer);
+}
+
+function setWord(view: DataView, at: number, value: number, is64: boolean): void {
+  view.setUint32(at, value % 2 ** 32, true);
+  if (is64) view.setUint32(at + 4, Math.floor(value / 2 ** 32), true);
+}
+
+async function* streamPieces(
+  pieces: readonly Piece[],
+  read: ReadBytes,
+  from: number,
+): AsyncGenerator<Uint8Array> {
+  let position = from;
+  for (const piece of pieces) {
+    if (position < piece.at) {
+      yield new Uint8Array(piece.at - position);
+      position = piece.at;
+    }
+    while (position < piece.at + piece.length) {
+      const within = position - piece.at;
+      const length = Math.min(CHUNK_BYTES, piece.length - within);
+      const chunk =
+        'bytes' in piece
+          ? piece.bytes.subarray(within, within + length)
+          : await read(piece.source + within, length);
+      yield chunk;
+      position += length;
+    }
+  }
+}
