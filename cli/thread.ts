@@ -9,7 +9,8 @@ export function startThread(name: string): Worker {
     return new Worker(new URL(`./${name}.js`, import.meta.url), { name });
   }
   // A thread does not inherit its parent's TypeScript loader; it registers one of its own.
-  const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx/esm/api')).href;
+  const manifest = createRequire(import.meta.url).resolve('tsx/package.json');
+  const loader = new URL('dist/esm/api/index.mjs', pathToFileURL(manifest)).href;
   const entry = new URL(`./${name}.ts`, import.meta.url).href;
   const code =
     `const { register } = await import(${JSON.stringify(loader)}); register(); ` +

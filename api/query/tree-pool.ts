@@ -25,7 +25,8 @@ interface Waiting {
 }
 
 interface Seat {
-  worker: Worker;
+  /** Null until it is needed, and again after the thread died. */
+  worker: Worker | null;
   busy: Waiting | null;
   /** What the worker was sent last, by identity. */
   snapshot: DictionarySnapshot | null;
@@ -41,7 +42,9 @@ export class TreePool {
 
   constructor(options: TreePoolOptions) {
     this.#options = options;
-    for (let seat = 0; seat < Math.max(1, options.workers); seat++) this.#seats.push(this.#open());
+    for (let seat = 0; seat < Math.max(1, options.workers); seat++) {
+      this.#seats.push({ worker: null, busy: null, snapshot: null, symbolFiles: null });
+    }
   }
 
   /** The job's buffers move to the worker. A job that runs when `signal` fires is left to end. */
@@ -79,12 +82,13 @@ export class TreePool {
   async close(): Promise<void> {
     this.#closed = true;
     for (const waiting of this.#queue.splice(0)) waiting.reject(stopped());
-    await Promise.all(this.#seats.map(({ worker }) => worker.terminate()));
+    await Promise.all(this.#seats.map(({ worker }) => worker?.terminate()));
   }
 
-  #open(): Seat {
+  #start(seat: Seat): Worker {
     const worker = this.#options.createWorker();
-    const seat: Seat = { worker, busy: null, snapshot: null, symbolFiles: null };
+    seat.snapshot = null;
+    seat.symbolFiles = null;
     // A thread that waits for work must not keep the process alive.
     worker.unref();
     worker.on('message', (reply: TreeReply) => this.#settle(seat, reply));
@@ -93,12 +97,11 @@ export class TreePool {
       this.#release(seat)?.reject(error);
     });
     worker.on('exit', () => {
+      seat.worker = null;
       this.#release(seat)?.reject(stopped());
-      if (this.#closed) return;
-      this.#seats[this.#seats.indexOf(seat)] = this.#open();
-      this.#dispatch();
+      if (!this.#closed) this.#dispatch();
     });
-    return seat;
+    return worker;
   }
 
   #release(seat: Seat): Waiting | null {
@@ -125,6 +128,7 @@ export class TreePool {
   }
 
   #send(seat: Seat, job: TreeJob): void {
+    seat.worker ??= this.#start(seat);
     const request: TreeRequest = { id: this.#nextId++, job };
     // Taken now, not when the job was made: a job's stacks are in every later snapshot too.
     const snapshot = this.#options.snapshot();
