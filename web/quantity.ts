@@ -1,6 +1,8 @@
 /** What a profile type measures, in words a reader knows, and how its figures are printed. */
-import { formatNanoseconds, formatNumber, formatScaled } from './format.ts';
+
 import type { ProfileTypeJson } from '../wire/http.ts';
+import { formatValue } from '../profile/format-value.ts';
+import { formatNumber } from './format.ts';
 
 export interface Quantity {
   /** "CPU time"; what the type menu shows. */
@@ -22,7 +24,12 @@ export interface Quantity {
 
 type Words = Pick<Quantity, 'title' | 'whole' | 'averageWords' | 'averageUnit'>;
 
-const words = (title: string, whole: string, averageUnit: string, averageWords?: string): Words => ({
+const words = (
+  title: string,
+  whole: string,
+  averageUnit: string,
+  averageWords?: string,
+): Words => ({
   title,
   whole,
   averageUnit,
@@ -66,8 +73,8 @@ export function quantityOf(type: ProfileTypeJson): Quantity {
     gauge,
     averageScale,
     formatAverage: (value) =>
-      time && !gauge ? formatNumber(value * averageScale) : formatScaled(value, unit),
-    formatTotal: (value) => (time ? formatNanoseconds(value) : formatScaled(value, unit)),
+      time && !gauge ? formatNumber(value * averageScale) : formatValue(value, unit),
+    formatTotal: (value) => formatValue(value, unit),
   };
 }
 

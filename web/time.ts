@@ -1,4 +1,6 @@
 /** Time ranges as the URL has them (`now-1h`, epoch ms) and as a query needs them. */
+import { EverflameError } from '../profile/errors.ts';
+import { parseTime } from '../profile/time-range.ts';
 
 export interface RangeText {
   from: string;
@@ -11,12 +13,6 @@ export interface Range {
 }
 
 const MINUTE = 60_000;
-const UNITS_MS: Record<string, number> = {
-  s: 1000,
-  m: MINUTE,
-  h: 60 * MINUTE,
-  d: 1440 * MINUTE,
-};
 export const DEFAULT_RANGE: RangeText = { from: 'now-1h', to: 'now' };
 
 /** What the range menu offers. */
@@ -30,14 +26,14 @@ export const PRESETS: readonly { title: string; from: string }[] = [
   { title: 'Last 24 hours', from: 'now-24h' },
 ];
 
-/** `now`, `now-15m`, epoch ms or an ISO date as epoch ms; null for anything else. */
+/** A time as profile/time-range.ts reads it; null where it cannot be read. */
 export function resolveTime(text: string, nowMs: number): number | null {
-  if (text === 'now') return nowMs;
-  const relative = /^now-(\d{1,6})([smhd])$/.exec(text);
-  if (relative) return nowMs - Number(relative[1]) * (UNITS_MS[relative[2] ?? ''] ?? 0);
-  if (/^\d{10,15}$/.test(text)) return Number(text);
-  const parsed = /^\d{4}-/.test(text) ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(parsed) ? null : parsed;
+  try {
+    return parseTime(text, nowMs, 'time');
+  } catch (error) {
+    if (error instanceof EverflameError) return null;
+    throw error;
+  }
 }
 
 /** Both ends resolved; a range that cannot be read, or ends before it begins, is the default. */
@@ -46,6 +42,10 @@ export function resolveRange(range: RangeText, nowMs: number): Range {
   const to = resolveTime(range.to, nowMs);
   if (from !== null && to !== null && from < to) return { fromMs: from, toMs: to };
   return resolveRange(DEFAULT_RANGE, nowMs);
+}
+
+export function secondsOf({ fromMs, toMs }: Range): number {
+  return (toMs - fromMs) / 1000;
 }
 
 export function isRelative(range: RangeText): boolean {
@@ -82,7 +82,8 @@ const TICKS_MS = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10_08
 /** Round moments of the reader's clock inside a range, at most `count` of them. */
 export function chooseTicks({ fromMs, toMs }: Range, count: number): number[] {
   const wanted = (toMs - fromMs) / Math.max(1, count);
-  const tick = TICKS_MS.find((step) => step >= wanted) ?? Math.ceil(wanted / 86_400_000) * 86_400_000;
+  const tick =
+    TICKS_MS.find((step) => step >= wanted) ?? Math.ceil(wanted / 86_400_000) * 86_400_000;
   const offset = new Date(fromMs).getTimezoneOffset() * MINUTE;
   const ticks: number[] = [];
   for (let at = Math.ceil((fromMs - offset) / tick) * tick + offset; at < toMs; at += tick) {

@@ -53,7 +53,7 @@ describe('a page and its URL are the same', () => {
       b: side,
       mode: fc.constantFrom('share', 'absolute', 'rate'),
       find: text,
-      change: fc.constantFrom('', 'grew', 'shrank', 'new', 'gone', 'noise'),
+      change: fc.constantFrom('', 'grew', 'shrank', 'new', 'gone', 'same'),
       zoom: text,
       select: text,
       pane,

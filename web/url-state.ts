@@ -2,6 +2,7 @@
  * The URL is the state of a page: everything that makes two people see the same is in it, defaults
  * left out. `v` is the version of this layout; a link from a newer version is not guessed at.
  */
+import type { ChangeKind, DiffMode } from '../profile/diff.ts';
 import { DEFAULT_RANGE, type Range, type RangeText, resolveTime } from './time.ts';
 
 export const URL_VERSION = 1;
@@ -11,8 +12,7 @@ const MAX_URL_TEXT = 4096;
 export type PageName = 'explore' | 'compare';
 export type PaneName = 'table' | 'graph' | 'labels';
 export type FunctionSort = 'self' | 'total' | 'name';
-export type DiffMode = 'share' | 'absolute' | 'rate';
-export type ChangeFilter = '' | 'grew' | 'shrank' | 'new' | 'gone' | 'noise';
+export type ChangeFilter = '' | ChangeKind;
 
 export interface ExploreState {
   /** A selector; empty for the default type and all series. */
@@ -83,7 +83,7 @@ export const DEFAULT_COMPARE: CompareState = {
 const SORTS: readonly FunctionSort[] = ['self', 'total', 'name'];
 const PANES: readonly PaneName[] = ['table', 'graph', 'labels'];
 const MODES: readonly DiffMode[] = ['share', 'absolute', 'rate'];
-const CHANGES: readonly ChangeFilter[] = ['grew', 'shrank', 'new', 'gone', 'noise'];
+const CHANGES: readonly ChangeFilter[] = ['grew', 'shrank', 'new', 'gone', 'same'];
 
 function oneOf<T extends string>(allowed: readonly T[], text: string | null, fallback: T): T {
   return allowed.find((value) => value === text) ?? fallback;
@@ -99,7 +99,8 @@ function rangeOf(params: URLSearchParams, suffix: string, fallback: RangeText): 
     to: params.get(`to${suffix}`) ?? fallback.to,
   };
   // Any moment will do to see whether the texts can be read.
-  const readable = resolveTime(range.from, 0) !== null && resolveTime(range.to, 0) !== null;
+  const any = Date.UTC(2026, 0);
+  const readable = resolveTime(range.from, any) !== null && resolveTime(range.to, any) !== null;
   return readable ? range : fallback;
 }
 

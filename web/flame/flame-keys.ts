@@ -1,6 +1,7 @@
 /** Moving through a flame graph by keyboard, and paths that survive a refresh and fit into a URL. */
-import { hashText } from './palette.ts';
+
 import type { FlameView } from './flame-view.ts';
+import { hashText } from './palette.ts';
 
 export type FlameMove = 'parent' | 'child' | 'previous' | 'next' | 'root';
 

@@ -3,6 +3,7 @@
  * where each node lies. Built in a worker; every column is a typed array, so it moves for free.
  */
 import { deriveTree, type FlameGraph, type FlameTree } from '../../profile/flame-graph.ts';
+import { type FunctionTable, tabulateFunctions } from '../../profile/functions.ts';
 
 export interface FlameView {
   graph: FlameGraph;
@@ -16,12 +17,7 @@ export interface FlameView {
   /** Nodes of depth d, left to right: `rowNodes[rowOffsets[d] .. rowOffsets[d + 1])`. */
   rowOffsets: Uint32Array;
   rowNodes: Uint32Array;
-  /** Per frame: own value, and total with recursion counted once, in counts. */
-  frameSelf: Float64Array;
-  frameTotal: Float64Array;
-  /** The same of side A; empty in a plain graph. */
-  frameSelfBase: Float64Array;
-  frameTotalBase: Float64Array;
+  functions: FunctionTable;
 }
 
 export function buildFlameView(graph: FlameGraph): FlameView {
@@ -31,11 +27,6 @@ export function buildFlameView(graph: FlameGraph): FlameView {
       ? null
       : deriveTree(graph.depth, graph.selfBase, graph.foldedBase ?? graph.folded.map(() => 0));
   const width = treeBase === null ? tree.total : meanShares(tree.total, treeBase.total);
-  const own = sumFrames(graph, tree, graph.self);
-  const base =
-    treeBase === null || graph.selfBase === null
-      ? { self: new Float64Array(0), total: new Float64Array(0) }
-      : sumFrames(graph, treeBase, graph.selfBase);
   return {
     graph,
     tree,
@@ -43,10 +34,7 @@ export function buildFlameView(graph: FlameGraph): FlameView {
     width,
     start: placeNodes(tree.parent, width),
     ...indexRows(graph.depth),
-    frameSelf: own.self,
-    frameTotal: own.total,
-    frameSelfBase: base.self,
-    frameTotalBase: base.total,
+    functions: tabulateFunctions(graph),
   };
 }
 
@@ -103,40 +91,6 @@ function indexRows(depth: Uint16Array): { rowOffsets: Uint32Array; rowNodes: Uin
   return { rowOffsets, rowNodes };
 }
 
-/** A function that calls itself counts once per stack: only while none of its kind is open. */
-function sumFrames(graph: FlameGraph, tree: FlameTree, self: Float64Array) {
-  const sums = {
-    self: new Float64Array(graph.frames.count),
-    total: new Float64Array(graph.frames.count),
-  };
-  const open = new Uint32Array(graph.frames.count);
-  const path = new Uint32Array(graph.depth.length === 0 ? 0 : 1 + maxOf(graph.depth));
-  let height = 0;
-  for (let node = 0; node < graph.nodeCount; node++) {
-    const level = graph.depth[node] as number;
-    while (height > level) {
-      height--;
-      const closed = path[height] as number;
-      open[closed] = (open[closed] as number) - 1;
-    }
-    const frame = graph.frame[node] as number;
-    sums.self[frame] = (sums.self[frame] as number) + (self[node] as number);
-    if (open[frame] === 0) {
-      sums.total[frame] = (sums.total[frame] as number) + (tree.total[node] as number);
-    }
-    open[frame] = (open[frame] as number) + 1;
-    path[height] = frame;
-    height++;
-  }
-  return sums;
-}
-
-function maxOf(values: Uint16Array): number {
-  let max = 0;
-  for (const value of values) if (value > max) max = value;
-  return max;
-}
-
 /** Whether `node` is `ancestor` or lies below it. */
 export function isWithin(tree: FlameTree, node: number, ancestor: number): boolean {
   return node >= ancestor && node < (tree.end[ancestor] ?? 0);
@@ -156,11 +110,12 @@ export function matchedWeight(view: FlameView, matches: Uint8Array, within = 0):
   return sum;
 }
 
-/** The widest node of a function; -1 where the graph has none. */
-export function widestNode(view: FlameView, frame: number): number {
+/** The widest node of a function of `view.functions`; -1 where the graph has none. */
+export function widestNode(view: FlameView, functionRow: number): number {
+  const { frame, nodeCount } = view.graph;
   let best = -1;
-  for (let node = 0; node < view.graph.nodeCount; node++) {
-    if (view.graph.frame[node] !== frame) continue;
+  for (let node = 0; node < nodeCount; node++) {
+    if (view.functions.functionOf[frame[node] as number] !== functionRow) continue;
     if (best < 0 || (view.width[node] as number) > (view.width[best] as number)) best = node;
   }
   return best;

@@ -1,8 +1,9 @@
 /** Decodes and searches off the page's thread. One message in, one message out. */
-import { refs, stringAt } from '../../profile/dictionary.ts';
-import { fromErrorRecord, toErrorRecord, EverflameError } from '../../profile/errors.ts';
+
+import { EverflameError, fromErrorRecord, toErrorRecord } from '../../profile/errors.ts';
 import { decodeFg1 } from '../../profile/fg1.ts';
 import { FrameKind } from '../../profile/frame.ts';
+import { stringReader } from '../../profile/strings.ts';
 import { buildFlameView, transferables } from './flame-view.ts';
 import { searchFrames } from './frame-search.ts';
 import type { WorkerReply, WorkerRequest } from './worker-client.ts';
@@ -33,8 +34,9 @@ function answer(request: WorkerRequest): void {
     const graph = decodeFg1(new Uint8Array(request.body));
     const view = buildFlameView(graph);
     const { frames, strings } = graph;
+    const text = stringReader(strings);
     names.set(request.id, {
-      names: Array.from(frames.name, (ref) => stringAt(strings, refs.string(ref))),
+      names: Array.from(frames.name, text),
       kinds: frames.kind.slice(),
     });
     const [oldest] = names.keys();

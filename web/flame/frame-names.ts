@@ -4,7 +4,8 @@ const OPERATOR = /operator *(<=>|<<=|>>=|->\*|<<|>>|<=|>=|->|\(\)|<|>)/g;
 /** Stands in for angle brackets and parentheses that belong to an operator's name. */
 const KEPT: Record<string, string> = { '<': '\u0002', '>': '\u0003', '(': '\u0004', ')': '\u0005' };
 const UNKEPT = new Map(Object.entries(KEPT).map(([plain, kept]) => [kept, plain]));
-const V8_NAME = /^(?:LazyCompile|Function|Script|Eval|JS|RegExp|Handler|Stub|Builtin|BytecodeHandler|Bytecode):[*~^+'-]?/;
+const V8_NAME =
+  /^(?:LazyCompile|Function|Script|Eval|JS|RegExp|Handler|Stub|Builtin|BytecodeHandler|Bytecode):[*~^+'-]?/;
 
 function shortenJavaScript(name: string): string {
   const rest = name.replace(V8_NAME, '').trimStart();
@@ -38,7 +39,8 @@ function shortenCpp(name: string): string {
  * arguments and template arguments, JavaScript without its file. The whole name is always at hand.
  */
 export function shortenName(name: string): string {
-  if (V8_NAME.test(name) || / (?:file:\/\/|node:|\/)\S*$/.test(name)) return shortenJavaScript(name);
+  if (V8_NAME.test(name) || / (?:file:\/\/|node:|\/)\S*$/.test(name))
+    return shortenJavaScript(name);
   if (name.includes('::') || /^[\w:~]+(?:<.*>)?\(.*\)(?: const)?$/.test(name)) {
     return shortenCpp(name);
   }

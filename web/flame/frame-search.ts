@@ -1,6 +1,7 @@
 /** Which frames a search text matches: RE2 without regard to case, or plain text where it is none. */
-import { compileRegex } from '../../profile/regex.ts';
+
 import { EverflameError } from '../../profile/errors.ts';
+import { compileRegex } from '../../profile/regex.ts';
 
 export interface SearchResult {
   /** 1 per matching frame. */

@@ -1,6 +1,8 @@
 /** The texts of a graph's frames, decoded when first asked for: most frames are never drawn. */
-import { refs, stringAt } from '../../profile/dictionary.ts';
+
 import type { FlameGraph } from '../../profile/flame-graph.ts';
+import type { FunctionTable } from '../../profile/functions.ts';
+import { stringReader } from '../../profile/strings.ts';
 import { packageOf, shortenName } from './frame-names.ts';
 
 export interface FrameTexts {
@@ -29,7 +31,7 @@ function memoize(make: (index: number) => string): (index: number) => string {
 }
 
 export function createFrameTexts({ frames, strings }: FlameGraph): FrameTexts {
-  const text = memoize((ref) => stringAt(strings, refs.string(ref)));
+  const text = stringReader(strings);
   const column = (values: Uint32Array) => (frame: number) => text(values[frame] ?? 0);
   const name = column(frames.name);
   const systemName = column(frames.systemName);
@@ -50,16 +52,13 @@ export function createFrameTexts({ frames, strings }: FlameGraph): FrameTexts {
 }
 
 /** Own weight per binary, in counts: what the palette and the legend go by. */
-export function weighBinaries(
-  graph: FlameGraph,
-  frameSelf: Float64Array,
-  texts: FrameTexts,
-): Map<string, number> {
+export function weighBinaries(functions: FunctionTable, texts: FrameTexts): Map<string, number> {
   const weights = new Map<string, number>();
-  for (let frame = 0; frame < graph.frames.count; frame++) {
-    const binary = texts.binary(frame);
+  for (let row = 0; row < functions.count; row++) {
+    const binary = texts.binary(functions.frame[row] ?? 0);
     if (binary === '') continue;
-    weights.set(binary, (weights.get(binary) ?? 0) + (frameSelf[frame] ?? 0));
+    const weight = (functions.self[row] ?? 0) + (functions.selfBase?.[row] ?? 0);
+    weights.set(binary, (weights.get(binary) ?? 0) + weight);
   }
   return weights;
 }

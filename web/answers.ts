@@ -1,0 +1,179 @@
+/** The questions a page asks, as queries: cached, cancelled when outdated, kept while refreshing. */
+import {
+  keepPreviousData,
+  QueryClient,
+  type UseQueryResult,
+  useQuery,
+} from '@tanstack/react-query';
+import type { FunctionsJson, NamesJson, ProfileTypesJson, SeriesJson } from '../wire/http.ts';
+import { ApiError, type ApiParams, getBytes, getJson } from './api.ts';
+import { decodeView, type LoadedView } from './flame/worker-client.ts';
+import type { Range } from './time.ts';
+import type { FunctionSort } from './url-state.ts';
+
+/** Nodes asked for: what a 4K screen can show several times over; the rest is stated. */
+const MAX_NODES = 50_000;
+const EMPTY_POLL_MS = 5_000;
+/** Answers that nothing shows any more; a graph of 100,000 nodes is about 10 MB. */
+const UNUSED_MS = 30_000;
+
+export const queryClient = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: Number.POSITIVE_INFINITY,
+      gcTime: UNUSED_MS,
+      refetchOnWindowFocus: false,
+      structuralSharing: false,
+      networkMode: 'always',
+      retry: (failures, error) => failures < 1 && error instanceof ApiError && error.transient,
+    },
+  },
+});
+
+/** One series of selected profiles: what most endpoints take. */
+export interface Selection {
+  query: string;
+  range: Range;
+}
+
+function selectionParams({ query, range }: Selection): ApiParams {
+  return { query, from: range.fromMs, to: range.toMs };
+}
+
+/** Asks again until there is a first type: the page of an empty server waits for profiles. */
+export function useProfileTypes(): UseQueryResult<ProfileTypesJson> {
+  return useQuery({
+    queryKey: ['profile_types'],
+    queryFn: ({ signal }) => getJson<ProfileTypesJson>('profile_types', {}, signal),
+    refetchInterval: (query) => (query.state.data?.profile_types.length ? 60_000 : EMPTY_POLL_MS),
+  });
+}
+
+export function useSeries(
+  selection: Selection | null,
+  options: { stepMs: number; by?: string; limit?: number },
+): UseQueryResult<SeriesJson> {
+  return useQuery({
+    queryKey: ['series', selection, options],
+    enabled: selection !== null,
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) =>
+      getJson<SeriesJson>(
+        'series',
+        {
+          ...(selection === null ? {} : selectionParams(selection)),
+          step: options.stepMs,
+          by: options.by,
+          limit: options.limit,
+        },
+        signal,
+      ),
+  });
+}
+
+export function useLabelNames(selection: Selection | null): UseQueryResult<NamesJson> {
+  return useQuery({
+    queryKey: ['labels', selection],
+    enabled: selection !== null,
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) =>
+      getJson<NamesJson>(
+        'labels',
+        { ...(selection === null ? {} : selectionParams(selection)), limit: 200 },
+        signal,
+      ),
+  });
+}
+
+export function useLabelValues(
+  selection: Selection | null,
+  name: string,
+  prefix: string,
+): UseQueryResult<NamesJson> {
+  return useQuery({
+    queryKey: ['values', selection, name, prefix],
+    enabled: selection !== null && name !== '',
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) =>
+      getJson<NamesJson>(
+        `labels/${encodeURIComponent(name)}/values`,
+        { ...(selection === null ? {} : selectionParams(selection)), prefix, limit: 50 },
+        signal,
+      ),
+  });
+}
+
+/** `by`: a label whose values are the first level of the graph. */
+export function useFlame(selection: Selection | null, by: string): UseQueryResult<LoadedView> {
+  return useQuery({
+    queryKey: ['merge', selection, by],
+    enabled: selection !== null,
+    placeholderData: keepPreviousData,
+    queryFn: async ({ signal }) => {
+      const params = selection === null ? {} : selectionParams(selection);
+      const body = await getBytes(
+        'merge',
+        { ...params, by, format: 'fg1', max_nodes: MAX_NODES },
+        signal,
+      );
+      return await decodeView(body);
+    },
+  });
+}
+
+export interface DiffSelection {
+  a: Selection;
+  b: Selection;
+  mode: string;
+}
+
+export function useDiff(selection: DiffSelection | null): UseQueryResult<LoadedView> {
+  return useQuery({
+    queryKey: ['diff', selection],
+    enabled: selection !== null,
+    placeholderData: keepPreviousData,
+    queryFn: async ({ signal }) => {
+      if (selection === null) throw new Error('no selection');
+      const { a, b, mode } = selection;
+      const params: ApiParams = {
+        query_a: a.query,
+        from_a: a.range.fromMs,
+        to_a: a.range.toMs,
+        query_b: b.query,
+        from_b: b.range.fromMs,
+        to_b: b.range.toMs,
+        mode,
+        format: 'fg1',
+        max_nodes: MAX_NODES,
+      };
+      return await decodeView(await getBytes('diff', params, signal));
+    },
+  });
+}
+
+/** Functions of one request to the function table. */
+export const FUNCTION_PAGE = 200;
+
+export function functionPageQuery(
+  selection: Selection,
+  sort: FunctionSort,
+  search: string,
+  page: number,
+) {
+  return {
+    queryKey: ['functions', selection, sort, search, page],
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }: { signal: AbortSignal }) =>
+      getJson<FunctionsJson>(
+        'functions',
+        {
+          ...selectionParams(selection),
+          sort,
+          search,
+          offset: page * FUNCTION_PAGE,
+          limit: FUNCTION_PAGE,
+        },
+        signal,
+      ),
+  };
+}

@@ -1,0 +1,66 @@
+/** Everything Explore asks the server, from its state. */
+import { useState } from 'react';
+import type { ProfileTypeJson } from '../../wire/http.ts';
+import { type Selection, useFlame, useLabelNames, useSeries } from '../answers.ts';
+import { useClock } from '../parts/hooks.ts';
+import { readSelected, writeQuery } from '../query/selected.ts';
+import { alignRange, chooseStepMs, isRelative, resolveRange } from '../time.ts';
+import type { ExploreState } from '../url-state.ts';
+
+export const REFRESH_MS = 10_000;
+const SERIES_POINTS = 240;
+/** Values of the label panel that have a row of their own. */
+const LABEL_VALUES = 50;
+
+export function useExploreAnswers(state: ExploreState, types: readonly ProfileTypeJson[]) {
+  const relative = isRelative(state.range);
+  const live = relative && !state.paused;
+  const clock = useClock(REFRESH_MS, live);
+  const selected = readSelected(state.query, types);
+  const resolved = resolveRange(state.range, clock.nowMs);
+  const stepMs = chooseStepMs(resolved, SERIES_POINTS);
+  const range = relative ? alignRange(resolved, Math.min(stepMs, REFRESH_MS)) : resolved;
+  const shown = state.brush ?? range;
+  // A text that is no selector is asked for too: the server says what is wrong with it.
+  const ready = selected.query !== '';
+  const whole: Selection | null = ready ? { query: selected.query, range } : null;
+  const part: Selection | null = ready ? { query: selected.query, range: shown } : null;
+  const series = useSeries(whole === null ? null : { ...whole, range: alignRange(range, stepMs) }, {
+    stepMs,
+    limit: 1,
+  });
+  const spanMs = Math.max(1000, shown.toMs - shown.fromMs);
+  const labels = useSeries(part, { stepMs: spanMs, by: state.by, limit: LABEL_VALUES });
+  const names = useLabelNames(
+    selected.type === null ? null : { query: writeQuery(selected.type, []), range },
+  );
+  const flame = useFlame(part, state.by);
+  return {
+    selected,
+    live,
+    relative,
+    clock,
+    range,
+    shown,
+    stepMs,
+    part,
+    series,
+    labels,
+    names: names.data?.values ?? [],
+    flame,
+  };
+}
+
+export type ExploreAnswers = ReturnType<typeof useExploreAnswers>;
+
+/**
+ * The last good value of an answer, so that a failed refresh does not take the page away. `key`
+ * says what was asked for: another question starts from nothing.
+ */
+export function useLastGood<T>(key: string, value: T | undefined): T | undefined {
+  const [last, setLast] = useState<{ key: string; value: T } | null>(null);
+  if (value !== undefined && (last?.key !== key || last.value !== value)) {
+    setLast({ key, value });
+  }
+  return value ?? (last?.key === key ? last.value : undefined);
+}

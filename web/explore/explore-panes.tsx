@@ -1,0 +1,106 @@
+/** The four panes of Explore and the two strips below them. */
+import { useState } from 'react';
+import type { FlameExtent } from '../flame/flame-layout.ts';
+import { resolveNodes, useFlameModel, useMatches } from '../flame/flame-model.ts';
+import type { LoadedView } from '../flame/worker-client.ts';
+import { useLasting } from '../parts/hooks.ts';
+import { PaneTabs } from '../parts/pane-tabs.tsx';
+import { Split } from '../parts/split.tsx';
+import { createStore } from '../parts/store.ts';
+import { writeQuery } from '../query/selected.ts';
+import { GraphSkeleton } from '../states/skeleton.tsx';
+import type { Theme } from '../theme.ts';
+import { type Range, secondsOf } from '../time.ts';
+import type { ExploreState } from '../url-state.ts';
+import type { ChangeState } from './explore.tsx';
+import type { ExploreAnswers } from './explore-answers.ts';
+import { countText } from './function-table.tsx';
+import { GraphPane, GraphTools } from './graph-pane.tsx';
+import { LabelsPanel } from './labels-panel.tsx';
+import { NodeDetail } from './node-detail.tsx';
+import { QualityBar } from './quality-bar.tsx';
+import { SeriesPane } from './series-pane.tsx';
+import { TablePane } from './table-pane.tsx';
+
+export interface ExplorePanesProps {
+  state: ExploreState;
+  answers: ExploreAnswers;
+  loaded: LoadedView | undefined;
+  theme: Theme;
+  change: ChangeState;
+  onBrush: (brush: Range | null) => void;
+}
+
+const TABS = [
+  { pane: 'table', title: 'Functions' },
+  { pane: 'graph', title: 'Flame graph' },
+  { pane: 'labels', title: 'Labels' },
+] as const;
+
+export function ExplorePanes(props: ExplorePanesProps) {
+  const { state, answers, loaded, theme, change } = props;
+  const model = useFlameModel(loaded, theme.dark);
+  const matches = useMatches(model, state.find, state.binary);
+  const [hover] = useState(() => createStore(-1));
+  const [extent, setExtent] = useState<FlameExtent | null>(null);
+  const [count, setCount] = useState<number | null>(null);
+  const nodes = model === null ? null : resolveNodes(model, state);
+  const busy = useLasting(answers.flame.isPlaceholderData && !answers.live, 400);
+  const quantity = answers.selected.quantity;
+  return (
+    <>
+      <main className={`panes${busy ? ' busy' : ''}`} data-view={state.pane} aria-busy={busy}>
+        <h1 className="sr">Explore</h1>
+        <SeriesPane {...props} />
+        {quantity === null ? (
+          <section className="labels" />
+        ) : (
+          <LabelsPanel
+            by={state.by}
+            names={answers.names}
+            series={answers.labels.data}
+            quantity={quantity}
+            seconds={secondsOf(answers.shown)}
+            onBy={(by) => change({ by, zoom: '', select: '' })}
+            onMatch={(op, value) => change({ query: withMatcher(answers, state.by, op, value) })}
+          />
+        )}
+        <PaneTabs tabs={TABS} pane={state.pane} onPane={(pane) => change({ pane }, 'replace')} />
+        <GraphTools {...props} model={model} matches={matches} zoomed={(nodes?.zoom ?? 0) > 0} />
+        <div className="bar tool r">
+          <h2>Functions</h2>
+          <span className="small quiet push">{countText(count, state.find !== '')}</span>
+        </div>
+        {model === null || nodes === null ? (
+          <section className="gpane" aria-label="Flame graph">
+            <div className="legend" />
+            <GraphSkeleton />
+          </section>
+        ) : (
+          <GraphPane
+            {...props}
+            model={model}
+            matches={matches?.matches ?? null}
+            nodes={nodes}
+            hover={hover}
+            onExtent={setExtent}
+          />
+        )}
+        <TablePane {...props} model={model} nodes={nodes} onCount={setCount} />
+        <Split initialPx={480} />
+      </main>
+      <NodeDetail model={model} quantity={quantity} selected={nodes?.selected ?? 0} hover={hover} />
+      <QualityBar model={model} extent={extent} answeredMs={answers.flame.dataUpdatedAt} />
+    </>
+  );
+}
+
+function withMatcher(
+  { selected }: ExploreAnswers,
+  name: string,
+  op: '=' | '!=',
+  value: string,
+): string {
+  const kept = selected.matchers.filter((m) => !(op === '=' && m.name === name && m.op === '='));
+  return writeQuery(selected.type, [...kept, { name, op, value }]);
+}

@@ -1,0 +1,37 @@
+/** The strip at the very bottom: what the answer rests on, and what of it is drawn. */
+import { formatCount } from '../../profile/format-value.ts';
+import type { FlameExtent } from '../flame/flame-layout.ts';
+import type { FlameModel } from '../flame/flame-model.ts';
+import { formatClock, formatShare } from '../format.ts';
+import { QualityFigures } from '../parts/quality-strip.tsx';
+
+export interface QualityBarProps {
+  model: FlameModel | null;
+  extent: FlameExtent | null;
+  answeredMs: number;
+}
+
+export function QualityBar({ model, extent, answeredMs }: QualityBarProps) {
+  if (model === null) {
+    return (
+      <footer className="quality" aria-label="Quality of this answer">
+        <span>Samples, losses and rate are shown once the answer is complete.</span>
+      </footer>
+    );
+  }
+  const { meta } = model.loaded.view.graph;
+  return (
+    <footer className="quality" aria-label="Quality of this answer">
+      <QualityFigures quality={meta.quality} total={meta.totalAfterFilters} />
+      <span className="push quiet wide clip">
+        {extent === null ? '' : drawnText(extent)} Answered at {formatClock(answeredMs, true)}.
+      </span>
+    </footer>
+  );
+}
+
+function drawnText({ drawn, mergedShare }: FlameExtent): string {
+  const frames = `${formatCount(drawn)} frames drawn`;
+  if (mergedShare < 0.0005) return `${frames}.`;
+  return `${frames}; narrower ones, ${formatShare(mergedShare)} of this view, are merged in grey.`;
+}

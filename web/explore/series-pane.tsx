@@ -1,0 +1,72 @@
+/** The selection over time, with the part that the other panes are about. */
+import { queryClient } from '../answers.ts';
+import { formatClock, formatRange, formatSpan } from '../format.ts';
+import { SeriesPlot } from '../parts/series-plot.tsx';
+import { chooseTicks, secondsOf } from '../time.ts';
+import type { ExploreAnswers } from './explore-answers.ts';
+import type { ExplorePanesProps } from './explore-panes.tsx';
+
+export function SeriesPane({ state, answers, onBrush }: ExplorePanesProps) {
+  const { series, shown, range, stepMs, selected, clock } = answers;
+  const quantity = selected.quantity;
+  const [line] = series.data?.series ?? [];
+  const values = (line?.rate ?? []).map((value) =>
+    value === null ? null : value * (quantity?.averageScale ?? 1),
+  );
+  const plotted = series.data ? { fromMs: series.data.from_ms, toMs: series.data.to_ms } : range;
+  const average = answers.labels.data ? averageOf(answers) : null;
+  const waiting = answers.flame.isFetching && answers.flame.data === undefined;
+  return (
+    <section className="series" aria-label="Over time">
+      <header>
+        {waiting ? <Merging /> : null}
+        {average === null || quantity === null ? null : (
+          <>
+            <span className="fig">{quantity.formatAverage(average)}</span>
+            <span className="soft">{quantity.averageWords}</span>
+          </>
+        )}
+        <span className="quiet small">
+          {formatRange(shown.fromMs, shown.toMs, clock.nowMs)},{' '}
+          {formatSpan(shown.toMs - shown.fromMs)}
+        </span>
+        {state.brush === null ? null : (
+          <button type="button" className="btn small push" onClick={() => onBrush(null)}>
+            Clear selection
+          </button>
+        )}
+      </header>
+      <SeriesPlot
+        label={`${quantity?.title ?? 'Profiles'} over time`}
+        range={plotted}
+        stepMs={series.data?.step_ms ?? stepMs}
+        lines={series.data ? [{ values }] : []}
+        ticks={chooseTicks(plotted, 6).map((ms) => ({ ms, text: formatClock(ms) }))}
+        brush={state.brush}
+        onBrush={onBrush}
+      />
+    </section>
+  );
+}
+
+/** A query that takes long can be given up; the page then waits for the next change. */
+function Merging() {
+  return (
+    <>
+      <span className="fig">Merging</span>
+      <button
+        type="button"
+        className="btn small"
+        onClick={() => void queryClient.cancelQueries({ queryKey: ['merge'] })}
+      >
+        Cancel
+      </button>
+    </>
+  );
+}
+
+function averageOf({ labels, selected, shown }: ExploreAnswers): number {
+  const { series = [], rest = null } = labels.data ?? {};
+  const total = series.reduce((sum, line) => sum + line.total, rest?.total ?? 0);
+  return selected.quantity?.gauge ? total : total / Math.max(1, secondsOf(shown));
+}

@@ -1,0 +1,61 @@
+/** Binaries and their hues, the heaviest first; a click makes only that binary's frames strong. */
+import { FrameKind } from '../../profile/frame.ts';
+import { Dropdown, Item } from '../parts/dropdown.tsx';
+import type { FlameModel } from './flame-model.ts';
+
+const SHOWN = 8;
+
+export interface LegendProps {
+  model: FlameModel;
+  chosen: string;
+  onChoose: (binary: string) => void;
+}
+
+export function Legend({ model, chosen, onChoose }: LegendProps) {
+  const shown = model.binaries.slice(0, SHOWN);
+  const rest = model.binaries.slice(SHOWN);
+  const swatch = (binary: string) => (
+    <span
+      className="sw"
+      style={{ backgroundColor: model.palette.base(binary, FrameKind.native) }}
+    />
+  );
+  const toggle = (binary: string) => onChoose(binary === chosen ? '' : binary);
+  return (
+    <div className="legend">
+      {shown.map(([binary]) => (
+        <button
+          type="button"
+          key={binary}
+          aria-pressed={binary === chosen}
+          onClick={() => toggle(binary)}
+        >
+          {swatch(binary)}
+          {binary}
+        </button>
+      ))}
+      {rest.length === 0 ? null : (
+        <Dropdown
+          className="quiet"
+          label={rest.some(([binary]) => binary === chosen) ? chosen : `and ${rest.length} more`}
+        >
+          {(close) =>
+            rest.map(([binary]) => (
+              <Item
+                key={binary}
+                checked={binary === chosen}
+                onClick={() => {
+                  toggle(binary);
+                  close();
+                }}
+              >
+                {swatch(binary)}
+                {binary}
+              </Item>
+            ))
+          }
+        </Dropdown>
+      )}
+    </div>
+  );
+}

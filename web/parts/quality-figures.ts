@@ -1,0 +1,144 @@
+/** The figures of a quality block in words: pure. */
+import { formatCount } from '../../profile/format-value.ts';
+import type { Quality } from '../../profile/quality.ts';
+import { formatNumber, formatShare } from '../format.ts';
+
+export interface QualityFigure {
+  /** Stands after the value: "samples", "lost". */
+  name: string;
+  value: string;
+  warn: boolean;
+  title: string;
+  explanation: string;
+  /** Reason, amount, share. */
+  rows: [string, string, string][];
+}
+
+/** Above this share a figure is marked: the reader should not miss it. */
+const WARN_SHARE = 0.01;
+/** An effective rate this far below the nominal one is marked. */
+const WARN_RATE = 0.9;
+
+function sumOf(record: Record<string, number>): number {
+  return Object.values(record).reduce((sum, value) => sum + value, 0);
+}
+
+const readable = (reason: string) => reason.replace(/^(lost|incomplete)_/, '').replace(/_/g, ' ');
+
+function reasonRows(
+  record: Record<string, number>,
+  whole: number,
+  amount: (value: number) => string,
+): [string, string, string][] {
+  return Object.entries(record)
+    .filter(([, value]) => value > 0)
+    .sort((p, q) => q[1] - p[1])
+    .map(([reason, value]) => [
+      readable(reason),
+      amount(value),
+      whole > 0 ? formatShare(value / whole) : '',
+    ]);
+}
+
+/** `total` is the answer's, in its unit: what shares of weight are shares of. */
+export function describeQuality(quality: Quality, total: number): QualityFigure[] {
+  const { series } = quality;
+  return [
+    samplesFigure(quality),
+    ...rateFigure(quality),
+    ...lostFigure(quality),
+    weightFigure('incomplete', 'Incomplete stacks', series.incomplete, total, INCOMPLETE),
+    weightFigure('unsymbolized', 'Frames without names', series.unsymbolized, total, UNSYMBOLIZED),
+    ...truncatedFigure(series.truncated, total),
+  ];
+}
+
+const INCOMPLETE =
+  'Stacks of which a part could not be read. Their weight is in the answer, under a frame that says why.';
+const UNSYMBOLIZED = 'Code whose symbols the server does not have, shown as binary+address.';
+
+function samplesFigure({ series, hosts }: Quality): QualityFigure {
+  const rows: [string, string, string][] =
+    hosts === null
+      ? []
+      : [
+          ['Taken on these hosts', formatCount(hosts.sampled), ''],
+          ["Excluded by the operator's rules", formatCount(hosts.excluded), ''],
+          ['Sent', formatCount(hosts.sent), ''],
+          ['Lost', formatCount(sumOf(hosts.lost)), ''],
+        ];
+  return {
+    name: 'samples',
+    value: series.samples === null ? 'unknown' : formatCount(series.samples),
+    warn: false,
+    title: 'What this answer rests on',
+    explanation:
+      hosts === null
+        ? 'Sampled events in the selected profiles.'
+        : 'Samples in the selected profiles. Of the hosts they came from, as a whole: taken = excluded + sent + lost.',
+    rows,
+  };
+}
+
+function rateFigure({ hosts }: Quality): QualityFigure[] {
+  if (hosts?.nominalHz == null) return [];
+  const { nominalHz, effectiveHz } = hosts;
+  const reached = effectiveHz === null ? 'unknown' : formatNumber(effectiveHz);
+  return [
+    {
+      name: 'effective rate',
+      value: `${reached} of ${formatNumber(nominalHz)} Hz`,
+      warn: effectiveHz !== null && effectiveHz < nominalHz * WARN_RATE,
+      title: 'Sampling rate',
+      explanation:
+        'Samples per second of busy CPU, against the rate asked for. A lower rate means samples that were never taken.',
+      rows: [],
+    },
+  ];
+}
+
+function lostFigure({ hosts }: Quality): QualityFigure[] {
+  if (hosts === null) return [];
+  const lost = sumOf(hosts.lost);
+  const share = hosts.sampled > 0 ? lost / hosts.sampled : 0;
+  return [
+    {
+      name: 'lost',
+      value: formatShare(share),
+      warn: share > WARN_SHARE || hosts.missingWindows > 0,
+      title: 'Lost samples',
+      explanation:
+        lost === 0
+          ? 'Every sample taken on these hosts was sent.'
+          : 'Samples taken on these hosts that are in no profile, by reason.',
+      rows: reasonRows(hosts.lost, hosts.sampled, formatCount),
+    },
+  ];
+}
+
+function weightFigure(
+  name: string,
+  title: string,
+  record: Record<string, number>,
+  total: number,
+  explanation: string,
+): QualityFigure {
+  const share = total > 0 ? sumOf(record) / total : 0;
+  const rows = reasonRows(record, total, () => '');
+  return { name, value: formatShare(share), warn: share > WARN_SHARE, title, explanation, rows };
+}
+
+function truncatedFigure(truncated: number, total: number): QualityFigure[] {
+  if (truncated <= 0) return [];
+  return [
+    {
+      name: 'folded',
+      value: formatShare(total > 0 ? truncated / total : 0),
+      warn: false,
+      title: 'Folded small frames',
+      explanation:
+        'Weight of frames too small to be sent one by one. It is in the totals of their callers; zoom in to see them. The function table is not affected.',
+      rows: [],
+    },
+  ];
+}

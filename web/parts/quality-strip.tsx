@@ -1,0 +1,49 @@
+/** What an answer rests on, always in sight: samples, rate, losses, holes, each with its reasons. */
+import { useId } from 'react';
+import { formatCount } from '../../profile/format-value.ts';
+import type { Quality } from '../../profile/quality.ts';
+import { describeQuality, type QualityFigure } from './quality-figures.ts';
+
+export function QualityFigures({ quality, total }: { quality: Quality; total: number }) {
+  return describeQuality(quality, total).map((figure) => (
+    <Figure key={figure.name} figure={figure} quality={quality} />
+  ));
+}
+
+function Figure({ figure, quality }: { figure: QualityFigure; quality: Quality }) {
+  const id = useId();
+  return (
+    <>
+      <button type="button" popoverTarget={id} className={figure.warn ? 'w' : ''}>
+        <b>{figure.value}</b> {figure.name}
+      </button>
+      <div popover="auto" id={id}>
+        <strong>{figure.title}</strong>
+        <p className="small soft">{figure.explanation}</p>
+        {figure.rows.length === 0 ? null : (
+          <table>
+            <tbody>
+              {figure.rows.map(([reason, value, share]) => (
+                <tr key={reason}>
+                  <td>{reason}</td>
+                  <td>{value}</td>
+                  <td>{share}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        )}
+        <p className="small quiet">{coverage(quality)}</p>
+      </div>
+    </>
+  );
+}
+
+function coverage({ series, hosts }: Quality): string {
+  const own = `${formatCount(series.profiles)} profiles of ${formatCount(series.series)} series`;
+  if (hosts === null) return `${own}; no agent's window covers them.`;
+  const missing = hosts.missingWindows;
+  const gaps = missing === 0 ? 'none missing' : `${formatCount(missing)} missing`;
+  const from = `${hosts.hosts} host${hosts.hosts === 1 ? '' : 's'}`;
+  return `${own}, from ${formatCount(hosts.windows)} windows on ${from}, ${gaps}.`;
+}
