@@ -103,6 +103,25 @@ export class PprofColumns {
     return decoder.decode(this.bytes.subarray(from, from + (length[row] as number)));
   }
 
+  /** Adds a text that the profile does not have; returns its row. */
+  appendText(text: Uint8Array): number {
+    const { texts } = this;
+    if (texts.count === texts.start.length) growTable(texts);
+    const row = texts.count++;
+    this.replaceText(row, text);
+    return row;
+  }
+
+  /** Copies the input; for the few profiles that need it. */
+  replaceText(row: number, text: Uint8Array): void {
+    const bytes = new Uint8Array(this.bytes.length + text.length);
+    bytes.set(this.bytes);
+    bytes.set(text, this.bytes.length);
+    this.texts.start[row] = this.bytes.length;
+    this.texts.length[row] = text.length;
+    this.bytes = bytes;
+  }
+
   /** Bytes that the tables keep between profiles, the input not counted. */
   retainedBytes(): number {
     let total = 0;

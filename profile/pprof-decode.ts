@@ -4,7 +4,22 @@
  * no mappings, locations without lines, lines without a function, ids in any order and any size.
  */
 import { EverflameError } from './errors.ts';
-import * as limits from './limits.ts';
+import {
+  MAX_COMMENTS_PER_PROFILE,
+  MAX_FUNCTIONS_PER_PROFILE,
+  MAX_LABELS_PER_PROFILE,
+  MAX_LINES_PER_LOCATION,
+  MAX_LINES_PER_PROFILE,
+  MAX_LOCATIONS_PER_PROFILE,
+  MAX_MAPPINGS_PER_PROFILE,
+  MAX_SAMPLE_TYPES,
+  MAX_SAMPLES_PER_PROFILE,
+  MAX_STACK_DEPTH,
+  MAX_STACK_ENTRIES_PER_PROFILE,
+  MAX_STRING_BYTES,
+  MAX_STRINGS_PER_PROFILE,
+  MAX_VALUES_PER_PROFILE,
+} from './limits.ts';
 import { growTable, type PprofColumns } from './pprof-columns.ts';
 import { resolvePprofIds } from './pprof-ids.ts';
 import { WireReader, WireType } from './protobuf.ts';
@@ -30,7 +45,7 @@ const FIRST_WIDE_ID = 2 ** 31;
 export class PprofDecoder {
   readonly #reader = new WireReader();
   readonly #columns: PprofColumns;
-  readonly #wideIds = new Map<number | bigint, number>();
+  readonly #wideIds = new Map<bigint, number>();
 
   constructor(columns: PprofColumns) {
     this.#columns = columns;
@@ -47,7 +62,7 @@ export class PprofDecoder {
     try {
       while (reader.pos < bytes.length) {
         const tag = reader.varint();
-        field = Math.floor(tag / 8);
+        field = tag >>> 3;
         this.#field(field, tag & 7, bytes.length);
       }
       reader.checkEnd(bytes.length);
@@ -108,7 +123,6 @@ export class PprofDecoder {
     else if (field === 2) this.#sample(end);
     else if (field === 3) this.#mapping(end);
     else {
-      const { MAX_SAMPLE_TYPES } = limits;
       if (columns.sampleTypes.length >= MAX_SAMPLE_TYPES) tooMany({ MAX_SAMPLE_TYPES });
       columns.sampleTypes.push(this.#valueType(end));
     }
@@ -149,7 +163,6 @@ export class PprofDecoder {
   #comments(wireType: number, limit: number): void {
     const reader = this.#reader;
     const { comments } = this.#columns;
-    const { MAX_COMMENTS_PER_PROFILE } = limits;
     const end = wireType === BYTES ? reader.end(limit) : reader.pos + 1;
     if (wireType !== BYTES) this.#expect(wireType, VARINT);
     while (reader.pos < end) {
@@ -161,7 +174,6 @@ export class PprofDecoder {
 
   #text(end: number): void {
     const { texts } = this.#columns;
-    const { MAX_STRINGS_PER_PROFILE, MAX_STRING_BYTES } = limits;
     const reader = this.#reader;
     const row = texts.count;
     if (row >= MAX_STRINGS_PER_PROFILE) tooMany({ MAX_STRINGS_PER_PROFILE });
@@ -175,7 +187,6 @@ export class PprofDecoder {
 
   #mapping(end: number): void {
     const { mappings } = this.#columns;
-    const { MAX_MAPPINGS_PER_PROFILE } = limits;
     const reader = this.#reader;
     const row = mappings.count;
     if (row >= MAX_MAPPINGS_PER_PROFILE) tooMany({ MAX_MAPPINGS_PER_PROFILE });
@@ -190,17 +201,21 @@ export class PprofDecoder {
       if (tag === 8) mappings.id[row] = this.#id();
       else if (tag === 16) this.#address(mappings.start, row);
       else if (tag === 32) this.#address(mappings.offset, row);
-      else if (tag === 40) mappings.file[row] = this.#textRow();
-      else if (tag === 48) mappings.buildId[row] = this.#textRow();
+      else if (tag === 40) mappings.file[row] = reader.varint();
+      else if (tag === 48) mappings.buildId[row] = reader.varint();
       else this.#unknown(tag, 10, end);
     }
     mappings.count = row + 1;
   }
 
+  // Functions, locations and lines are most of a profile's fields, so their loops keep the
+  // position in a local and read values of one or two bytes themselves. Reading past the input
+  // gives undefined and a position beyond the end, which the caller refuses.
+
   #function(end: number): void {
     const { functions } = this.#columns;
-    const { MAX_FUNCTIONS_PER_PROFILE } = limits;
     const reader = this.#reader;
+    const { bytes } = reader;
     const row = functions.count;
     if (row >= MAX_FUNCTIONS_PER_PROFILE) tooMany({ MAX_FUNCTIONS_PER_PROFILE });
     if (row === functions.id.length) growTable(functions);
@@ -209,15 +224,27 @@ export class PprofDecoder {
     let systemName = 0;
     let file = 0;
     let startLine = 0;
-    while (reader.pos < end) {
-      const tag = reader.varint();
-      if (tag === 8) id = this.#id();
-      else if (tag === 16) name = this.#textRow();
-      else if (tag === 24) systemName = this.#textRow();
-      else if (tag === 32) file = this.#textRow();
-      else if (tag === 40) startLine = this.#line();
-      else this.#unknown(tag, 5, end);
+    let pos = reader.pos;
+    while (pos < end) {
+      const at = pos;
+      const tag = bytes[pos++] as number;
+      let value = bytes[pos++] as number;
+      if (value > 127) {
+        const byte = bytes[pos++] as number;
+        value = (value & 127) | (byte << 7);
+        if (!(byte < 128)) {
+          value = reader.varintAt(at + 1);
+          pos = reader.pos;
+        }
+      }
+      if (tag === 8) id = value >= 0 ? value : this.#wideId();
+      else if (tag === 16) name = value;
+      else if (tag === 24) systemName = value;
+      else if (tag === 32) file = value;
+      else if (tag === 40) startLine = value >= 0 ? value : this.#wideLine();
+      else pos = this.#unknownAt(at, 5, end);
     }
+    reader.pos = pos;
     functions.id[row] = id;
     functions.name[row] = name;
     functions.systemName[row] = systemName;
@@ -228,51 +255,82 @@ export class PprofDecoder {
 
   #location(end: number): void {
     const { locations, lines } = this.#columns;
-    const { MAX_LOCATIONS_PER_PROFILE } = limits;
     const reader = this.#reader;
+    const { bytes } = reader;
     const row = locations.count;
     if (row >= MAX_LOCATIONS_PER_PROFILE) tooMany({ MAX_LOCATIONS_PER_PROFILE });
-    if (row === locations.id.length) growTable(locations);
+    if (row + 1 >= locations.lines.length) growTable(locations);
+    locations.lines[row] = lines.count;
     let id = 0;
     let mapping = 0;
     let folded = 0;
-    locations.lines[row] = lines.count;
-    locations.address[row * 2] = 0;
-    locations.address[row * 2 + 1] = 0;
-    while (reader.pos < end) {
-      const tag = reader.varint();
-      if (tag === 34) this.#lineRow(row, reader.end(end));
-      else if (tag === 8) id = this.#id();
-      else if (tag === 16) mapping = this.#id();
-      else if (tag === 24) this.#address(locations.address, row);
-      else if (tag === 40) folded = reader.varint() === 0 ? 0 : 1;
-      else this.#unknown(tag, 5, end);
+    let low = 0;
+    let high = 0;
+    let pos = reader.pos;
+    while (pos < end) {
+      const at = pos;
+      const tag = bytes[pos++] as number;
+      let value = bytes[pos++] as number;
+      if (value > 127) {
+        const byte = bytes[pos++] as number;
+        value = (value & 127) | (byte << 7);
+        if (!(byte < 128)) {
+          value = reader.varintAt(at + 1);
+          pos = reader.pos;
+        }
+      }
+      if (tag === 34) {
+        this.#lineRow(locations.lines[row] as number, pos, value >= 0 ? pos + value : end + 1, end);
+        pos += value;
+      } else if (tag === 8) id = value >= 0 ? value : this.#wideId();
+      else if (tag === 16) mapping = value >= 0 ? value : this.#wideId();
+      else if (tag === 24) {
+        low = value >= 0 ? value : reader.low;
+        high = value >= 0 ? 0 : reader.high;
+      } else if (tag === 40) folded = value === 0 ? 0 : 1;
+      else pos = this.#unknownAt(at, 5, end);
     }
+    reader.pos = pos;
     locations.id[row] = id;
     locations.mapping[row] = mapping;
     locations.folded[row] = folded;
+    locations.address[row * 2] = low;
+    locations.address[row * 2 + 1] = high;
     locations.count = row + 1;
   }
 
-  #lineRow(location: number, end: number): void {
-    const { lines, locations } = this.#columns;
-    const { MAX_LINES_PER_LOCATION, MAX_LINES_PER_PROFILE } = limits;
+  #lineRow(firstLine: number, start: number, end: number, limit: number): void {
+    const { lines } = this.#columns;
     const reader = this.#reader;
+    const { bytes } = reader;
     const row = lines.count;
-    const lineOfLocation = row - (locations.lines[location] as number);
-    if (lineOfLocation >= MAX_LINES_PER_LOCATION) tooMany({ MAX_LINES_PER_LOCATION });
+    reader.pos = start;
+    if (end > limit) reader.fail(`a line of ${end - start} bytes runs over its location`);
+    if (row - firstLine >= MAX_LINES_PER_LOCATION) tooMany({ MAX_LINES_PER_LOCATION });
     if (row >= MAX_LINES_PER_PROFILE) tooMany({ MAX_LINES_PER_PROFILE });
     if (row === lines.function.length) growTable(lines);
     let functionId = 0;
     let line = 0;
     let column = 0;
-    while (reader.pos < end) {
-      const tag = reader.varint();
-      if (tag === 8) functionId = this.#id();
-      else if (tag === 16) line = this.#line();
-      else if (tag === 24) column = this.#line();
-      else this.#unknown(tag, 3, end);
+    let pos = start;
+    while (pos < end) {
+      const at = pos;
+      const tag = bytes[pos++] as number;
+      let value = bytes[pos++] as number;
+      if (value > 127) {
+        const byte = bytes[pos++] as number;
+        value = (value & 127) | (byte << 7);
+        if (!(byte < 128)) {
+          value = reader.varintAt(at + 1);
+          pos = reader.pos;
+        }
+      }
+      if (tag === 8) functionId = value >= 0 ? value : this.#wideId();
+      else if (tag === 16) line = value >= 0 ? value : this.#wideLine();
+      else if (tag === 24) column = value >= 0 ? value : this.#wideLine();
+      else pos = this.#unknownAt(at, 3, end);
     }
+    reader.pos = pos;
     reader.checkEnd(end);
     lines.function[row] = functionId;
     lines.line[row] = line;
@@ -280,9 +338,15 @@ export class PprofDecoder {
     lines.count = row + 1;
   }
 
+  /** Reads the field at `at` again, as one that is not a row's own; returns where it ends. */
+  #unknownAt(at: number, lastField: number, end: number): number {
+    this.#reader.pos = at;
+    this.#unknown(this.#reader.varint(), lastField, end);
+    return this.#reader.pos;
+  }
+
   #sample(end: number): void {
     const { samples, stackLocations, values, labels } = this.#columns;
-    const { MAX_SAMPLES_PER_PROFILE } = limits;
     const reader = this.#reader;
     const row = samples.count;
     if (row >= MAX_SAMPLES_PER_PROFILE) tooMany({ MAX_SAMPLES_PER_PROFILE });
@@ -300,7 +364,6 @@ export class PprofDecoder {
       else this.#unknown(tag, 3, end);
     }
     const depth = stackLocations.count - (samples.stack[row] as number);
-    const { MAX_STACK_DEPTH } = limits;
     if (depth > MAX_STACK_DEPTH) tooMany({ MAX_STACK_DEPTH });
     samples.count = row + 1;
   }
@@ -308,7 +371,6 @@ export class PprofDecoder {
   #stack(end: number): void {
     const reader = this.#reader;
     const { stackLocations } = this.#columns;
-    const { MAX_STACK_DEPTH } = limits;
     // An id has at most ten bytes; this bounds what the loop below makes room for.
     if (end - reader.pos > MAX_STACK_DEPTH * 10) tooMany({ MAX_STACK_DEPTH });
     while (stackLocations.location.length - stackLocations.count < end - reader.pos) {
@@ -338,7 +400,6 @@ export class PprofDecoder {
   }
 
   #growStacks(): void {
-    const { MAX_STACK_ENTRIES_PER_PROFILE } = limits;
     const { stackLocations } = this.#columns;
     if (stackLocations.location.length >= MAX_STACK_ENTRIES_PER_PROFILE) {
       tooMany({ MAX_STACK_ENTRIES_PER_PROFILE });
@@ -360,7 +421,6 @@ export class PprofDecoder {
 
   #value(): void {
     const { values } = this.#columns;
-    const { MAX_VALUES_PER_PROFILE } = limits;
     const reader = this.#reader;
     if (values.count >= MAX_VALUES_PER_PROFILE) tooMany({ MAX_VALUES_PER_PROFILE });
     if (values.count * 2 === values.value.length) growTable(values);
@@ -372,7 +432,6 @@ export class PprofDecoder {
 
   #label(end: number): void {
     const { labels } = this.#columns;
-    const { MAX_LABELS_PER_PROFILE } = limits;
     const reader = this.#reader;
     const row = labels.count;
     if (row >= MAX_LABELS_PER_PROFILE) tooMany({ MAX_LABELS_PER_PROFILE });
@@ -383,10 +442,10 @@ export class PprofDecoder {
     labels.number.fill(0, row * 2, row * 2 + 2);
     while (reader.pos < end) {
       const tag = reader.varint();
-      if (tag === 8) labels.key[row] = this.#textRow();
-      else if (tag === 16) labels.text[row] = this.#textRow();
+      if (tag === 8) labels.key[row] = reader.varint();
+      else if (tag === 16) labels.text[row] = reader.varint();
       else if (tag === 24) this.#address(labels.number, row);
-      else if (tag === 32) labels.unit[row] = this.#textRow();
+      else if (tag === 32) labels.unit[row] = reader.varint();
       else this.#unknown(tag, 4, end);
     }
     reader.checkEnd(end);
@@ -395,9 +454,9 @@ export class PprofDecoder {
 
   /** A field that profile.proto does not have, or has with another wire type. */
   #unknown(tag: number, lastField: number, end: number): void {
-    const field = Math.floor(tag / 8);
+    const field = tag >>> 3;
     const reader = this.#reader;
-    if (field === 0) reader.fail('field number 0 is not allowed');
+    if (tag < 8) reader.fail('field number 0 is not allowed');
     // memory_limit and the has_* flags of a mapping are known and not used.
     const unused = lastField === 10 && (field === 3 || field > 6);
     if (field <= lastField && !(unused && (tag & 7) === VARINT)) {
@@ -408,31 +467,23 @@ export class PprofDecoder {
 
   #id(): number {
     const id = this.#reader.varint();
-    return id < FIRST_WIDE_ID ? id : this.#wideId(id);
+    return id >= 0 ? id : this.#wideId();
   }
 
-  #wideId(rounded: number): number {
+  #wideId(): number {
     const { low, high } = this.#reader;
-    const key = rounded < 2 ** 53 ? rounded : (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
-    const known = this.#wideIds.get(key);
+    const id = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+    const known = this.#wideIds.get(id);
     if (known !== undefined) return known;
-    const { MAX_LOCATIONS_PER_PROFILE } = limits;
     if (this.#wideIds.size >= MAX_LOCATIONS_PER_PROFILE) tooMany({ MAX_LOCATIONS_PER_PROFILE });
-    const id = FIRST_WIDE_ID + this.#wideIds.size;
-    this.#wideIds.set(key, id);
-    return id;
+    const interned = FIRST_WIDE_ID + this.#wideIds.size;
+    this.#wideIds.set(id, interned);
+    return interned;
   }
 
-  /** A row of the string table, checked when all are known; what no table can have is -1. */
-  #textRow(): number {
-    const row = this.#reader.varint();
-    return row < 0xffffffff ? row : 0xffffffff;
-  }
-
-  /** A line or column; negative and absurd ones count as unknown. */
-  #line(): number {
-    const line = this.#reader.varint();
-    return line <= 0xffffffff ? line : 0;
+  /** Negative and absurd line numbers count as unknown. */
+  #wideLine(): number {
+    return this.#reader.high === 0 ? this.#reader.low >>> 0 : 0;
   }
 
   #address(column: Int32Array, row: number): void {

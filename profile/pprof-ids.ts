@@ -124,7 +124,7 @@ function checkRefs(
 }
 
 function checkRef(texts: number, row: number, field: string): void {
-  if (row < texts) return;
+  if (row >= 0 && row < texts) return;
   throw new EverflameError('invalid', `${field} is beyond the ${texts} strings of the profile`, {
     field,
   });

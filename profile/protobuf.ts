@@ -6,6 +6,9 @@ import { EverflameError } from './errors.ts';
 
 export const WireType = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
 
+/** Stands for a varint of 2^31 or more. */
+export const WIDE = -1;
+
 export class WireReader {
   bytes: Uint8Array;
   pos = 0;
@@ -23,8 +26,9 @@ export class WireReader {
   }
 
   /**
-   * An unsigned varint as a number: exact below 2^53, rounded above, so a comparison with any
-   * limit is right. A reader of a nested message checks its end after the last field.
+   * A varint below 2^31 as it is; WIDE for any other, whose halves are then in `low` and `high`.
+   * An integer in all cases, which keeps floating point out of the decoders' loops. A reader of a
+   * nested message checks its end after the last field.
    */
   varint(): number {
     const bytes = this.bytes;
@@ -42,10 +46,16 @@ export class WireReader {
     // Also taken past the end of the input, where a byte is undefined.
     if (!(byte < 128)) {
       this.varint64();
-      return (this.high >>> 0) * 2 ** 32 + (this.low >>> 0);
+      return this.high === 0 && this.low >= 0 ? this.low : WIDE;
     }
     this.pos = pos;
     return value;
+  }
+
+  /** `varint` at a position that the caller kept. */
+  varintAt(pos: number): number {
+    this.pos = pos;
+    return this.varint();
   }
 
   /** A varint of any width into `low` and `high`. Bits beyond the 64th are dropped, as in Go. */
@@ -75,7 +85,9 @@ export class WireReader {
   end(limit: number): number {
     const length = this.varint();
     const end = this.pos + length;
-    if (end > limit) this.fail(`${length} bytes are announced and ${limit - this.pos} are left`);
+    if (length === WIDE || end > limit) {
+      this.fail(`more bytes are announced than the ${limit - this.pos} that are left`);
+    }
     return end;
   }
 

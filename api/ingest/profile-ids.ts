@@ -1,0 +1,137 @@
+/** The ids of one decoded profile's rows: docs/formats.md section 1. */
+import { isUtf8 } from 'node:buffer';
+import { MAX_LINES_PER_LOCATION } from '../../profile/limits.ts';
+import type { PprofColumns } from '../../profile/pprof-columns.ts';
+import {
+  type HashState,
+  hashBytes,
+  hashWords,
+  type IdKey,
+  IdTag,
+  startHash,
+} from '../../profile/siphash.ts';
+import type { LocationSites } from './location-sites.ts';
+
+const NON_ASCII = 0x80808080;
+const encoder = new TextEncoder();
+
+type Column = Int32Array<ArrayBuffer>;
+
+/** Ids interleave low and high half, by row; columns may be longer than there are rows. */
+export class ProfileIds {
+  texts: Column = new Int32Array(0);
+  functions: Column = new Int32Array(0);
+  locations: Column = new Int32Array(0);
+  stacks: Column = new Int32Array(0);
+
+  readonly #text: HashState;
+  readonly #function: HashState;
+  readonly #location: HashState;
+  readonly #stack: HashState;
+  #words: Column = new Int32Array(7 + 4 * MAX_LINES_PER_LOCATION);
+
+  constructor(key: IdKey) {
+    this.#text = startHash(key, IdTag.string);
+    this.#function = startHash(key, IdTag.function);
+    this.#location = startHash(key, IdTag.location);
+    this.#stack = startHash(key, IdTag.stack);
+  }
+
+  /** Fills the columns. Texts that are not UTF-8 are repaired in `columns` first. */
+  identify(columns: PprofColumns, sites: LocationSites): void {
+    this.#identifyTexts(columns);
+    this.#identifyFunctions(columns);
+    this.#identifyLocations(columns, sites);
+    this.#identifyStacks(columns);
+  }
+
+  #identifyTexts(columns: PprofColumns): void {
+    const { texts } = columns;
+    const ids = (this.texts = roomFor(this.texts, texts.count));
+    let view = viewOf(columns.bytes);
+    for (let i = 0; i < texts.count; i++) {
+      const start = texts.start[i] as number;
+      const end = start + (texts.length[i] as number);
+      const seen = hashBytes(this.#text, view, start, end, ids, i * 2);
+      if ((seen & NON_ASCII) === 0 || isUtf8(columns.bytes.subarray(start, end))) continue;
+      columns.replaceText(i, encoder.encode(columns.textAt(i)));
+      view = viewOf(columns.bytes);
+      i--;
+    }
+  }
+
+  #identifyFunctions(columns: PprofColumns): void {
+    const { count, name, systemName, file, startLine } = columns.functions;
+    const ids = (this.functions = roomFor(this.functions, count));
+    const texts = this.texts;
+    const words = this.#words;
+    for (let i = 0; i < count; i++) {
+      copyId(texts, name[i] as number, words, 0);
+      copyId(texts, systemName[i] as number, words, 2);
+      copyId(texts, file[i] as number, words, 4);
+      words[6] = startLine[i] as number;
+      hashWords(this.#function, words, 0, 7, ids, i * 2);
+    }
+  }
+
+  #identifyLocations(columns: PprofColumns, sites: LocationSites): void {
+    const { lines, locations } = columns;
+    const ids = (this.locations = roomFor(this.locations, locations.count));
+    const functions = this.functions;
+    const words = this.#words;
+    for (let i = 0; i < locations.count; i++) {
+      const lineCount = sites.lineCount[i] as number;
+      let at = 0;
+      words[at++] = sites.kind[i] as number;
+      words[at++] = sites.space[i] as number;
+      words[at++] = locations.folded[i] as number;
+      copyId(this.texts, sites.binary[i] as number, words, at);
+      copyId(this.texts, sites.buildId[i] as number, words, at + 2);
+      words[at + 4] = sites.address[i * 2] as number;
+      words[at + 5] = sites.address[i * 2 + 1] as number;
+      words[at + 6] = lineCount;
+      at += 7;
+      const first = sites.firstLine[i] as number;
+      for (let line = first; line < first + lineCount; line++) {
+        copyId(functions, lines.function[line] as number, words, at);
+        words[at + 2] = lines.line[line] as number;
+        words[at + 3] = lines.column[line] as number;
+        at += 4;
+      }
+      hashWords(this.#location, words, 0, at, ids, i * 2);
+    }
+  }
+
+  #identifyStacks(columns: PprofColumns): void {
+    const { samples, stackLocations } = columns;
+    const ids = (this.stacks = roomFor(this.stacks, samples.count));
+    const locations = this.locations;
+    for (let i = 0; i < samples.count; i++) {
+      const first = samples.stack[i] as number;
+      const end = samples.stack[i + 1] as number;
+      const words = (this.#words = roomFor(this.#words, end - first + 1));
+      words[0] = end - first;
+      let at = 1;
+      for (let j = first; j < end; j++) {
+        copyId(locations, stackLocations.location[j] as number, words, at);
+        at += 2;
+      }
+      hashWords(this.#stack, words, 0, at, ids, i * 2);
+    }
+  }
+}
+
+function copyId(ids: Int32Array, row: number, words: Int32Array, at: number): void {
+  words[at] = ids[row * 2] as number;
+  words[at + 1] = ids[row * 2 + 1] as number;
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+/** The column itself, or a longer empty one where two words per row do not fit. */
+function roomFor(column: Column, rows: number): Column {
+  if (column.length >= rows * 2) return column;
+  return new Int32Array(Math.max(1024, 2 ** Math.ceil(Math.log2(rows * 2))));
+}
