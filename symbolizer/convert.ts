@@ -73,8 +73,9 @@ function originalSegments(
   loads: LoadSegment[],
 ): LoadSegment[] {
   if (header.type === ElfType.rel) {
-    // Of the sections, not of this file: an extraction is smaller than its original.
-    const size = sections.reduce((end, section) => Math.max(end, section.offset + section.size), 0);
+    // By its sections, not by this file's size: an extraction is smaller than its original.
+    const executable = sections.filter(({ flags }) => (flags & SectionFlag.exec) !== 0);
+    const size = Math.max(0, ...executable.map((section) => section.offset + section.size));
     return [{ offset: 0, fileSize: size, vaddr: 0, memSize: size, flags: SEGMENT_EXEC }];
   }
   const code = SectionFlag.alloc | SectionFlag.exec;

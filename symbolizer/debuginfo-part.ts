@@ -10,8 +10,9 @@ import type { UploadRequest } from './symbolizer.ts';
 const SYNC_BYTES = 16 * 2 ** 20;
 
 /**
- * Appends a request's body to the upload under way, or begins a new one at offset 0. `checkpoint`
- * is called after each sync. Returns the bytes held, of which none is lost if the body breaks off.
+ * Appends a request's body to the upload under way, or begins a new one at offset 0. A part may
+ * begin before the end of what is held: it is the same file, sent again from there. `checkpoint` is
+ * called after each sync. Returns the bytes held, of which none is lost if the body breaks off.
  */
 export async function receivePart(
   files: EntryFiles,
@@ -57,7 +58,7 @@ function checkOffset(files: EntryFiles, { offset, kind, totalBytes }: UploadRequ
   if (offset === 0) return;
   const part = files.readPart();
   const held = part?.kind === kind && part.totalBytes === totalBytes ? part.receivedBytes : 0;
-  if (held === offset) return;
+  if (offset <= held) return;
   throw new EverflameError('conflict', `${held} bytes are here, the part begins at ${offset}`, {
     field: 'Content-Range',
     remedy: 'Ask where to resume with POST /api/v1/debuginfo/wanted.',

@@ -130,13 +130,18 @@ class DebuginfoStore implements Symbolizer {
     const { buildId, kind } = question;
     const refusal = this.#refusal(question, agent);
     if (refusal !== null) return { buildId, wanted: 'no', why: refusal, lease: '', offset: 0 };
-    const part = this.#files(buildId).readPart();
-    const offset = part?.kind === kind && part.totalBytes === question.sizeBytes;
     const token = randomBytes(16).toString('hex');
     const untilMs = this.#options.clock() + this.#options.leaseMs;
     this.#leases.set(buildId, { token, agent, untilMs });
     const why = this.#entries.has(buildId) ? 'it says more than what is here' : 'nothing is here';
-    return { buildId, wanted: kind, why, lease: token, offset: offset ? part.receivedBytes : 0 };
+    return { buildId, wanted: kind, why, lease: token, offset: this.#resumeOffset(question) };
+  }
+
+  /** Of a file that is here whole but not converted, the last byte is asked for again. */
+  #resumeOffset({ buildId, kind, sizeBytes }: WantedQuestion): number {
+    const part = this.#files(buildId).readPart();
+    if (part?.kind !== kind || part.totalBytes !== sizeBytes) return 0;
+    return Math.min(part.receivedBytes, sizeBytes - 1);
   }
 
   /** Why nothing is wanted; null if it is. */

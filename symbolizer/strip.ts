@@ -140,16 +140,15 @@ function fileHeader(
 
 /**
  * Segments that are loaded keep offset and size: they tell where the original has its code. What
- * the others point to is not here, so they become empty; notes are found by section.
+ * the others point to is not here, so their type becomes PT_NULL; notes are found by section.
  */
 function programHeaders(source: ByteSource, header: ElfHeader): Uint8Array {
-  const { is64, segmentCount, segmentSize, segmentsOffset } = header;
+  const { segmentCount, segmentSize, segmentsOffset } = header;
   if (segmentCount === 0) return new Uint8Array(0);
   const bytes = Uint8Array.from(source.read(segmentsOffset, segmentCount * segmentSize));
   const view = new DataView(bytes.buffer);
   for (let at = 0; at < bytes.length; at += segmentSize) {
-    if (view.getUint32(at, true) === SegmentType.load) continue;
-    setWord(view, at + (is64 ? 32 : 16), 0, is64);
+    if (view.getUint32(at, true) !== SegmentType.load) view.setUint32(at, 0, true);
   }
   return bytes;
 }

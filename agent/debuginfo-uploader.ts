@@ -1,0 +1,328 @@
+/**
+ * Sends the server what it needs to name the addresses of this host's binaries: asks what it
+ * wants, extracts that from the file while sending, in parts that can be resumed. Runs beside the
+ * sampling, within a budget of bytes, and never holds it up.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BuildId } from '../profile/units.ts';
+import type { DebuginfoKind } from '../symbolizer/symbolizer.ts';
+import type { WantedJson } from '../wire/http.ts';
+import { ByteBudget } from './debuginfo-budget.ts';
+import { type OpenedBinary, openBinary } from './debuginfo-source.ts';
+import type { Log } from './log.ts';
+
+export interface BinaryOffer {
+  buildId: BuildId;
+  /** Under which the file can be opened now; it may be gone when its turn comes. */
+  path: string;
+  /** Basename, for people. */
+  file: string;
+  sizeBytes: number;
+}
+
+export interface DebuginfoUploaderOptions {
+  server: URL;
+  agentId: string;
+  log: Log;
+  headers?: Readonly<Record<string, string>>;
+  fetch?: typeof fetch;
+}
+
+/** Counts since the start; each offer ends in exactly one of those below `asked`. */
+export interface DebuginfoUploaderStats {
+  /** Binaries taken up, each build id once while it is remembered. */
+  offered: number;
+  requests: number;
+  uploadedFiles: number;
+  uploadedBytes: number;
+  /** The server has it, or does not want it. */
+  notWanted: number;
+  /** The server refused it for good. */
+  refused: number;
+  /** Could not be read when its turn came, or was another file by then. */
+  vanished: number;
+  /** No symbol table, so nothing worth sending. */
+  withoutSymbols: number;
+  /** Left out because too many were waiting; a later offer of the same counts anew. */
+  dropped: number;
+  /** Attempts that failed and are made again. */
+  retries: number;
+}
+
+export interface DebuginfoUploader {
+  /** Cheap and without I/O: may be called for every mapped binary of every window. */
+  offer(binary: BinaryOffer): void;
+  /** Works until the signal is aborted; never rejects. */
+  run(signal: AbortSignal): Promise<void>;
+  readonly stats: Readonly<DebuginfoUploaderStats>;
+}
+
+/** Asked about at once; their leases run from the answer, so not more than can soon be sent. */
+const MAX_ASKED = 16;
+const MAX_PENDING = 4_096;
+const MAX_REMEMBERED = 16_384;
+const PARALLEL_UPLOADS = 2;
+/** Bytes of one request, which are held in memory. */
+const PART_BYTES = 4 * 2 ** 20;
+/** What all uploads together may send in ten seconds. */
+const BUDGET_BYTES = 32 * 2 ** 20;
+const BUDGET_WINDOW_MS = 10_000;
+const IDLE_MS = 1_000;
+const FIRST_BACKOFF_MS = 1_000;
+const MAX_BACKOFF_MS = 300_000;
+/** A server that said no may have lost its files, or another agent its lease. */
+const ASK_AGAIN_MS = 15 * 60_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+/** The last part's answer comes after the conversion. */
+const PART_TIMEOUT_MS = 300_000;
+/** No retry changes these (401, 403, 409 and 429 may change). */
+const FINAL = new Set([400, 404, 405, 410, 411, 413, 414, 415, 416, 422]);
+
+type Wanted = WantedJson['wanted'][number];
+interface Candidate {
+  offer: BinaryOffer;
+  kind: DebuginfoKind;
+  sizeBytes: number;
+}
+
+export function createDebuginfoUploader(options: DebuginfoUploaderOptions): DebuginfoUploader {
+  return new Uploader(options);
+}
+
+class Uploader implements DebuginfoUploader {
+  readonly stats: DebuginfoUploaderStats = {
+    offered: 0,
+    requests: 0,
+    uploadedFiles: 0,
+    uploadedBytes: 0,
+    notWanted: 0,
+    refused: 0,
+    vanished: 0,
+    withoutSymbols: 0,
+    dropped: 0,
+    retries: 0,
+  };
+  readonly #options: DebuginfoUploaderOptions;
+  readonly #base: URL;
+  readonly #fetch: typeof fetch;
+  readonly #budget = new ByteBudget(BUDGET_BYTES, BUDGET_WINDOW_MS);
+  readonly #pending = new Map<BuildId, BinaryOffer>();
+  /** When each build id may be taken up again, in order of being settled. */
+  readonly #settled = new Map<BuildId, number>();
+  #backoffMs = FIRST_BACKOFF_MS;
+
+  constructor(options: DebuginfoUploaderOptions) {
+    this.#options = options;
+    const { href } = options.server;
+    this.#base = new URL('api/v1/debuginfo/', href.endsWith('/') ? href : `${href}/`);
+    this.#fetch = options.fetch ?? fetch;
+  }
+
+  offer(binary: BinaryOffer): void {
+    const { buildId } = binary;
+    const again = this.#settled.get(buildId);
+    if (again !== undefined && Date.now() < again) return;
+    if (this.#pending.has(buildId)) {
+      // The process that had it before may be gone: the newest path is the most likely to open.
+      this.#pending.set(buildId, binary);
+      return;
+    }
+    this.#settled.delete(buildId);
+    this.stats.offered++;
+    if (this.#pending.size >= MAX_PENDING) this.stats.dropped++;
+    else this.#pending.set(buildId, binary);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      if (this.#pending.size === 0) {
+        await pause(IDLE_MS, signal);
+        continue;
+      }
+      try {
+        await this.#round(signal);
+        this.#backoffMs = FIRST_BACKOFF_MS;
+      } catch (error) {
+        if (signal.aborted) return;
+        this.stats.retries++;
+        const waitMs = Math.round(this.#backoffMs * (0.5 + Math.random() / 2));
+        const reason = reasonOf(error);
+        this.#options.log('warn', 'debug information waits', { reason, retry_ms: waitMs });
+        this.#backoffMs = Math.min(this.#backoffMs * 2, MAX_BACKOFF_MS);
+        await pause(waitMs, signal);
+      }
+    }
+  }
+
+  /** Asks about the first few that wait and sends what is wanted of them. */
+  async #round(signal: AbortSignal): Promise<void> {
+    const candidates: Candidate[] = [];
+    for (const offer of [...this.#pending.values()].slice(0, MAX_ASKED)) {
+      const opened = await this.#open(offer);
+      if (opened === null) continue;
+      const { kind, sizeBytes } = opened.plan;
+      await opened.close();
+      candidates.push({ offer, kind, sizeBytes });
+    }
+    if (candidates.length === 0) return;
+    const answers = await this.#ask(candidates, signal);
+    const wanted: [Candidate, Wanted][] = [];
+    for (const candidate of candidates) {
+      const answer = answers.get(candidate.offer.buildId);
+      if (answer === undefined || answer.wanted === 'no') {
+        this.#settle(candidate.offer.buildId, 'notWanted');
+      } else {
+        wanted.push([candidate, answer]);
+      }
+    }
+    const failures: unknown[] = [];
+    const worker = async (): Promise<void> => {
+      for (let next = wanted.shift(); next !== undefined; next = wanted.shift()) {
+        const [candidate, answer] = next;
+        await this.#upload(candidate, answer, signal).catch((error) => {
+          failures.push(error);
+          this.#putLast(candidate.offer);
+        });
+      }
+    };
+    await Promise.all(Array.from({ length: PARALLEL_UPLOADS }, worker));
+    if (failures.length > 0) throw failures[0];
+  }
+
+  /** A file that keeps failing must not keep the others waiting. */
+  #putLast(offer: BinaryOffer): void {
+    this.#pending.delete(offer.buildId);
+    this.#pending.set(offer.buildId, offer);
+  }
+
+  /** Null, and settled, where there is nothing to send. */
+  async #open(offer: BinaryOffer): Promise<OpenedBinary | null> {
+    const opened = await openBinary(offer.path, offer.buildId);
+    if (typeof opened !== 'string') return opened;
+    // Another process may still have the file: a later offer brings another path.
+    if (opened === 'vanished') this.#pending.delete(offer.buildId);
+    else this.#remember(offer.buildId);
+    this.stats[opened]++;
+    return null;
+  }
+
+  async #ask(candidates: readonly Candidate[], signal: AbortSignal): Promise<Map<string, Wanted>> {
+    const questions = candidates.map(({ offer, kind, sizeBytes }) => ({
+      build_id: offer.buildId,
+      kind,
+      file: offer.file.slice(-255),
+      size: sizeBytes,
+    }));
+    const response = await this.#request('wanted', signal, REQUEST_TIMEOUT_MS, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(questions),
+    });
+    if (FINAL.has(response.status)) {
+      for (const { offer } of candidates) this.#settle(offer.buildId, 'refused');
+      this.#logRefusal('binaries', response);
+      return new Map();
+    }
+    if (response.status !== 200) throw new Error(`${response.status} ${response.text}`);
+    const { wanted } = JSON.parse(response.text) as WantedJson;
+    return new Map(wanted.map((answer) => [answer.build_id, answer]));
+  }
+
+  /** Throws for what may succeed later; the offer then stays pending. */
+  async #upload(candidate: Candidate, answer: Wanted, signal: AbortSignal): Promise<void> {
+    const { buildId, file } = candidate.offer;
+    const opened = await this.#open(candidate.offer);
+    if (opened === null) return;
+    try {
+      const taken = await this.#sendParts(opened, candidate, answer, signal);
+      this.#settle(buildId, taken ? 'uploadedFiles' : 'refused');
+      if (taken) this.#options.log('info', 'debug information sent', { file });
+    } finally {
+      await opened.close();
+    }
+  }
+
+  /** False for an answer that no retry changes. */
+  async #sendParts(
+    opened: OpenedBinary,
+    { offer, kind }: Candidate,
+    { lease, offset }: Wanted,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { sizeBytes } = opened.plan;
+    const parameters = new URLSearchParams({ kind, file: offer.file.slice(-255), lease });
+    const path = `${encodeURIComponent(offer.buildId)}?${parameters}`;
+    let from = Math.min(offset, sizeBytes - 1);
+    for await (const part of opened.parts(from, PART_BYTES)) {
+      await this.#budget.take(part.length, signal);
+      const range = `bytes ${from}-${from + part.length - 1}/${sizeBytes}`;
+      const response = await this.#request(path, signal, PART_TIMEOUT_MS, {
+        method: 'PUT',
+        headers: { 'content-type': 'application/octet-stream', 'content-range': range },
+        body: part,
+      });
+      if (FINAL.has(response.status)) {
+        this.#logRefusal(offer.file, response);
+        return false;
+      }
+      if (response.status !== 200) throw new Error(`${response.status} ${response.text}`);
+      this.stats.uploadedBytes += part.length;
+      from += part.length;
+    }
+    return true;
+  }
+
+  async #request(
+    path: string,
+    signal: AbortSignal,
+    timeoutMs: number,
+    init: {
+      method: string;
+      headers: Record<string, string>;
+      body: string | Uint8Array<ArrayBuffer>;
+    },
+  ): Promise<{ status: number; text: string }> {
+    this.stats.requests++;
+    const { agentId, headers } = this.#options;
+    const response = await this.#fetch(new URL(path, this.#base), {
+      ...init,
+      headers: { ...headers, ...init.headers, 'x-everflame-agent': agentId },
+      redirect: 'error',
+      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+    });
+    return { status: response.status, text: await response.text() };
+  }
+
+  #logRefusal(file: string, { status, text }: { status: number; text: string }): void {
+    const reason = `${status} ${text.slice(0, 500)}`;
+    this.#options.log('error', 'the server refused debug information', { file, reason });
+  }
+
+  #settle(buildId: BuildId, how: 'uploadedFiles' | 'notWanted' | 'refused'): void {
+    this.stats[how]++;
+    this.#remember(buildId);
+  }
+
+  #remember(buildId: BuildId): void {
+    this.#pending.delete(buildId);
+    for (const oldest of this.#settled.keys()) {
+      if (this.#settled.size < MAX_REMEMBERED) break;
+      this.#settled.delete(oldest);
+    }
+    this.#settled.set(buildId, Date.now() + ASK_AGAIN_MS);
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(ms, undefined, { signal, ref: false });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+/** undici hides the system's error in the cause. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? error.cause.message || error.cause.name : error.message;
+}
