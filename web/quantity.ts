@@ -1,7 +1,7 @@
 /** What a profile type measures, in words a reader knows, and how its figures are printed. */
 
-import type { ProfileTypeJson } from '../wire/http.ts';
 import { formatValue } from '../profile/format-value.ts';
+import type { ProfileTypeJson } from '../wire/http.ts';
 import { formatNumber } from './format.ts';
 
 export interface Quantity {

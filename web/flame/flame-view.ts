@@ -4,6 +4,7 @@
  */
 import { deriveTree, type FlameGraph, type FlameTree } from '../../profile/flame-graph.ts';
 import { type FunctionTable, tabulateFunctions } from '../../profile/functions.ts';
+import { sortSiblings } from './sibling-order.ts';
 
 export interface FlameView {
   graph: FlameGraph;
@@ -20,7 +21,8 @@ export interface FlameView {
   functions: FunctionTable;
 }
 
-export function buildFlameView(graph: FlameGraph): FlameView {
+export function buildFlameView(answer: FlameGraph): FlameView {
+  const graph = sortSiblings(answer);
   const tree = deriveTree(graph.depth, graph.self, graph.folded);
   const treeBase =
     graph.selfBase === null
