@@ -4,6 +4,7 @@
  */
 import { type Stats, statSync } from 'node:fs';
 import { EverflameError } from '../profile/errors.ts';
+import type { BuildId } from '../profile/units.ts';
 import { openByteSource } from '../symbolizer/byte-reader.ts';
 import { type ElfIdentity, readElfIdentity } from '../symbolizer/elf.ts';
 import type { Frame, FrameMapping } from './frames.ts';
@@ -17,6 +18,7 @@ const MAX_FRAMES_PER_BINARY = 32_768;
 export type BinaryProblem = 'binary unreadable' | 'not an ELF file';
 
 export class Binary {
+  readonly buildId: BuildId;
   readonly mapping: FrameMapping;
   readonly sizeBytes: number;
   /** Under which it can be opened as long as a process has it mapped. */
@@ -25,6 +27,7 @@ export class Binary {
   readonly #frames = new Map<number, Frame>();
 
   constructor(file: string, openPath: string, sizeBytes: number, identity: ElfIdentity) {
+    this.buildId = identity.buildId;
     this.openPath = openPath;
     this.sizeBytes = sizeBytes;
     this.#segments = identity.loadSegments;
@@ -114,6 +117,7 @@ function readBinary(file: string, path: string, sizeBytes: number): Binary | Bin
     return new Binary(file, path, sizeBytes, readElfIdentity(source));
   } catch (error) {
     if (error instanceof EverflameError) return 'not an ELF file';
+    if (error instanceof Error && 'code' in error) return 'binary unreadable';
     throw error;
   } finally {
     source.close();

@@ -3,6 +3,7 @@
  * when the first sample arrives, because the process may be gone at the end of the window.
  */
 import { readFileSync, readlinkSync } from 'node:fs';
+import { EverflameError } from '../profile/errors.ts';
 import { JIT_MAPPING } from '../profile/frame.ts';
 import { PerfMapFile } from '../symbolizer/perf-map-file.ts';
 import { type Binaries, Binary, type BinaryProblem } from './binaries.ts';
@@ -215,10 +216,10 @@ export class Process {
   }
 }
 
-/** What a failure of reading /proc/PID means; anything else is not ours to handle. */
+/** What a failure of reading /proc/PID means. A broken invariant is not ours to handle. */
 function obstacleOf(error: unknown): Obstacle {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'ENOENT' || code === 'ESRCH') return 'process exited';
-  if (code === 'EACCES' || code === 'EPERM') return 'mappings unreadable';
+  if (code !== undefined || error instanceof EverflameError) return 'mappings unreadable';
   throw error;
 }

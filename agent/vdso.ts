@@ -3,6 +3,7 @@
  * of a kind, and has symbols. Read once from our own memory; its frames are named here.
  */
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { EverflameError } from '../profile/errors.ts';
 import { bytesSource } from '../symbolizer/byte-reader.ts';
 import { readElfHeader, readSections } from '../symbolizer/elf.ts';
 import { readCodeSymbols } from '../symbolizer/elf-symbols.ts';
@@ -42,11 +43,18 @@ export class VdsoFrames {
   }
 }
 
-/** Null where this process has none (vdso=0 on the kernel's command line). */
-export function readVdsoImage(): Uint8Array | null {
+/** Null where this process has none (vdso=0 on the kernel's command line), or one we cannot read. */
+export function openVdso(frames: NamedFrames): VdsoFrames | null {
   const mappings = parseMaps(readFileSync('/proc/self/maps', 'utf8'));
   const vdso = mappings.find((mapping) => mapping.path === VDSO_PATH);
-  return vdso === undefined ? null : readOwnMemory(vdso);
+  if (vdso === undefined) return null;
+  try {
+    return new VdsoFrames(readOwnMemory(vdso), frames);
+  } catch (error) {
+    // Its frames then say that they have no symbol.
+    if (error instanceof EverflameError) return null;
+    throw error;
+  }
 }
 
 function readOwnMemory(mapping: MemoryMapping): Uint8Array {
