@@ -1,10 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { createSelfMetrics } from '../cli/self-metrics.ts';
+import type { Symbolizer } from '../symbolizer/symbolizer.ts';
 import type { Problem } from '../wire/http.ts';
 import { createApp } from './app.ts';
 import { BodyBudget } from './body.ts';
+import type { Ingest } from './ingest/ingest-request.ts';
 import { createMetrics } from './metrics.ts';
 import type { OpenApiDocument } from './openapi.ts';
+import type { Queries } from './query/params.ts';
 import type { WebFile } from './routes/pages.ts';
 
 const page = (text: string, contentType: string, cacheControl: string): WebFile => ({
@@ -12,6 +15,13 @@ const page = (text: string, contentType: string, cacheControl: string): WebFile 
   contentType,
   cacheControl,
 });
+
+/** What these tests do not reach; server-app.test.ts has the real ones. */
+const ELSEWHERE = {
+  ingest: {} as Ingest,
+  queries: {} as Queries,
+  symbolizer: {} as Symbolizer,
+};
 
 function createBareApp({ pathPrefix = '', checkHost = true, ready = true } = {}) {
   const self = createSelfMetrics('0');
@@ -29,6 +39,8 @@ function createBareApp({ pathPrefix = '', checkHost = true, ready = true } = {})
     log: (line) => logged.push(line),
     store: { ready: async () => ready },
     renderMetrics: self.render,
+    clock: Date.now,
+    ...ELSEWHERE,
   });
   return { app, logged };
 }
@@ -82,6 +94,33 @@ describe('what is not there', () => {
     expect([response.status, problem.status]).toEqual([status, status]);
     expect(problem.request_id).toBe(response.headers.get('x-request-id'));
     if (status === 405) expect(response.headers.get('allow')).toBe('GET');
+  });
+});
+
+describe('the document', () => {
+  test('lists exactly the routes that are mounted', async () => {
+    const { app } = createBareApp();
+    const document = (await (await app.request('/api/openapi.json')).json()) as OpenApiDocument;
+    const described = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    const mounted = app.routes
+      .filter(({ method, path }) => method !== 'ALL' && path !== '/*')
+      .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`);
+    expect(described.sort()).toEqual(mounted.sort());
+    expect(described).toHaveLength(28);
+  });
+
+  test('parameters and answers are described', async () => {
+    const { app } = createBareApp();
+    const document = (await (await app.request('/api/openapi.json')).json()) as OpenApiDocument;
+    const merge = document.paths['/api/v1/merge'] as Record<string, Record<string, unknown>>;
+    const parameters = merge.get?.parameters as { name: string; required: boolean }[];
+    expect(parameters.map(({ name, required }) => `${name}${required ? '!' : ''}`).join(' ')).toBe(
+      'query! from to format by granularity max_nodes min_fraction root',
+    );
+    expect(JSON.stringify(merge.post?.requestBody)).toContain('"required":["query"]');
+    expect(JSON.stringify(merge.get?.responses)).toContain('#/components/schemas/Problem');
   });
 });
 

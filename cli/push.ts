@@ -1,0 +1,65 @@
+/** `everflame push`: pprof files into a server. */
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { EverflameError } from '../profile/errors.ts';
+import { canonicalLabels } from '../profile/labels.ts';
+import type { PushJson } from '../wire/http.ts';
+import { encodeWriteRaw } from '../wire/write-raw.ts';
+import { SERVER_FLAG, send } from './client.ts';
+import type { Command } from './command.ts';
+import { flag, parseFlags } from './flags.ts';
+
+const FLAGS = {
+  server: SERVER_FLAG,
+  label: flag.pairs('NAME=VALUE', 'a label of the profiles, e.g. service_name=checkout; repeated'),
+};
+
+export const pushCommand: Command = {
+  name: 'push',
+  operands: 'FILE...',
+  summary: 'send pprof files, gzipped or not',
+  flags: FLAGS,
+  run: async (argv, env, output) => {
+    const { values, operands } = parseFlags(FLAGS, argv, env);
+    if (operands.length === 0) throw new EverflameError('invalid', 'push needs a pprof file');
+    const labels = canonicalLabels(values.label, '--label');
+    if (labels.service_name === undefined) {
+      throw new EverflameError('invalid', 'push needs --label service_name=NAME', {
+        remedy: 'Profiles are found by it.',
+      });
+    }
+    for (const path of operands) {
+      const stored = await pushFile(path, labels, values.server);
+      output.out(`${path}: stored ${stored.profiles} profiles with ${stored.samples} samples\n`);
+    }
+    return 0;
+  },
+};
+
+async function pushFile(
+  path: string,
+  labels: Readonly<Record<string, string>>,
+  server: string,
+): Promise<PushJson> {
+  const profile = await readFile(path);
+  const response = await send(server, {
+    method: 'POST',
+    path: '/api/profiles/writeraw',
+    headers: {
+      'Content-Type': 'application/x-protobuf',
+      'Idempotency-Key': randomBytes(16).toString('hex'),
+    },
+    body: encodeWriteRaw({
+      tenant: '',
+      series: [
+        {
+          labels: Object.entries(labels).map(([name, value]) => ({ name, value })),
+          profiles: [profile],
+        },
+      ],
+      normalized: false,
+      report: null,
+    }),
+  });
+  return (await response.json()) as PushJson;
+}

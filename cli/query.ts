@@ -1,0 +1,78 @@
+/** `everflame query`: a selection as a table of functions, folded stacks, pprof or JSON. */
+import { writeFile } from 'node:fs/promises';
+import { EverflameError } from '../profile/errors.ts';
+import { formatShare, formatValue } from '../profile/format-value.ts';
+import type { FunctionsJson } from '../wire/http.ts';
+import { SERVER_FLAG, send } from './client.ts';
+import type { Command } from './command.ts';
+import { flag, parseFlags } from './flags.ts';
+import { formatTable } from './table.ts';
+
+const FLAGS = {
+  server: SERVER_FLAG,
+  query: flag.text(
+    null,
+    'SELECTOR',
+    'e.g. \'process_cpu:cpu:nanoseconds:cpu:nanoseconds{host="a"}\'',
+  ),
+  from: flag.text('now-1h', 'TIME', 'epoch ms, RFC 3339, or now-1h'),
+  to: flag.text('now', 'TIME', 'the first moment after the range'),
+  format: flag.choice(['table', 'folded', 'pprof', 'json'], 'table', 'form of the answer'),
+  sort: flag.choice(['self', 'total', 'name'], 'self', 'order of the table'),
+  limit: flag.number(30, 'lines of the table', { min: 1, max: 10_000 }),
+  output: flag.text(null, 'FILE', 'where to write instead of standard output'),
+};
+
+export const queryCommand: Command = {
+  name: 'query',
+  operands: '',
+  summary: 'print what a selection of profiles spent its time on',
+  flags: FLAGS,
+  run: async (argv, env, output) => {
+    const { values, operands } = parseFlags(FLAGS, argv, env);
+    if (values.query === null || operands.length > 0) {
+      throw new EverflameError('invalid', 'query needs --query SELECTOR and no operands');
+    }
+    const { query, from, to } = values;
+    const answer =
+      values.format === 'table'
+        ? await queryTable(values.server, { query, from, to }, values.sort, values.limit)
+        : await queryMerge(values.server, { query, from, to, format: values.format });
+    if (values.output === null) output.out(answer);
+    else await writeFile(values.output, answer);
+    return 0;
+  },
+};
+
+async function queryMerge(server: string, parameters: Record<string, string>): Promise<Uint8Array> {
+  const response = await send(server, { method: 'GET', path: '/api/v1/merge', parameters });
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+async function queryTable(
+  server: string,
+  selection: Record<string, string>,
+  sort: string,
+  limit: number,
+): Promise<string> {
+  const parameters = { ...selection, sort, limit: String(limit) };
+  const response = await send(server, { method: 'GET', path: '/api/v1/functions', parameters });
+  return formatFunctions((await response.json()) as FunctionsJson);
+}
+
+/** The function table as text. */
+export function formatFunctions(answer: FunctionsJson): string {
+  const { total, unit, count, functions } = answer;
+  const share = (value: number) => formatShare(total > 0 ? value / total : 0);
+  const rows = functions.map((row) => [
+    formatValue(row.self, unit),
+    share(row.self),
+    formatValue(row.total, unit),
+    share(row.total),
+    row.name,
+    row.binary,
+  ]);
+  const table = formatTable(['self', '', 'total', '', 'function', 'binary'], rows, 4);
+  const shown = functions.length < count ? `, ${functions.length} of ${count} functions` : '';
+  return `total ${formatValue(total, unit)}${shown}\n${table}`;
+}
