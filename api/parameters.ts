@@ -17,15 +17,14 @@ export function readUrlParameters<S extends z.ZodObject>(
   schema: S,
   parameters: URLSearchParams,
 ): z.output<S> {
-  const input: Record<string, unknown> = {};
-  for (const name of new Set(parameters.keys())) {
+  // From entries, so that a parameter named __proto__ is one like any other: unknown.
+  const entries = [...new Set(parameters.keys())].map((name) => {
     const texts = parameters.getAll(name);
-    const node = Object.hasOwn(schema.shape, name)
-      ? (schema.shape[name] as unknown as SchemaNode)
-      : undefined;
-    input[name] = node === undefined ? texts[0] : convert(name, node, texts);
-  }
-  return readParameters(schema, input);
+    const known = Object.hasOwn(schema.shape, name);
+    const node = known ? (schema.shape[name] as unknown as SchemaNode) : null;
+    return [name, node === null ? texts[0] : convert(name, node, texts)];
+  });
+  return readParameters(schema, Object.fromEntries(entries));
 }
 
 function convert(name: string, node: SchemaNode, texts: readonly string[]): unknown {

@@ -2,6 +2,7 @@
 import { realpathSync } from 'node:fs';
 import { EverflameError } from '../profile/errors.ts';
 import { suggestName } from '../profile/nearest.ts';
+import { agentCommand } from './agent.ts';
 import type { Command, Output } from './command.ts';
 import { debuginfoUploadCommand } from './debuginfo.ts';
 import { diffCommand } from './diff.ts';
@@ -17,6 +18,7 @@ const EXIT_FAILURE = 2;
 
 const COMMANDS: readonly Command[] = [
   serverCommand,
+  agentCommand,
   pushCommand,
   queryCommand,
   diffCommand,
