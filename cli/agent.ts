@@ -1,5 +1,4 @@
 /** `everflame agent`: flags to a running agent, signals to its end. */
-import { runAgent } from '../agent/agent.ts';
 import { formatLine, type Log } from '../agent/log.ts';
 import { EverflameError } from '../profile/errors.ts';
 import { canonicalLabels } from '../profile/labels.ts';
@@ -54,6 +53,8 @@ export async function runAgentCommand(argv: readonly string[], env: Environment)
   const address = values['metrics-address'];
   const metrics = address === null ? null : await serveMetrics(address, version);
   try {
+    // Loads libbpf, which the other commands neither need nor may have.
+    const { runAgent } = await import('../agent/agent.ts');
     await runAgent({ ...settings, meter: metrics?.meter ?? null, signal: stop.signal });
     return 0;
   } finally {
