@@ -1,0 +1,206 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  buildElf,
+  ELF_NAMES,
+  type NmSymbol,
+  nmSymbols,
+  onlyDebug,
+  stripped,
+} from '../test/fixtures/elf-builds.ts';
+import { bytesSource } from './byte-reader.ts';
+import { convertElf } from './convert.ts';
+import { readElfHeader, readElfIdentity, readSections } from './elf.ts';
+import type { CodeSymbols } from './elf-symbols.ts';
+import { openSymbolFile, type SymbolFile, SymbolQuality } from './symbol-file.ts';
+import { writeSymbolFile } from './symbol-file-writer.ts';
+import { symbolRanges } from './symbol-ranges.ts';
+
+let directory = '';
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'symbol-file-'));
+});
+afterAll(() => rmSync(directory, { recursive: true }));
+
+function convert(path: string): SymbolFile {
+  const source = bytesSource(readFileSync(path));
+  const target = join(directory, 'converted.esf');
+  convertElf(source, target, readElfIdentity(source).buildId);
+  return openSymbolFile(target);
+}
+
+/** Symbols at whose start or last byte the look-up disagrees with nm, as text. */
+function disagreements(file: SymbolFile, symbols: readonly NmSymbol[]): string[] {
+  const names = new Map<number, Set<string>>();
+  for (const { address, name } of symbols) {
+    names.set(address, (names.get(address) ?? new Set()).add(name));
+  }
+  const faults: string[] = [];
+  for (const { address, size, name, isLabel } of symbols) {
+    const found = file.lookup(address, 'elf');
+    const isRight = found.kind === 'symbol' && names.get(address)?.has(found.name);
+    const isCovered = isLabel && found.kind === 'symbol';
+    if (!isRight && !isCovered) faults.push(`${name}: ${JSON.stringify(found)}`);
+    const last = size > 0 ? file.lookup(address + size - 1, 'elf') : null;
+    if (last?.kind === 'unknown') faults.push(`end of ${name}: ${last.reason}`);
+  }
+  return faults;
+}
+
+describe('against nm', () => {
+  test.each(ELF_NAMES.filter((name) => name !== 'object'))('%s', (name) => {
+    const path = buildElf(directory, name);
+    const file = convert(path);
+    const symbols = nmSymbols(path);
+    expect(symbols.length).toBeGreaterThan(5);
+    expect(disagreements(file, symbols)).toEqual([]);
+    expect(file.quality).toBe(SymbolQuality.symtab);
+    file.close();
+  });
+
+  test('stripped: what it exports', () => {
+    const path = stripped(buildElf(directory, 'library'));
+    const file = convert(path);
+    expect(file.quality).toBe(SymbolQuality.dynsym);
+    expect(disagreements(file, nmSymbols(path, ['-D']))).toEqual([]);
+    file.close();
+  });
+
+  test('an object file: by file offset, a section per function', () => {
+    const path = buildElf(directory, 'object');
+    const file = convert(path);
+    const source = bytesSource(readFileSync(path));
+    const sections = readSections(source, readElfHeader(source));
+    const found = sections
+      .filter(({ flags, size }) => (flags & 4) !== 0 && size > 0)
+      .map(({ offset }) => file.lookup(offset, 'file'))
+      .map((answer) => (answer.kind === 'symbol' ? answer.name : answer.reason));
+    expect(found).toEqual([
+      'label_without_type',
+      'local_function',
+      'alias_of_global',
+      'weak_function',
+      'main',
+      '_start_for_libc_free',
+    ]);
+    file.close();
+  });
+
+  test.each([process.execPath, '/lib/x86_64-linux-gnu/libc.so.6'])('%s', (path) => {
+    const file = convert(path);
+    const symbols = nmSymbols(path, ['-D']);
+    expect(symbols.length).toBeGreaterThan(1_000);
+    expect(disagreements(file, symbols)).toEqual([]);
+    file.close();
+  });
+});
+
+test('addresses by file offset; a debug file has no map of its own', () => {
+  const path = buildElf(directory, 'exec');
+  const file = convert(path);
+  const main = nmSymbols(path).find(({ name }) => name === 'main') as NmSymbol;
+  const code = file.segments.find(({ flags }) => (flags & 1) !== 0);
+  const offset = main.address - (code?.vaddr ?? 0) + (code?.offset ?? 0);
+  expect(file.lookup(offset, 'file')).toEqual({
+    kind: 'symbol',
+    name: 'main',
+    start: main.address,
+  });
+  expect(file.lookup(2 ** 40, 'file')).toEqual({ kind: 'unknown', reason: 'unmapped' });
+  expect(file.lookup(2 ** 40, 'elf')).toEqual({ kind: 'unknown', reason: 'not-covered' });
+  const { segments, buildId } = file;
+  const debug = convert(onlyDebug(path));
+  expect(debug.segments).toEqual([]);
+  expect(debug.lookup(main.address, 'elf').kind).toBe('symbol');
+  const target = join(directory, 'mapped.esf');
+  convertElf(bytesSource(readFileSync(`${path}.debug`)), target, buildId, segments);
+  expect(openSymbolFile(target).lookup(offset, 'file').kind).toBe('symbol');
+});
+
+describe('the file', () => {
+  /** Functions `f0`, `f1`, ... of 16 bytes at 16-byte steps; one name is longer than a page. */
+  function synthetic(count: number): string {
+    const names = Array.from({ length: count }, (_, i) => (i === 700 ? 'x'.repeat(9000) : `f${i}`));
+    const text = Buffer.from(`${names.join('\0')}\0`);
+    const nameOffset = new Uint32Array(count);
+    for (let i = 1; i < count; i++) {
+      nameOffset[i] = (nameOffset[i - 1] as number) + (names[i - 1] as string).length + 1;
+    }
+    const symbols: CodeSymbols = {
+      count,
+      start: Float64Array.from(names, (_, i) => 2 ** 33 + i * 32),
+      size: new Float64Array(count).fill(16),
+      sectionEnd: new Float64Array(count).fill(2 ** 40),
+      table: new Uint8Array(count),
+      nameOffset,
+      nameLength: Uint32Array.from(names, (name) => name.length),
+      rank: new Uint8Array(count).fill(7),
+      tables: [text],
+      fromSymtab: true,
+      fromDynsym: false,
+      skipped: 3,
+    };
+    const path = join(directory, `synthetic-${count}.esf`);
+    writeSymbolFile(path, {
+      buildId: 'aabbccdd' as never,
+      elfType: 3,
+      machine: 62,
+      segments: [{ offset: 0, fileSize: 2 ** 40, vaddr: 2 ** 33, memSize: 2 ** 40, flags: 5 }],
+      ranges: symbolRanges(symbols),
+      symbols,
+    });
+    return path;
+  }
+
+  test('many pages', () => {
+    const file = openSymbolFile(synthetic(20_000));
+    expect([file.functions, file.skippedSymbols, file.buildId]).toEqual([20_000, 3, 'aabbccdd']);
+    for (let i = 0; i < 20_000; i++) {
+      const found = file.lookup(2 ** 33 + i * 32 + 15, 'elf');
+      const name = i === 700 ? 'x'.repeat(9000) : `f${i}`;
+      if (found.kind !== 'symbol' || found.name !== name) expect(found).toBe(name);
+      if (file.lookup(2 ** 33 + i * 32 + 16, 'elf').kind !== 'unknown') expect(i).toBe('a gap');
+    }
+    file.close();
+  });
+
+  test('the same input, the same bytes', () => {
+    const first = readFileSync(synthetic(1_000));
+    expect(readFileSync(synthetic(1_000)).equals(first)).toBe(true);
+  });
+
+  test('a flipped bit anywhere is found out, and never a wrong name', () => {
+    const path = synthetic(1_000);
+    const good = readFileSync(path);
+    const original = openSymbolFile(path);
+    const truth = original.lookup(2 ** 33, 'elf');
+    let opened = 0;
+    for (let at = 0; at < good.length; at += 61) {
+      const bad = Buffer.from(good);
+      bad.writeUInt8(bad.readUInt8(at) ^ (1 << (at % 8)), at);
+      writeFileSync(path, bad);
+      try {
+        const file = openSymbolFile(path);
+        opened++;
+        const found = file.lookup(2 ** 33, 'elf');
+        if (found.kind === 'symbol') expect(found).toEqual(truth);
+        else expect(found.reason).toBe('damaged');
+        file.close();
+      } catch (error) {
+        expect(error).toHaveProperty('kind', 'invalid');
+      }
+    }
+    expect(opened).toBeGreaterThan(10);
+  });
+
+  test('a cut file is refused', () => {
+    const path = synthetic(1_000);
+    const good = readFileSync(path);
+    for (const length of [0, 100, 4096, good.length - 1]) {
+      writeFileSync(path, good.subarray(0, length));
+      expect(() => openSymbolFile(path)).toThrow(/esf/);
+    }
+  });
+});
