@@ -41,10 +41,12 @@ function oneValue<T, D>(
   fallback: D,
   placeholder: string,
   help: string,
+  /** The default in the user's words; empty to say nothing. */
+  shown = fallback === null ? '' : String(fallback),
 ): Flag<T | D> {
   return {
     placeholder,
-    help,
+    help: shown === '' ? help : `${help} (default ${shown})`,
     many: false,
     read: (texts) => {
       const text = texts.at(-1);
@@ -63,16 +65,16 @@ export const flag = {
     range: { min: number; max: number },
   ) => oneValue<number, D>((text) => parseNumber(text, range), fallback, 'N', help),
   duration: <D extends number | null>(fallback: D, help: string) =>
-    oneValue<number, D>(readDuration, fallback, 'DURATION', help),
+    oneValue<number, D>(readDuration, fallback, 'DURATION', help, showDuration(fallback)),
   bytes: <D extends number | null>(fallback: D, help: string) =>
-    oneValue<number, D>(parseBytes, fallback, 'BYTES', help),
+    oneValue<number, D>(parseBytes, fallback, 'BYTES', help, showBytes(fallback)),
   choice: <const C extends string, D extends C | null>(
     choices: readonly C[],
     fallback: D,
     help: string,
   ) => oneValue<C, D>((text) => parseChoice(text, choices), fallback, choices.join('|'), help),
   switch: (help: string): Flag<boolean> => ({
-    ...oneValue(parseSwitch, false, '', help),
+    ...oneValue(parseSwitch, false, '', help, ''),
     placeholder: null,
   }),
   /** `--label k=v`, repeated. */
@@ -111,6 +113,17 @@ export function parseBytes(text: string): number {
     throw new Error('is not a size; write for example 512MB, 50GB or 1GiB');
   }
   return Math.round(Number(match[1]) * unit);
+}
+
+function showDuration(ms: number | null): string {
+  if (ms === null) return '';
+  return ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`;
+}
+
+function showBytes(bytes: number | null): string {
+  if (bytes === null) return '';
+  const unit = ['GB', 'MB', 'KB'].find((name) => bytes % (BYTE_UNITS[name] ?? 1) === 0) ?? 'B';
+  return `${bytes / (BYTE_UNITS[unit] ?? 1)}${unit}`;
 }
 
 function parseNumber(text: string, range: { min: number; max: number }): number {
