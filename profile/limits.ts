@@ -122,3 +122,22 @@ export const MAX_QUEUED_CONVERSIONS = 64;
 /** Build ids that the server remembers, and those it has asked agents for at one time. */
 export const MAX_DEBUGINFO_ENTRIES = 100_000;
 export const MAX_DEBUGINFO_LEASES = 10_000;
+
+/** Rows of one merge, (group, stack) pairs, as the store hands them over: 16 bytes each. */
+export const MAX_MERGE_ROWS = 4_000_000;
+/** Points of a time series: steps, and steps times groups. */
+export const MAX_TIMELINE_STEPS = 20_000;
+export const MAX_TIMELINE_POINTS = 2_000_000;
+/** Pairs of series and sample label set that a selection by sample labels may look at. */
+export const MAX_LABELSET_PAIRS = 1_000_000;
+/** Profiles of gauges that one answer may average. */
+export const MAX_GAUGE_PROFILES = 1_000_000;
+
+/** Rows of samples that one request becomes: samples x types, without zeros. */
+export const MAX_ROWS_PER_REQUEST = 4_000_000;
+/** JSON text of all distinct label sets of one request; over it the next sets are dropped. */
+export const MAX_LABELSET_BYTES_PER_REQUEST = 16 * 2 ** 20;
+/** A batch id or Idempotency-Key, an agent's id, version, host and kernel. */
+export const MAX_REPORT_TEXT_LENGTH = 256;
+/** Requests that wait for a decode worker; the bodies themselves are bounded in bytes elsewhere. */
+export const MAX_QUEUED_INGESTS = 2_000;

@@ -1,0 +1,200 @@
+/** The embedded store: one DuckDB file in the data directory, dictionaries in memory. */
+import { statSync } from 'node:fs';
+import duckdb from '@duckdb/node-bindings';
+import type { DictionarySnapshot } from '../../profile/dictionary.ts';
+import { aggregationOf, type ProfileType } from '../../profile/profile-type.ts';
+import type { IdKey } from '../../profile/siphash.ts';
+import type { EpochMs, TimeRange } from '../../profile/units.ts';
+import type {
+  AgentRow,
+  MergeColumns,
+  MetaSelection,
+  ReadOptions,
+  Selection,
+  SelectionSummary,
+  Store,
+  StoredProfile,
+  StoreStats,
+  TimelineGroup,
+  WriteBatch,
+} from '../store.ts';
+import { type Database, type DuckStoreOptions, openDatabase, probeDatabase } from './database.ts';
+import { mergeGauges } from './gauges.ts';
+import { GroupWriter } from './group-writer.ts';
+import { loadActivity, loadBatchIds, loadCatalogue, loadCounts, loadDictionaries } from './load.ts';
+import { mergeDeltas } from './merge.ts';
+import { type Read, readLabelNames, readLabelValues, readProfileTypes } from './metadata.ts';
+import { ReaderPool, type ReadSession } from './reader-pool.ts';
+import { readProfiles, readSummary } from './summary.ts';
+import { readTimeline } from './timeline.ts';
+import { readAgents } from './windows.ts';
+
+/**
+ * Opens or makes the store in a directory. One store per directory: a second open, by this process
+ * or another, is refused. Queries run on libuv's threads, so UV_THREADPOOL_SIZE should be 16.
+ */
+export async function openDuckStore(options: DuckStoreOptions): Promise<Store> {
+  const database = await openDatabase(options);
+  try {
+    const connection = await database.connect();
+    const writer = new GroupWriter(connection, database.idKey);
+    await loadDictionaries(connection, writer.dictionaries);
+    await loadCatalogue(connection, writer.catalogue);
+    await loadActivity(connection, writer.catalogue);
+    await loadBatchIds(connection, writer.batchIds, Date.now());
+    await loadCounts(connection, writer);
+    return new DuckStore(database, connection, writer);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+class DuckStore implements Store {
+  readonly idKey: IdKey;
+  readonly atomicBatches = true;
+  readonly #database: Database;
+  readonly #connection: duckdb.Connection;
+  readonly #writer: GroupWriter;
+  readonly #readers: ReaderPool;
+  #closing: Promise<void> | null = null;
+  #probing: Promise<boolean> | null = null;
+
+  constructor(database: Database, connection: duckdb.Connection, writer: GroupWriter) {
+    this.#database = database;
+    this.#connection = connection;
+    this.#writer = writer;
+    this.#readers = new ReaderPool(database);
+    this.idKey = database.idKey;
+  }
+
+  write(batch: WriteBatch): Promise<void> {
+    return this.#writer.write(batch);
+  }
+
+  snapshot(): DictionarySnapshot {
+    return this.#writer.dictionaries.snapshot();
+  }
+
+  readonly #readMeta: Read = (run) => this.#readers.read(undefined, run);
+
+  profileTypes(selection: MetaSelection): Promise<ProfileType[]> {
+    return readProfileTypes(this.#readMeta, this.#writer.catalogue, wholeMs(selection));
+  }
+
+  labelNames(selection: MetaSelection): Promise<string[]> {
+    return readLabelNames(this.#readMeta, this.#writer.catalogue, wholeMs(selection));
+  }
+
+  labelValues(name: string, selection: MetaSelection): Promise<string[]> {
+    return readLabelValues(this.#readMeta, this.#writer.catalogue, name, wholeMs(selection));
+  }
+
+  async merge(
+    selection: Selection,
+    by: readonly string[],
+    options: ReadOptions = {},
+  ): Promise<MergeColumns> {
+    const merge = aggregationOf(selection.type) === 'gauge' ? mergeGauges : mergeDeltas;
+    const merged = await this.#read(options, (session) =>
+      merge(session, this.#writer.catalogue, wholeMs(selection), by),
+    );
+    // A query may see a commit before its stacks are in the snapshot; the caller must not.
+    const known = this.#writer.dictionaries.stacks.index.committedCount;
+    if (merged.stack.some((ref) => ref >= known)) await this.#writer.settled();
+    return merged;
+  }
+
+  timeline(
+    selection: Selection,
+    by: readonly string[],
+    stepMs: number,
+    options: ReadOptions = {},
+  ): Promise<TimelineGroup[]> {
+    return this.#read(options, (session) =>
+      readTimeline(session, this.#writer.catalogue, wholeMs(selection), by, stepMs),
+    );
+  }
+
+  summary(selection: Selection, options: ReadOptions = {}): Promise<SelectionSummary> {
+    return this.#read(options, (session) =>
+      readSummary(session, this.#writer.catalogue, wholeMs(selection)),
+    );
+  }
+
+  profiles(
+    selection: Selection,
+    limit: number,
+    options: ReadOptions = {},
+  ): Promise<StoredProfile[]> {
+    return this.#read(options, (session) =>
+      readProfiles(session, this.#writer.catalogue, wholeMs(selection), limit),
+    );
+  }
+
+  agents(range: TimeRange): Promise<AgentRow[]> {
+    return this.#read({}, (session) =>
+      readAgents(session, this.#writer.catalogue, wholeRange(range)),
+    );
+  }
+
+  #read<T>(options: ReadOptions, run: (session: ReadSession) => Promise<T>): Promise<T> {
+    return this.#readers.read(options.signal, run);
+  }
+
+  stats(): StoreStats {
+    const { dictionaries, catalogue, counts, batchIds, pendingBatches } = this.#writer;
+    return {
+      ...counts,
+      series: catalogue.seriesIndex.committedCount,
+      ...dictionaries.committedMark(),
+      bytesOnDisk: sizeOf(this.#database.path) + sizeOf(`${this.#database.path}.wal`),
+      bytesOfMemory: dictionaries.byteLength + batchIds.byteLength,
+      pendingBatches,
+    };
+  }
+
+  /** Questions that come while one is being answered share its answer. */
+  ready(): Promise<boolean> {
+    this.#probing ??= this.#probe().finally(() => {
+      this.#probing = null;
+    });
+    return this.#probing;
+  }
+
+  async #probe(): Promise<boolean> {
+    if (this.#closing !== null) return false;
+    const probe = probeDatabase(this.#database, Date.now());
+    const [answer] = await Promise.allSettled([probe]);
+    return answer.status === 'fulfilled';
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#writer.close();
+    await this.#probing;
+    await this.#readers.close();
+    duckdb.disconnect_sync(this.#connection);
+    this.#database.close();
+  }
+}
+
+/** Stored times are whole milliseconds: t >= from exactly if t >= ceil(from). */
+function wholeRange({ from, to }: TimeRange): TimeRange {
+  return { from: Math.ceil(from) as EpochMs, to: Math.ceil(to) as EpochMs };
+}
+
+function wholeMs<S extends { range?: TimeRange }>(selection: S): S {
+  return selection.range === undefined
+    ? selection
+    : { ...selection, range: wholeRange(selection.range) };
+}
+
+/** The log is not there after a checkpoint. */
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}

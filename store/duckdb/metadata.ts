@@ -1,0 +1,108 @@
+/** Types, label names and label values that have data in a selection. */
+import { formatProfileType, type ProfileType } from '../../profile/profile-type.ts';
+import type { EpochMs, TimeRange } from '../../profile/units.ts';
+import type { MetaSelection } from '../store.ts';
+import type { Catalogue } from './catalogue.ts';
+import type { ReadSession } from './reader-pool.ts';
+import { valueTypes } from './row-types.ts';
+import {
+  activeSeries,
+  needsSampleLabels,
+  type Pair,
+  selectPairs,
+  typesetsWith,
+  unionOf,
+} from './selection.ts';
+
+const ALWAYS: TimeRange = { from: 0 as EpochMs, to: Number.MAX_SAFE_INTEGER as EpochMs };
+
+/** Asks the tables, in a session of its own; only sample labels need that. */
+export type Read = <T>(run: (session: ReadSession) => Promise<T>) => Promise<T>;
+
+function typesOf(catalogue: Catalogue, selection: MetaSelection): Set<number> {
+  if (selection.type === undefined) return new Set(catalogue.types.items.keys());
+  const { plain, scaled } = valueTypes(catalogue, selection.type);
+  return new Set([...plain, ...scaled]);
+}
+
+function pairsOf(
+  session: ReadSession,
+  catalogue: Catalogue,
+  selection: MetaSelection,
+): Promise<Pair[]> {
+  const types = typesOf(catalogue, selection);
+  const range = selection.range ?? ALWAYS;
+  return selectPairs(session, catalogue, types, selection.matchers, range);
+}
+
+function selectedSeries(catalogue: Catalogue, selection: MetaSelection): Uint8Array {
+  const types = typesOf(catalogue, selection);
+  const range = selection.range ?? ALWAYS;
+  const marks = new Uint8Array(catalogue.series.length);
+  for (const series of activeSeries(catalogue, types, selection.matchers, range).selected) {
+    marks[series] = 1;
+  }
+  return marks;
+}
+
+export async function readProfileTypes(
+  read: Read,
+  catalogue: Catalogue,
+  selection: MetaSelection,
+): Promise<ProfileType[]> {
+  const ids = new Set<number>();
+  if (needsSampleLabels(catalogue, selection.matchers, [])) {
+    const pairs = await read((session) => pairsOf(session, catalogue, selection));
+    for (const { type } of pairs) ids.add(type);
+  } else {
+    const marks = selectedSeries(catalogue, selection);
+    const types = typesOf(catalogue, selection);
+    const typesets = typesetsWith(catalogue, types);
+    const { from, to } = selection.range ?? ALWAYS;
+    catalogue.activity.eachIn(from, to, (series, typeset) => {
+      if (marks[series] !== 1 || !typesets.has(typeset)) return;
+      for (const type of catalogue.typesets.items[typeset] ?? [])
+        if (types.has(type)) ids.add(type);
+    });
+  }
+  const found = new Map<string, ProfileType>();
+  for (const id of ids) {
+    const row = catalogue.types.items[id];
+    if (row === undefined) continue;
+    found.set(formatProfileType(row.type), row.type);
+    if (row.derived !== null) found.set(formatProfileType(row.derived), row.derived);
+  }
+  return [...found.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, type]) => type);
+}
+
+export async function readLabelNames(
+  read: Read,
+  catalogue: Catalogue,
+  selection: MetaSelection,
+): Promise<string[]> {
+  if (catalogue.sampleLabels.count === 0) {
+    return catalogue.labelIndex.namesAmong(selectedSeries(catalogue, selection)).sort();
+  }
+  const pairs = await read((session) => pairsOf(session, catalogue, selection));
+  const names = new Set<string>();
+  for (const pair of pairs) {
+    for (const name of Object.keys(unionOf(catalogue, pair))) names.add(name);
+  }
+  return [...names].sort();
+}
+
+export async function readLabelValues(
+  read: Read,
+  catalogue: Catalogue,
+  name: string,
+  selection: MetaSelection,
+): Promise<string[]> {
+  if (!needsSampleLabels(catalogue, selection.matchers, [name])) {
+    return catalogue.labelIndex.valuesAmong(name, selectedSeries(catalogue, selection)).sort();
+  }
+  const pairs = await read((session) => pairsOf(session, catalogue, selection));
+  const values = new Set<string>();
+  for (const pair of pairs) values.add(unionOf(catalogue, pair)[name] ?? '');
+  values.delete('');
+  return [...values].sort();
+}

@@ -1,0 +1,115 @@
+/** The tables, their version, and the raw column types that their appenders write. */
+import type { ColumnType } from './table-appender.ts';
+
+/** Grows with every change of the tables; a file of another version is refused. */
+export const SCHEMA_VERSION = 1;
+
+/**
+ * Columns in order, each with its raw type and its SQL type. Refs are dense u32 numbers, given in
+ * order of first writing and never given again. No table has a key or an index: uniqueness is kept
+ * by the writer in memory, where it costs nothing. Times are epoch milliseconds as BIGINT, which
+ * prunes by zone maps; TIMESTAMP_MS compared with TIMESTAMP does not.
+ */
+const TABLES = {
+  strings: { id: 'u32', hash: 'u64', text: 'text' },
+  functions: {
+    id: 'u32',
+    hash: 'u64',
+    name: 'u32',
+    system_name: 'u32',
+    file: 'u32',
+    start_line: 'u32',
+  },
+  locations: {
+    id: 'u32',
+    hash: 'u64',
+    binary_path: 'u32',
+    build_id: 'u32',
+    address_space: 'u8',
+    kind: 'u8',
+    flags: 'u8',
+    address: 'u64',
+    line_function: 'u32list',
+    line_number: 'u32list',
+    line_column: 'u32list',
+  },
+  stacks: { id: 'u32', hash: 'u64', locations: 'u32list' },
+  /** JSON as in docs/formats.md 1.2. */
+  labelsets: { id: 'u32', hash: 'u64', labels: 'text' },
+  series: { id: 'u32', hash: 'u64', labels: 'text', period: 'f64' },
+  /** `derived` is empty where the rows are of one type only. */
+  types: { id: 'u16', type: 'text', derived: 'text' },
+  /** Sets of types that profiles hold, as JSON arrays of ids of `types`. */
+  typesets: { id: 'u16', types: 'text' },
+  /** A row per agent and state of it: an upgrade adds one. */
+  agents: { id: 'u32', agent: 'text', host: 'text', version: 'text', kernel: 'text' },
+  samples: {
+    type: 'u16',
+    series: 'u32',
+    ts_ms: 'i64',
+    stack: 'u32',
+    labelset: 'u32',
+    value: 'i64',
+  },
+  /**
+   * `span_ms`: time of its last sample - ts_ms. `agent`: 0 for none, else the agent's id + 1.
+   * `seq`: -1 for none. `comments`: a JSON array, or empty.
+   */
+  profiles: {
+    series: 'u32',
+    ts_ms: 'i64',
+    duration_ms: 'f64',
+    span_ms: 'f64',
+    types: 'u16',
+    agent: 'u32',
+    seq: 'i64',
+    comments: 'text',
+  },
+  /**
+   * A row per counter of a window, `sampled` always among them. When a window is reported again
+   * (same agent, seq and time), the rows of the earlier `report` are deleted.
+   */
+  windows: {
+    agent: 'u32',
+    seq: 'i64',
+    report: 'i64',
+    host: 'text',
+    ts_ms: 'i64',
+    length_ms: 'f64',
+    frequency: 'f64',
+    counter: 'text',
+    value: 'i64',
+  },
+  /** `hash`: of the batch id under the store's key. `ts_ms`: when it was stored. */
+  batches: { hash: 'u64', ts_ms: 'i64' },
+} as const satisfies Record<string, Record<string, ColumnType>>;
+
+export type TableName = keyof typeof TABLES;
+export const TABLE_NAMES = Object.keys(TABLES) as TableName[];
+
+const SQL_TYPES: Record<ColumnType, string> = {
+  u8: 'UTINYINT',
+  u16: 'USMALLINT',
+  u32: 'UINTEGER',
+  u64: 'UBIGINT',
+  i64: 'BIGINT',
+  f64: 'DOUBLE',
+  text: 'VARCHAR',
+  u32list: 'UINTEGER[]',
+};
+
+export function columnTypes(table: TableName): ColumnType[] {
+  return Object.values(TABLES[table]);
+}
+
+export function createTableSql(table: TableName): string {
+  const columns = Object.entries(TABLES[table]).map(
+    ([name, type]) => `${name} ${SQL_TYPES[type as ColumnType]} NOT NULL`,
+  );
+  return `CREATE TABLE ${table} (${columns.join(', ')})`;
+}
+
+/** For texts of ours in SQL: label values never are. */
+export function sqlText(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
