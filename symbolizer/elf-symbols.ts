@@ -178,11 +178,11 @@ function addressFields(reader: ByteReader, is64: boolean): [number, number] | nu
   return [valueHigh * 2 ** 32 + valueLow, sizeHigh * 2 ** 32 + sizeLow];
 }
 
-/** A function before an IFUNC (whose address is its resolver's); global before weak and local. */
+/** A function before an IFUNC (whose address is its resolver's); then global, weak, local. */
 function rankOf(type: number, binding: number): number {
   if (type === SymbolType.none) return 0;
   const strength = binding === Binding.local ? 1 : binding === Binding.weak ? 2 : 3;
-  return strength * 2 + (type === SymbolType.func ? 1 : 0);
+  return type === SymbolType.func ? 3 + strength : strength;
 }
 
 /** Labels that are no names: arm64's and RISC-V's `$x`, `$d.1`, and the assembler's own `.L`. */

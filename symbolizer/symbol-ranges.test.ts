@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { CodeSymbols } from './elf-symbols.ts';
 import { symbolName, symbolRanges } from './symbol-ranges.ts';
 
-const RANKS: Record<string, number> = { n: 0, ti: 2, t: 3, wi: 4, w: 5, Ti: 6, T: 7 };
+const RANKS: Record<string, number> = { n: 0, Ti: 3, t: 4, w: 5, T: 6 };
 const SECTION_END = 20;
 
 interface Row {
@@ -76,7 +76,7 @@ describe('which symbol names an address', () => {
     ['labels with a size', 'n 2+3 a, n 9 b, T 12+1 c', '..aaa....bbbc.........'],
     ['labels alone', 'n 2 a, n 4 b', '..aabbbbbbbbbbbbbbbb..'],
     ['global before weak before local', 't 0+2 a, w 0+2 b, T 0+2 c', 'cc....................'],
-    ['a function before its resolver', 'Ti 0+2 a, T 0+2 b', 'bb....................'],
+    ['a function before its resolver', 'Ti 0+2 a, t 0+2 b', 'bb....................'],
     ['fewer underscores', 'T 0+2 __a, T 0+2 _b', 'bb....................'],
     ['the shorter name', 'T 0+2 zz, T 0+2 aab', 'zz....................'],
     ['the lower bytes', 'T 0+2 C2, T 0+2 C1', '11....................'],
