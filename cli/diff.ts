@@ -61,10 +61,9 @@ export const diffCommand: Command = {
     const changes = compareFunctions(graph, 'share');
     output.out(formatChanges(graph, changes.slice(0, values.limit)));
     if (limit === null) return 0;
-    const grown = changes.filter((change) => grewOver(change, limit));
-    if (grown.length === 0) return 0;
-    const names = describeGrown(graph, grown, limit);
-    output.err(`${grown.length} functions grew by more than ${formatShare(limit)}: ${names}`);
+    const verdict = describeGrown(graph, changes, limit);
+    if (verdict === null) return 0;
+    output.err(verdict);
     return 1;
   },
 };
@@ -97,14 +96,21 @@ function grewOver({ self, total }: FunctionChange, limit: number): boolean {
   return over(self) || over(total);
 }
 
-function describeGrown(graph: FlameGraph, grown: FunctionChange[], limit: number): string {
+/** The sentence about what grew over the limit, a share of 1; null where nothing did. */
+export function describeGrown(
+  graph: FlameGraph,
+  changes: readonly FunctionChange[],
+  limit: number,
+): string | null {
+  const grown = changes.filter((change) => grewOver(change, limit));
+  if (grown.length === 0) return null;
   const text = stringReader(graph.strings);
   const named = grown.slice(0, NAMED_FUNCTIONS).map(({ frame, self, total }) => {
     const change = self.delta > limit ? self : total;
     return `${frameAt(graph.frames, text, frame).name} (${percentPoints(change.delta)})`;
   });
-  const more = grown.length - named.length;
-  return more > 0 ? `${named.join(', ')} and ${more} more` : named.join(', ');
+  const more = grown.length > named.length ? ` and ${grown.length - named.length} more` : '';
+  return `grew by more than ${formatShare(limit)} of the whole: ${named.join(', ')}${more}`;
 }
 
 function percentPoints(delta: number): string {

@@ -8,6 +8,11 @@ import { EverflameError } from '../profile/errors.ts';
 /** A request must have arrived whole by then; an interrupted debuginfo upload can be resumed. */
 const REQUEST_TIMEOUT_MS = 10 * 60_000;
 
+/** Agents send every 10 s; a connection that is closed under them costs a retry. */
+const KEEP_ALIVE_MS = 65_000;
+/** A long selector in a URL; Node's own limit is 16 KiB. POST takes longer ones. */
+const MAX_HEADER_BYTES = 64 * 2 ** 10;
+
 export interface SocketAddress {
   hostname: string;
   port: number;
@@ -49,7 +54,12 @@ export async function listen(
   address: SocketAddress,
 ): Promise<Listener> {
   const onRequest = getRequestListener(fetchAnswer, { overrideGlobalObjects: false });
-  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (incoming, outgoing) => {
+  const limits = {
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    maxHeaderSize: MAX_HEADER_BYTES,
+  };
+  const server = createServer(limits, (incoming, outgoing) => {
     void onRequest(incoming, outgoing);
   });
   await new Promise<void>((resolve, reject) => {

@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import { emptySeriesQuality } from '../profile/quality.ts';
+import type { FunctionsJson } from '../wire/http.ts';
+import { formatFunctions } from './query.ts';
+
+const row = (name: string, self: number, total: number) => ({
+  name,
+  system_name: name,
+  binary: 'app',
+  file: '',
+  kind: 'native',
+  self,
+  total,
+});
+
+function answerOf(functions: FunctionsJson['functions'], count = functions.length): FunctionsJson {
+  return {
+    type: 'process_cpu:cpu:nanoseconds:cpu:nanoseconds',
+    unit: 'nanoseconds',
+    from_ms: 0,
+    to_ms: 1000,
+    total: 10e9,
+    count,
+    functions,
+    quality: { series: emptySeriesQuality(), hosts: null },
+  };
+}
+
+test('the function table', () => {
+  const text = formatFunctions(answerOf([row('parse', 7.5e9, 7.5e9), row('main', 0, 10e9)], 12));
+  expect(text.split('\n')).toEqual([
+    'total 10 s, 2 of 12 functions',
+    '  self           total           function  binary',
+    '7.50 s  75.0 %  7.50 s   75.0 %  parse     app',
+    '   0 s  0.00 %    10 s  100.0 %  main      app',
+    '',
+  ]);
+});
+
+test('nothing', () => {
+  expect(formatFunctions({ ...answerOf([]), total: 0 })).toBe(
+    'total 0 s\nself    total    function  binary\n',
+  );
+});

@@ -1,0 +1,155 @@
+/** Composes the server's parts, and closes them in the reverse order. */
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createApp } from '../api/app.ts';
+import { BodyBudget } from '../api/body.ts';
+import { createIngest } from '../api/ingest/ingest.ts';
+import type { Ingest } from '../api/ingest/ingest-request.ts';
+import type { Gauge } from '../api/metrics.ts';
+import { createMetrics, observeGauges, processGauges, storeGauges } from '../api/metrics.ts';
+import { createQueries } from '../api/query/queries.ts';
+import { readWebFiles } from '../api/routes/pages.ts';
+import type { EpochMs } from '../profile/units.ts';
+import { openDuckStore } from '../store/duckdb/duck-store.ts';
+import { openSymbolizer } from '../symbolizer/debuginfo-store.ts';
+import { createSelfMetrics } from './self-metrics.ts';
+import { startThread } from './thread.ts';
+import { readVersion } from './version.ts';
+
+/** An agent that was asked for a file has this long to begin with it. */
+const LEASE_MS = 5 * 60_000;
+/** More threads than this do not decode faster: commits are the limit then. */
+const MAX_WORKERS = 8;
+
+export interface AppSettings {
+  dataDir: string;
+  debuginfoBytes: number;
+  memoryLimitBytes?: number;
+  /** Empty, or `/path`. */
+  pathPrefix: string;
+  /** Allows addresses other than loopback, and every host name. */
+  insecure: boolean;
+  /** One line about a fault. */
+  log(line: string): void;
+}
+
+export interface ServerApp {
+  app: ReturnType<typeof createApp>;
+  /** Finishes what was accepted, then closes everything. */
+  close(): Promise<void>;
+}
+
+type Closer = () => Promise<void>;
+
+/** Opens everything below HTTP. After an error, what was opened is closed again. */
+export async function openServerApp(settings: AppSettings): Promise<ServerApp> {
+  /** In the order in which they were opened. */
+  const closers: Closer[] = [];
+  try {
+    return { app: await openApp(settings, closers), close: () => closeAll(closers) };
+  } catch (error) {
+    await closeAll(closers);
+    throw error;
+  }
+}
+
+async function openApp(settings: AppSettings, closers: Closer[]) {
+  const { dataDir, memoryLimitBytes, pathPrefix } = settings;
+  const version = readVersion();
+  const selfMetrics = createSelfMetrics(version);
+  closers.push(() => selfMetrics.close());
+  const store = await openDuckStore({
+    dataDir,
+    ...(memoryLimitBytes === undefined ? {} : { memoryLimitBytes }),
+  });
+  closers.push(() => store.close());
+  const symbolizer = openSymbolizer({
+    dir: join(dataDir, 'debuginfo'),
+    maxBytes: settings.debuginfoBytes,
+    leaseMs: LEASE_MS,
+    clock: () => Date.now() as EpochMs,
+  });
+  closers.push(() => symbolizer.close());
+  const workers = Math.min(MAX_WORKERS, Math.max(1, availableParallelism() - 1));
+  const queries = createQueries({
+    store,
+    symbolizer,
+    createWorker: () => startThread('tree-worker'),
+    workers,
+  });
+  closers.push(() => queries.close());
+  const ingest = createIngest({
+    store,
+    createWorker: () => startThread('decode-worker'),
+    workers,
+  });
+  closers.push(() => ingest.close());
+  const metrics = createMetrics(selfMetrics.meter);
+  const bodies = new BodyBudget();
+  observeGauges(selfMetrics.meter, [
+    ...storeGauges(() => store.stats()),
+    ...ingestGauges(ingest, bodies),
+    ...processGauges(),
+  ]);
+  return createApp({
+    version,
+    pathPrefix,
+    webFiles: await readWebFiles(findWebFolder()),
+    metrics,
+    bodies,
+    doors: { checkHost: !settings.insecure },
+    log: settings.log,
+    renderMetrics: () => selfMetrics.render(),
+    clock: Date.now,
+    store,
+    symbolizer,
+    ingest,
+    queries,
+  });
+}
+
+/** dist/web lies beside dist/cli in a build, and below the checkout in development. */
+function findWebFolder(): string {
+  const path = import.meta.url.endsWith('.ts') ? '../dist/web' : '../web';
+  return fileURLToPath(new URL(path, import.meta.url));
+}
+
+function ingestGauges(ingest: Ingest, bodies: BodyBudget): Gauge[] {
+  return [
+    {
+      name: 'everflame_decode_queued_requests',
+      description: 'Requests waiting for a decode worker or being decoded.',
+      read: () => ingest.stats().queuedRequests,
+    },
+    {
+      name: 'everflame_decode_queued_bytes',
+      description: 'Bytes of their bodies.',
+      read: () => ingest.stats().queuedBytes,
+    },
+    {
+      name: 'everflame_decode_worker_restarts',
+      description: 'Decode workers that died and were replaced.',
+      monotonic: true,
+      read: () => ingest.stats().workerRestarts,
+    },
+    {
+      name: 'everflame_body_bytes_in_flight',
+      description: 'Bytes of request bodies held in memory.',
+      read: () => bodies.heldBytes,
+    },
+  ];
+}
+
+/** The last opened first. One that fails does not keep the others open. */
+async function closeAll(closers: readonly Closer[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const close of closers.toReversed()) {
+    try {
+      await close();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw new AggregateError(failures, 'the server did not close cleanly');
+}
