@@ -28,11 +28,13 @@ export function isGzip(bytes: Uint8Array): boolean {
 /** All members of a gzip, joined. Throws `invalid`, or `too-large` over the budget. */
 export function gunzip(bytes: Uint8Array, budget: ByteBudget, field: string): Uint8Array {
   const left = budget.max - budget.used;
+  const claimed = trailerSize(bytes);
+  if (claimed > left && bytes.length * MAX_EXPANSION > left) throw tooLarge(field);
   try {
-    const size = Math.min(trailerSize(bytes), bytes.length * MAX_EXPANSION, left);
-    // One chunk that holds the whole output saves a copy; zlib takes no chunk below 64 bytes.
-    const chunkSize = Math.max(64, size + 1);
-    const output = gunzipSync(bytes, { chunkSize, maxOutputLength: Math.max(1, left) });
+    const output = gunzipSync(bytes, {
+      chunkSize: chunkSizeFor(bytes.length, claimed),
+      maxOutputLength: Math.max(1, left),
+    });
     budget.take(output.length, field);
     return output;
   } catch (error) {
@@ -40,6 +42,14 @@ export function gunzip(bytes: Uint8Array, budget: ByteBudget, field: string): Ui
   }
 }
 
+/**
+ * One chunk that holds the whole output saves a copy; where the trailer is forged or speaks of the
+ * last of several members, chunks must not be so small that their number costs.
+ */
+function chunkSizeFor(length: number, claimed: number): number {
+  const size = Math.min(claimed, length * MAX_EXPANSION);
+  return Math.max(64, size + 1, Math.min(length * 4, 65_536));
+}
 /** `Content-Encoding: deflate` is a zlib stream. */
 export function inflate(bytes: Uint8Array, budget: ByteBudget, field: string): Uint8Array {
   try {

@@ -45,6 +45,14 @@ export class ProfileIds {
     this.#identifyStacks(columns);
   }
 
+  /** Gives the columns' memory back. */
+  release(): void {
+    this.texts = new Int32Array(0);
+    this.functions = new Int32Array(0);
+    this.locations = new Int32Array(0);
+    this.stacks = new Int32Array(0);
+  }
+
   #identifyTexts(columns: PprofColumns): void {
     const { texts } = columns;
     const ids = (this.texts = roomFor(this.texts, texts.count));
