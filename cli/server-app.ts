@@ -19,6 +19,7 @@ import { readVersion } from './version.ts';
 
 /** An agent that was asked for a file has this long to begin with it. */
 const LEASE_MS = 5 * 60_000;
+const clock = () => Date.now() as EpochMs;
 /** More threads than this do not decode faster: commits are the limit then. */
 const MAX_WORKERS = 8;
 
@@ -68,7 +69,7 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
     dir: join(dataDir, 'debuginfo'),
     maxBytes: settings.debuginfoBytes,
     leaseMs: LEASE_MS,
-    clock: () => Date.now() as EpochMs,
+    clock,
   });
   closers.push(() => symbolizer.close());
   const workers = Math.min(MAX_WORKERS, Math.max(1, availableParallelism() - 1));
@@ -81,8 +82,9 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
   closers.push(() => queries.close());
   const ingest = createIngest({
     store,
-    createWorker: () => startThread('decode-worker'),
+    createWorker: () => startThread('../api/ingest/decode-worker'),
     workers,
+    clock,
   });
   closers.push(() => ingest.close());
   const metrics = createMetrics(selfMetrics.meter);
@@ -101,7 +103,7 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
     doors: { checkHost: !settings.insecure },
     log: settings.log,
     renderMetrics: () => selfMetrics.render(),
-    clock: Date.now,
+    clock,
     store,
     symbolizer,
     ingest,
