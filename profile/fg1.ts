@@ -59,7 +59,8 @@ interface Entry {
 
 /** Encodes the graph. Values that are all zero take no room, small integers take four bytes. */
 export function encodeFg1(graph: FlameGraph): Uint8Array {
-  const sections = graphSections(graph);
+  const scan = scanGraph(graph);
+  const sections = graphSections(graph, scan);
   let end = HEADER_BYTES + sections.length * ENTRY_BYTES;
   const entries = sections.map(({ id, column, encoding }) => {
     const entry = { id, encoding, offset: end, length: column.byteLength };
@@ -68,7 +69,7 @@ export function encodeFg1(graph: FlameGraph): Uint8Array {
   });
   const body = new Uint8Array(end);
   const view = new DataView(body.buffer);
-  writeHeader(view, graph, sections.length);
+  writeHeader(view, graph, scan, sections.length);
   entries.forEach((entry, index) => {
     const at = HEADER_BYTES + index * ENTRY_BYTES;
     view.setUint32(at, entry.id, true);
@@ -87,7 +88,7 @@ interface EncodedSection {
   encoding: number;
 }
 
-function graphSections(graph: FlameGraph): EncodedSection[] {
+function graphSections(graph: FlameGraph, scan: GraphScan): EncodedSection[] {
   const { nodeCount: nodes, frames, strings } = graph;
   assert(
     nodes > 0 && graph.depth.length === nodes,
@@ -97,13 +98,13 @@ function graphSections(graph: FlameGraph): EncodedSection[] {
   const sections: EncodedSection[] = [
     { id: Section.depth, column: graph.depth, encoding: Encoding.plain },
     plainOrZero(Section.frame, graph.frame, nodes),
-    valueSection(Section.self, graph.self, nodes),
+    valueSection(Section.self, scan.self),
     plainOrZero(Section.flags, graph.flags, nodes),
-    valueSection(Section.folded, graph.folded, nodes),
+    valueSection(Section.folded, scan.folded),
   ];
-  if (graph.selfBase !== null && graph.foldedBase !== null) {
-    sections.push(valueSection(Section.selfBase, graph.selfBase, nodes));
-    sections.push(valueSection(Section.foldedBase, graph.foldedBase, nodes));
+  if (scan.base !== null) {
+    sections.push(valueSection(Section.selfBase, scan.base.self));
+    sections.push(valueSection(Section.foldedBase, scan.base.folded));
   }
   const offsets = strings.offsets.subarray(0, strings.count + 1);
   sections.push(
@@ -131,58 +132,82 @@ function graphSections(graph: FlameGraph): EncodedSection[] {
   return sections;
 }
 
-function plainOrZero<T extends Uint8Array | Uint32Array>(
-  id: Section,
-  column: T,
-  count: number,
-): EncodedSection {
+function plainOrZero(id: Section, column: Uint8Array | Uint32Array, count: number): EncodedSection {
   assert(column.length >= count, `section ${id} is shorter than its count`);
-  const used = column.subarray(0, count);
-  if (used.every((value) => value === 0)) {
-    return { id, column: used.subarray(0, 0), encoding: Encoding.zero };
+  for (let row = 0; row < count; row++) {
+    if (column[row] === 0) continue;
+    return { id, column: column.subarray(0, count), encoding: Encoding.plain };
   }
-  return { id, column: used, encoding: Encoding.plain };
+  return { id, column: column.subarray(0, 0), encoding: Encoding.zero };
 }
 
-function valueSection(id: Section, values: Float64Array, count: number): EncodedSection {
-  assert(values.length >= count, `section ${id} is shorter than its count`);
-  let zero = true;
+function valueSection(id: Section, scan: ValueScan): EncodedSection {
+  if (scan.zero) return { id, column: new Uint32Array(0), encoding: Encoding.zero };
+  if (scan.small) return { id, column: new Uint32Array(scan.values), encoding: Encoding.u32 };
+  return { id, column: scan.values, encoding: Encoding.plain };
+}
+
+/** What the encoder asks of a column of values, found in one pass. */
+interface ValueScan {
+  values: Float64Array;
+  sum: number;
+  zero: boolean;
+  /** Every value is an integer below 2^32. */
+  small: boolean;
+  integral: boolean;
+}
+
+function scanValues(values: Float64Array, count: number): ValueScan {
+  assert(values.length >= count, 'there is a value for every node');
+  let sum = 0;
+  let small = true;
+  let integral = true;
   for (let row = 0; row < count; row++) {
     const value = values[row] as number;
-    if (value !== 0) zero = false;
+    sum += value;
     if (value >>> 0 !== value) {
-      return { id, column: values.subarray(0, count), encoding: Encoding.plain };
+      small = false;
+      if (Math.floor(value) !== value) integral = false;
     }
   }
-  if (zero) return { id, column: new Uint32Array(0), encoding: Encoding.zero };
-  return { id, column: Uint32Array.from(values.subarray(0, count)), encoding: Encoding.u32 };
+  // Values are never negative, so a sum of 0 is a column of zeros.
+  return { values: values.subarray(0, count), sum, zero: sum === 0, small, integral };
 }
 
-function writeHeader(view: DataView, graph: FlameGraph, sections: number): void {
-  const sides = [graph.self, graph.folded, graph.selfBase, graph.foldedBase];
-  const integer = sides.every((side) => side === null || isIntegral(side));
-  const diff = graph.selfBase !== null && graph.foldedBase !== null;
+interface GraphScan {
+  self: ValueScan;
+  folded: ValueScan;
+  /** Null in a plain graph. */
+  base: { self: ValueScan; folded: ValueScan } | null;
+}
+
+function scanGraph({ nodeCount, self, folded, selfBase, foldedBase }: FlameGraph): GraphScan {
+  return {
+    self: scanValues(self, nodeCount),
+    folded: scanValues(folded, nodeCount),
+    base:
+      selfBase === null || foldedBase === null
+        ? null
+        : { self: scanValues(selfBase, nodeCount), folded: scanValues(foldedBase, nodeCount) },
+  };
+}
+
+function writeHeader(view: DataView, graph: FlameGraph, scan: GraphScan, sections: number): void {
+  const { self, folded, base } = scan;
+  const scans = base === null ? [self, folded] : [self, folded, base.self, base.folded];
+  const integer = scans.every((column) => column.integral);
   view.setUint32(0, MAGIC, true);
   view.setUint16(4, VERSION, true);
-  view.setUint16(6, (diff ? FLAG_DIFF : 0) | (integer ? 0 : FLAG_NOT_INTEGER), true);
+  view.setUint16(6, (base === null ? 0 : FLAG_DIFF) | (integer ? 0 : FLAG_NOT_INTEGER), true);
   view.setUint32(8, graph.nodeCount, true);
   view.setUint32(12, graph.frames.count, true);
   view.setUint32(16, graph.strings.count, true);
   view.setUint32(20, sections, true);
   view.setFloat64(24, graph.multiplier, true);
   view.setFloat64(32, graph.multiplierBase, true);
-  view.setFloat64(40, sumOf(graph.self) + sumOf(graph.folded), true);
-  const base = diff ? sumOf(graph.selfBase) + sumOf(graph.foldedBase) : 0;
-  view.setFloat64(48, base, true);
+  view.setFloat64(40, self.sum + folded.sum, true);
+  view.setFloat64(48, base === null ? 0 : base.self.sum + base.folded.sum, true);
   view.setUint32(56, view.byteLength, true);
-}
-
-function isIntegral(values: Float64Array): boolean {
-  for (let row = 0; row < values.length; row++) {
-    const value = values[row] as number;
-    if (Math.floor(value) !== value) return false;
-  }
-  return true;
 }
 
 function sumOf(values: Float64Array | null): number {
@@ -326,7 +351,7 @@ class Fg1Reader {
     const { buffer, byteOffset } = this.#body;
     if (encoding === Encoding.zero) return new Float64Array(count);
     if (encoding === Encoding.u32) {
-      return Float64Array.from(new Uint32Array(buffer, byteOffset + offset, count));
+      return new Float64Array(new Uint32Array(buffer, byteOffset + offset, count));
     }
     const values = new Float64Array(buffer, byteOffset + offset, count);
     for (let row = 0; row < count; row++) {

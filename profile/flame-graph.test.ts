@@ -168,8 +168,8 @@ test('nothing is lost, whatever is left out, and parents stay', () => {
         expect(totalsOf(weighted)[0]).toBe(sum);
         // What is kept weighs no less than what is not.
         const totals = totalsOf(weighted);
-        const kept = [...totals].filter((_, row) => keep[row] === 1);
-        const left = [...totals].filter((_, row) => keep[row] === 0);
+        const kept = [...totals].filter((_, row) => keep?.[row] === 1);
+        const left = [...totals].filter((_, row) => keep?.[row] === 0);
         expect(Math.min(...kept)).toBeGreaterThanOrEqual(Math.max(0, ...left));
       },
     ),

@@ -8,8 +8,8 @@ import { totalsOf, type WeightedTree } from './weighted-tree.ts';
 export interface FlattenOptions {
   /** The tree's frame numbers are rows of this. */
   frames: readonly Frame[];
-  /** Rows to keep, closed under parents; all where it is absent. */
-  keep?: Uint8Array;
+  /** Rows to keep, closed under parents; all where it is absent or null. */
+  keep?: Uint8Array | null;
   multiplier: number;
   multiplierBase?: number;
   meta: FlameMeta;
@@ -21,10 +21,7 @@ export interface FlattenOptions {
  */
 export function flattenTree(tree: WeightedTree, options: FlattenOptions): FlameGraph {
   const depths = depthsOf(tree);
-  const keep = options.keep?.slice() ?? new Uint8Array(tree.count).fill(1);
-  for (let row = 0; row < tree.count; row++) {
-    if ((depths[row] as number) > MAX_FLAME_DEPTH) keep[row] = 0;
-  }
+  const keep = keepShallow(depths, options.keep ?? null);
   const { place, count } = placesOf(tree, keep);
   if (count > MAX_FLAME_NODES) {
     throw new EverflameError('too-large', `the flame graph has ${count} nodes`, {
@@ -32,25 +29,24 @@ export function flattenTree(tree: WeightedTree, options: FlattenOptions): FlameG
       remedy: 'Narrow the selection, or give max_nodes or min_fraction.',
     });
   }
-  const depth = new Uint16Array(count);
-  const frame = new Uint32Array(count);
-  const flags = new Uint8Array(count);
-  const self = new Float64Array(count);
-  const selfBase = tree.selfBase === null ? null : new Float64Array(count);
+  const nodes = new NodeColumns(count, tree.selfBase !== null);
   const used = new FrameRows(options.frames.length);
   for (let row = 0; row < tree.count; row++) {
-    if (keep[row] === 0) continue;
+    if (keep !== null && keep[row] === 0) continue;
     const node = place[row] as number;
-    depth[node] = depths[row] as number;
-    flags[node] = tree.flags[row] as number;
-    frame[node] = row === 0 ? 0 : used.localRow(tree.frame[row] as number);
-    self[node] = tree.self[row] as number;
-    if (selfBase !== null) selfBase[node] = tree.selfBase?.[row] as number;
+    nodes.depth[node] = depths[row] as number;
+    nodes.flags[node] = tree.flags[row] as number;
+    nodes.frame[node] = row === 0 ? 0 : used.localRow(tree.frame[row] as number);
+    nodes.self[node] = tree.self[row] as number;
   }
-  const folded = foldLeftOut(tree, tree.self, keep, place, count, flags);
-  const foldedBase =
-    tree.selfBase === null ? null : foldLeftOut(tree, tree.selfBase, keep, place, count, flags);
-  const columns = frameColumns([...used.pick(options.frames)]);
+  moveValues(tree.selfBase, nodes.selfBase, place, keep);
+  if (keep !== null) {
+    foldLeftOut(tree, tree.self, keep, place, nodes.folded, nodes.flags);
+    if (tree.selfBase !== null && nodes.foldedBase !== null) {
+      foldLeftOut(tree, tree.selfBase, keep, place, nodes.foldedBase, nodes.flags);
+    }
+  }
+  const { depth, frame, self, selfBase, flags, folded, foldedBase } = nodes;
   return {
     nodeCount: count,
     depth,
@@ -60,12 +56,54 @@ export function flattenTree(tree: WeightedTree, options: FlattenOptions): FlameG
     flags,
     folded,
     foldedBase,
-    frames: columns.frames,
-    strings: columns.strings,
+    ...frameColumns([...used.pick(options.frames)]),
     multiplier: options.multiplier,
     multiplierBase: options.multiplierBase ?? options.multiplier,
     meta: options.meta,
   };
+}
+
+class NodeColumns {
+  readonly depth: Uint16Array;
+  readonly frame: Uint32Array;
+  readonly flags: Uint8Array;
+  readonly self: Float64Array;
+  readonly folded: Float64Array;
+  readonly selfBase: Float64Array | null;
+  readonly foldedBase: Float64Array | null;
+
+  constructor(count: number, diff: boolean) {
+    this.depth = new Uint16Array(count);
+    this.frame = new Uint32Array(count);
+    this.flags = new Uint8Array(count);
+    this.self = new Float64Array(count);
+    this.folded = new Float64Array(count);
+    this.selfBase = diff ? new Float64Array(count) : null;
+    this.foldedBase = diff ? new Float64Array(count) : null;
+  }
+}
+
+/** Rows to keep, without those that are too deep; null keeps all. */
+function keepShallow(depths: Uint32Array, keep: Uint8Array | null): Uint8Array | null {
+  let kept: Uint8Array | null = null;
+  for (let row = 0; row < depths.length; row++) {
+    if ((depths[row] as number) <= MAX_FLAME_DEPTH) continue;
+    kept ??= keep?.slice() ?? new Uint8Array(depths.length).fill(1);
+    kept[row] = 0;
+  }
+  return kept ?? keep;
+}
+
+function moveValues(
+  from: Float64Array | null,
+  to: Float64Array | null,
+  place: Int32Array,
+  keep: Uint8Array | null,
+): void {
+  if (from === null || to === null) return;
+  for (let row = 0; row < from.length; row++) {
+    if (keep === null || keep[row] === 1) to[place[row] as number] = from[row] as number;
+  }
 }
 
 /** Numbers the frames that an answer uses, in the order they come; 0 is the root's. */
@@ -101,22 +139,25 @@ function depthsOf(tree: WeightedTree): Uint32Array {
 }
 
 /** Preorder positions of the kept rows: sizes backwards, then a cursor per parent forwards. */
-function placesOf(tree: WeightedTree, keep: Uint8Array): { place: Int32Array; count: number } {
-  const { parent, count } = tree;
+function placesOf(
+  { parent, count }: WeightedTree,
+  keep: Uint8Array | null,
+): { place: Int32Array; count: number } {
   const size = new Int32Array(count);
   for (let row = count - 1; row >= 0; row--) {
-    if (keep[row] === 0) continue;
-    size[row] = (size[row] as number) + 1;
+    if (keep !== null && keep[row] === 0) continue;
+    const below = (size[row] as number) + 1;
+    size[row] = below;
     if (row > 0) {
       const up = parent[row] as number;
-      size[up] = (size[up] as number) + (size[row] as number);
+      size[up] = (size[up] as number) + below;
     }
   }
   const place = new Int32Array(count);
   const next = new Int32Array(count);
   next[0] = 1;
   for (let row = 1; row < count; row++) {
-    if (keep[row] === 0) continue;
+    if (keep !== null && keep[row] === 0) continue;
     const up = parent[row] as number;
     const at = next[up] as number;
     place[row] = at;
@@ -131,10 +172,9 @@ function foldLeftOut(
   self: Float64Array,
   keep: Uint8Array,
   place: Int32Array,
-  count: number,
+  folded: Float64Array,
   flags: Uint8Array,
-): Float64Array {
-  const folded = new Float64Array(count);
+): void {
   const total = totalsOf(tree, self);
   for (let row = 1; row < tree.count; row++) {
     const up = tree.parent[row] as number;
@@ -143,5 +183,4 @@ function foldLeftOut(
     folded[node] = (folded[node] as number) + (total[row] as number);
     flags[node] = (flags[node] as number) | NodeFlag.truncated;
   }
-  return folded;
 }

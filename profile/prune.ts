@@ -11,31 +11,33 @@ export interface PruneOptions {
   root?: readonly string[];
 }
 
-/** Marks the rows to keep; closed under parents, row 0 always in it. */
+/** Marks the rows to keep: closed under parents, row 0 always in it. Null keeps all. */
 export function pruneTree(
   tree: WeightedTree,
   nameOf: (frame: number) => string,
   options: PruneOptions,
-): Uint8Array {
+): Uint8Array | null {
+  const { maxNodes, minFraction, root } = options;
+  if (maxNodes === undefined && minFraction === undefined && root === undefined) return null;
   const weight = weightsOf(tree);
   const keep = new Uint8Array(tree.count).fill(1);
   let candidates = tree.count;
   let whole = weight[0] as number;
-  if (options.root !== undefined && options.root.length > 0) {
-    const found = keepPath(tree, nameOf, options.root, keep);
+  if (root !== undefined && root.length > 0) {
+    const found = keepPath(tree, nameOf, root, keep);
     candidates = found.kept;
     whole = 0;
     for (const row of found.ends) whole += weight[row] as number;
   }
-  const least = (options.minFraction ?? 0) * whole;
+  const least = (minFraction ?? 0) * whole;
   for (let row = 1; row < tree.count; row++) {
     if (keep[row] === 1 && (weight[row] as number) < least) {
       keep[row] = 0;
       candidates--;
     }
   }
-  if (options.maxNodes !== undefined && candidates > options.maxNodes) {
-    keepHeaviest(weight, keep, Math.max(1, options.maxNodes));
+  if (maxNodes !== undefined && candidates > maxNodes) {
+    keepHeaviest(weight, keep, Math.max(1, maxNodes));
   }
   return keep;
 }
