@@ -1,15 +1,14 @@
 /** Every function of the selection with exact self and total, a page at a time as it is scrolled. */
 import { useQueries } from '@tanstack/react-query';
-import { useVirtualizer } from '@tanstack/react-virtual';
-import { type KeyboardEvent, useEffect, useRef } from 'react';
+import { type KeyboardEvent, useEffect } from 'react';
 import { formatCount } from '../../profile/format-value.ts';
 import { FRAME_KIND_NAMES, FrameKind } from '../../profile/frame.ts';
-import type { FunctionJson, FunctionsJson } from '../../wire/http.ts';
+import type { FunctionJson } from '../../wire/http.ts';
 import { FUNCTION_PAGE, functionPageQuery, type Selection } from '../answers.ts';
 import { fitName, shortenName } from '../flame/frame-names.ts';
 import type { Palette } from '../flame/palette.ts';
 import { formatShare } from '../format.ts';
-import { useMedia, useSize } from '../parts/hooks.ts';
+import { rowForKey, useVirtualRows } from '../parts/virtual-rows.ts';
 import type { Quantity } from '../quantity.ts';
 import { RowsSkeleton } from '../states/skeleton.tsx';
 import type { FunctionSort } from '../url-state.ts';
@@ -28,91 +27,90 @@ export interface FunctionTableProps {
   onCount: (count: number | null) => void;
 }
 
-const CHARACTER_PX = 7.23;
-/** Beside the name in its cell: padding, bar, gap. */
-const BESIDE_NAME_PX = 58;
-const NUMBER_COLUMNS_PX = 224;
+/** One character of the tables' monospaced 12 px. */
+export const CHARACTER_PX = 7.23;
+/** Beside the name: padding, bar, gap, number columns. */
+const BESIDE_NAME_PX = 16 + 40 + 8 + 224;
+const BESIDE_NAME_PHONE_PX = 12 + 40 + 8 + 152;
 
-export function FunctionTable(props: FunctionTableProps) {
-  const { selection, search, sort, onCount } = props;
-  const scroller = useRef<HTMLDivElement>(null);
-  const { width } = useSize(scroller);
-  const phone = useMedia('(max-width: 800px)');
-  const rowPx = phone ? 36 : 24;
-  const first = useQueries({ queries: [functionPageQuery(selection, sort, search, 0)] })[0];
-  const count = first?.data?.count ?? 0;
-  const rows = useVirtualizer({
-    count,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => rowPx,
-    overscan: 12,
-  });
-  useEffect(() => rows.measure(), [rows, rowPx]);
-  const known = first?.data?.count ?? null;
-  useEffect(() => onCount(known), [known, onCount]);
-  const visible = rows.getVirtualItems();
-  const pages = [...new Set(visible.map(({ index }) => Math.floor(index / FUNCTION_PAGE)))];
+/** Pages of the table that hold these rows, the first always, and a look-up over them. */
+function useFunctionPages(props: FunctionTableProps, indices: readonly number[]) {
+  const { selection, sort, search } = props;
+  const pages = [...new Set([0, ...indices.map((index) => Math.floor(index / FUNCTION_PAGE))])];
   const answers = useQueries({
     queries: pages.map((page) => functionPageQuery(selection, sort, search, page)),
   });
-  const rowAt = (index: number): FunctionJson | undefined =>
-    answers[pages.indexOf(Math.floor(index / FUNCTION_PAGE))]?.data?.functions[
-      index % FUNCTION_PAGE
-    ];
-  const total = first?.data?.total ?? 0;
-  const top = first?.data?.functions[0];
-  const characters = Math.floor(
-    (width - BESIDE_NAME_PX - (phone ? 152 : NUMBER_COLUMNS_PX)) / CHARACTER_PX,
-  );
-  const at = visible.findIndex(({ index }) => isSelected(rowAt(index), props.selected));
-  const focusRow = visible[at]?.index ?? -1;
+  const rowAt = (index: number): FunctionJson | undefined => {
+    const page = pages.indexOf(Math.floor(index / FUNCTION_PAGE));
+    return answers[page]?.data?.functions[index % FUNCTION_PAGE];
+  };
+  return { first: answers[0], rowAt };
+}
+
+export function FunctionTable(props: FunctionTableProps) {
+  const { onCount, onSelect, sort } = props;
+  // How many rows there are is known from the first page, which is asked for below as well.
+  const head = useFunctionPages(props, []);
+  const count = head.first?.data?.count ?? 0;
+  const known = head.first?.data?.count ?? null;
+  useEffect(() => onCount(known), [known, onCount]);
+  const rows = useVirtualRows(count);
+  const { first, rowAt } = useFunctionPages(props, rows.indices);
+  const total = first?.data?.total || 1;
+  const sortedValue = (row: FunctionJson) => (sort === 'total' ? row.total : row.self);
+  const longest = Math.max(1, ...(first?.data?.functions ?? []).map(sortedValue));
+  const beside = rows.phone ? BESIDE_NAME_PHONE_PX : BESIDE_NAME_PX;
+  const focused = rows.indices.find((index) => isSelected(rowAt(index), props.selected)) ?? -1;
   const onKeyDown = (event: KeyboardEvent) => {
-    const step = { ArrowDown: 1, ArrowUp: -1, PageDown: 20, PageUp: -20 }[event.key];
-    const current = rowAt(focusRow);
-    if (event.key === 'Enter' && current) props.onSelect(current, true);
-    else if (step !== undefined && count > 0) {
-      const next = Math.min(Math.max(focusRow + step, 0), count - 1);
-      rows.scrollToIndex(next);
-      const row = rowAt(next);
-      if (row) props.onSelect(row, false);
-    } else return;
+    const next = rowForKey(event, focused, count);
+    const row = rowAt(next ?? focused);
+    if (next === null && event.key !== 'Enter') return;
     event.preventDefault();
+    if (next !== null) rows.reveal(next);
+    if (row !== undefined) onSelect(row, next === null);
   };
   return (
-    // biome-ignore lint/a11y/useSemanticElements: rows outside the view do not exist in a table.
-    <div className="fns" role="grid" aria-label="Functions" aria-rowcount={count + 1}>
-      <TableHead {...props} />
-      <div
-        className="tscroll"
-        ref={scroller}
-        role="rowgroup"
+    <div className="tscroll" ref={rows.scroller}>
+      <table
+        className="fns"
+        // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: rows are selected.
+        role="grid"
         tabIndex={0}
-        aria-activedescendant={focusRow < 0 ? undefined : `function-${focusRow}`}
+        aria-label="Functions"
+        aria-rowcount={count + 1}
+        aria-activedescendant={focused < 0 ? undefined : `function-${focused}`}
         onKeyDown={onKeyDown}
       >
-        {first?.data === undefined ? <TableGap error={first?.error} /> : null}
-        <div className="tall" style={{ height: rows.getTotalSize() }}>
-          {visible.map(({ index, start, size }) => {
+        <colgroup>
+          <col />
+          <col className="c2" />
+          <col />
+          <col />
+        </colgroup>
+        <TableHead {...props} />
+        <tbody>
+          <tr className="space" style={{ height: rows.abovePx }} />
+          {rows.indices.map((index) => {
             const row = rowAt(index);
-            return row === undefined ? null : (
+            return row === undefined ? (
+              <tr key={index} />
+            ) : (
               <FunctionRow
                 key={index}
                 {...props}
-                id={`function-${index}`}
                 index={index}
                 row={row}
-                place={{ transform: `translateY(${start}px)`, height: size }}
-                lane={sort === 'total' ? row.total / (top?.total || 1) : row.self / maxSelf(first)}
+                lane={sortedValue(row) / longest}
                 total={total}
-                characters={characters}
+                characters={Math.max(4, Math.floor((rows.widthPx - beside) / CHARACTER_PX))}
               />
             );
           })}
-        </div>
-        {first?.data !== undefined && count === 0 ? (
-          <p className="none quiet">No function matches.</p>
-        ) : null}
-      </div>
+          <tr className="space" style={{ height: rows.belowPx }} />
+        </tbody>
+      </table>
+      {first?.data === undefined ? <TableGap error={first?.error} /> : null}
+      {known === 0 ? <p className="none quiet">No function matches.</p> : null}
     </div>
   );
 }
@@ -121,51 +119,42 @@ function TableGap({ error }: { error: Error | null | undefined }) {
   return error ? <p className="none">{error.message}</p> : <RowsSkeleton />;
 }
 
-function maxSelf(page: { data?: FunctionsJson | undefined } | undefined): number {
-  let max = 0;
-  for (const { self } of page?.data?.functions ?? []) max = Math.max(max, self);
-  return max || 1;
-}
-
 function isSelected(row: FunctionJson | undefined, selected: FunctionTableProps['selected']) {
   return row !== undefined && row.name === selected?.name && row.binary === selected.binary;
 }
 
 function TableHead({ sort, quantity, onSort }: FunctionTableProps) {
-  const heads: readonly [FunctionSort, string, string][] = [
+  const heads: readonly [by: FunctionSort, title: string, className: string][] = [
     ['name', 'Function', ''],
     ['self', quantity.gauge ? 'Self' : `Self ${quantity.averageUnit}`, 'c2'],
     ['self', quantity.gauge ? 'Share' : 'Self', ''],
     ['total', 'Total', ''],
   ];
   return (
-    // biome-ignore lint/a11y/useFocusableInteractive: its buttons take the focus.
-    <div className="fns-row head" role="row">
-      {heads.map(([by, title, className], index) => {
-        const on = by === sort && index !== 1;
-        return (
-          <div
+    <thead>
+      <tr>
+        {heads.map(([by, title, className], index) => (
+          <th
             key={title}
-            role="columnheader"
+            scope="col"
             className={className}
-            aria-sort={on ? (by === 'name' ? 'ascending' : 'descending') : undefined}
-            tabIndex={-1}
+            aria-sort={
+              by === sort && index !== 1 ? (by === 'name' ? 'ascending' : 'descending') : undefined
+            }
           >
             <button type="button" onClick={() => onSort(by)}>
               {title}
             </button>
-          </div>
-        );
-      })}
-    </div>
+          </th>
+        ))}
+      </tr>
+    </thead>
   );
 }
 
 interface FunctionRowProps extends FunctionTableProps {
-  id: string;
   index: number;
   row: FunctionJson;
-  place: React.CSSProperties;
   /** Length of the bar, of 1. */
   lane: number;
   total: number;
@@ -173,24 +162,20 @@ interface FunctionRowProps extends FunctionTableProps {
 }
 
 function FunctionRow(props: FunctionRowProps) {
-  const { row, quantity, seconds, total, palette } = props;
+  const { row, quantity, seconds, total, palette, index } = props;
   const kind = FrameKind[FRAME_KIND_NAMES.find((name) => name === row.kind) ?? 'unknown'];
   const average = quantity.gauge || seconds <= 0 ? row.self : row.self / seconds;
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the row group has the keys.
-    <div
-      id={props.id}
-      className="fns-row"
-      role="row"
-      tabIndex={-1}
-      style={props.place}
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the grid has the keys.
+    <tr
+      id={`function-${index}`}
       title={row.name}
-      aria-rowindex={props.index + 2}
+      aria-rowindex={index + 2}
       aria-selected={isSelected(row, props.selected)}
       onClick={() => props.onSelect(row, false)}
       onDoubleClick={() => props.onSelect(row, true)}
     >
-      <div role="gridcell" className="name" tabIndex={-1}>
+      <td>
         <span className="lane">
           <i
             className={kind === FrameKind.unknown ? 'un' : ''}
@@ -200,22 +185,16 @@ function FunctionRow(props: FunctionRowProps) {
             }}
           />
         </span>
-        <span className="fn">{fitName(shortenName(row.name), Math.max(4, props.characters))}</span>
-      </div>
-      <div role="gridcell" className="dim c2" tabIndex={-1}>
-        {quantity.formatAverage(average)}
-      </div>
-      <div role="gridcell" tabIndex={-1}>
-        {formatShare(row.self / (total || 1))}
-      </div>
-      <div role="gridcell" tabIndex={-1}>
-        {formatShare(row.total / (total || 1))}
-      </div>
-    </div>
+        <span className="fn">{fitName(shortenName(row.name), props.characters)}</span>
+      </td>
+      <td className="dim c2">{quantity.formatAverage(average)}</td>
+      <td>{formatShare(row.self / total)}</td>
+      <td>{formatShare(row.total / total)}</td>
+    </tr>
   );
 }
 
-/** "230", or "12 of 230". */
+/** "230", or "12 found". */
 export function countText(count: number | null, searching: boolean): string {
   if (count === null) return '';
   return searching ? `${formatCount(count)} found` : formatCount(count);

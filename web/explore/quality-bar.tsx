@@ -14,19 +14,19 @@ export interface QualityBarProps {
 export function QualityBar({ model, extent, answeredMs }: QualityBarProps) {
   if (model === null) {
     return (
-      <footer className="quality" aria-label="Quality of this answer">
+      <section className="quality" aria-label="Quality of this answer">
         <span>Samples, losses and rate are shown once the answer is complete.</span>
-      </footer>
+      </section>
     );
   }
   const { meta } = model.loaded.view.graph;
   return (
-    <footer className="quality" aria-label="Quality of this answer">
+    <section className="quality" aria-label="Quality of this answer">
       <QualityFigures quality={meta.quality} total={meta.totalAfterFilters} />
       <span className="push quiet wide clip">
         {extent === null ? '' : drawnText(extent)} Answered at {formatClock(answeredMs, true)}.
       </span>
-    </footer>
+    </section>
   );
 }
 

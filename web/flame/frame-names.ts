@@ -1,8 +1,8 @@
 /** Names as drawn: shortened by what their language repeats, then cut to the place there is. */
 
 const OPERATOR = /operator *(<=>|<<=|>>=|->\*|<<|>>|<=|>=|->|\(\)|<|>)/g;
-/** Stands in for angle brackets and parentheses that belong to an operator's name. */
-const KEPT: Record<string, string> = { '<': '\u0002', '>': '\u0003', '(': '\u0004', ')': '\u0005' };
+/** Private characters stand in for brackets that belong to an operator's name. */
+const KEPT: Record<string, string> = { '<': '\ue002', '>': '\ue003', '(': '\ue004', ')': '\ue005' };
 const UNKEPT = new Map(Object.entries(KEPT).map(([plain, kept]) => [kept, plain]));
 const V8_NAME =
   /^(?:LazyCompile|Function|Script|Eval|JS|RegExp|Handler|Stub|Builtin|BytecodeHandler|Bytecode):[*~^+'-]?/;
@@ -19,7 +19,7 @@ function shortenCpp(name: string): string {
   let text = name.replace(OPERATOR, (op) => op.replace(/[<>()]/g, (c) => KEPT[c] ?? c));
   for (let before = ''; before !== text; ) {
     before = text;
-    text = text.replace(/<[^<>]*>/g, '\u0001');
+    text = text.replace(/<[^<>]*>/g, '\ue001');
   }
   text = text.replace(/\(anonymous namespace\)::/g, '').replace(/\{lambda\([^()]*\)/g, '{lambda');
   for (let before = ''; before !== text; ) {
@@ -27,11 +27,11 @@ function shortenCpp(name: string): string {
     text = text.replace(/\([^()]*\)(?: const)?(?: &{1,2})?(?: \[clone [^\]]*\])?$/, '');
   }
   // A return type stands before a templated function's name, separated by a space.
-  if (!/operator/.test(text)) text = text.replace(/^(?:[\w:*&\u0001]+ )+(?=[\w:~]+)/, '');
+  if (!/operator/.test(text)) text = text.replace(/^(?:[\w:*&\ue001]+ )+(?=[\w:~]+)/, '');
   return text
     .replace(/::h[0-9a-f]{16}$/, '')
-    .replace(/\u0001/g, '<…>')
-    .replace(/[\u0002-\u0005]/g, (c) => UNKEPT.get(c) ?? c);
+    .replace(/\ue001/g, '<…>')
+    .replace(/[\ue002-\ue005]/g, (c) => UNKEPT.get(c) ?? c);
 }
 
 /**

@@ -1,7 +1,7 @@
 /** The figures of a quality block in words: pure. */
 import { formatCount } from '../../profile/format-value.ts';
 import type { Quality } from '../../profile/quality.ts';
-import { formatNumber, formatShare } from '../format.ts';
+import { formatShare } from '../format.ts';
 
 export interface QualityFigure {
   /** Stands after the value: "samples", "lost". */
@@ -80,14 +80,16 @@ function samplesFigure({ series, hosts }: Quality): QualityFigure {
   };
 }
 
+const formatHz = (hz: number) => String(Number(hz.toPrecision(3)));
+
 function rateFigure({ hosts }: Quality): QualityFigure[] {
   if (hosts?.nominalHz == null) return [];
   const { nominalHz, effectiveHz } = hosts;
-  const reached = effectiveHz === null ? 'unknown' : formatNumber(effectiveHz);
+  const reached = effectiveHz === null ? 'unknown' : formatHz(effectiveHz);
   return [
     {
       name: 'effective rate',
-      value: `${reached} of ${formatNumber(nominalHz)} Hz`,
+      value: `${reached} of ${formatHz(nominalHz)} Hz`,
       warn: effectiveHz !== null && effectiveHz < nominalHz * WARN_RATE,
       title: 'Sampling rate',
       explanation:

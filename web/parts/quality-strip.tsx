@@ -4,10 +4,17 @@ import { formatCount } from '../../profile/format-value.ts';
 import type { Quality } from '../../profile/quality.ts';
 import { describeQuality, type QualityFigure } from './quality-figures.ts';
 
-export function QualityFigures({ quality, total }: { quality: Quality; total: number }) {
-  return describeQuality(quality, total).map((figure) => (
-    <Figure key={figure.name} figure={figure} quality={quality} />
-  ));
+export interface QualityFiguresProps {
+  quality: Quality;
+  total: number;
+  /** Names of the figures to show; all where it is absent. */
+  only?: readonly string[];
+}
+
+export function QualityFigures({ quality, total, only }: QualityFiguresProps) {
+  return describeQuality(quality, total)
+    .filter(({ name }) => only === undefined || only.includes(name))
+    .map((figure) => <Figure key={figure.name} figure={figure} quality={quality} />);
 }
 
 function Figure({ figure, quality }: { figure: QualityFigure; quality: Quality }) {

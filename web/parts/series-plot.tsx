@@ -17,6 +17,8 @@ export interface SeriesPlotProps {
   stepMs: number;
   lines: readonly SeriesLine[];
   ticks: readonly { ms: number; text: string }[];
+  /** Names the lines inside the plot. */
+  keys?: readonly { text: string; className: string }[];
   brush?: Range | null;
   onBrush?: (brush: Range | null) => void;
 }
@@ -51,6 +53,12 @@ export function SeriesPlot(props: SeriesPlotProps) {
             />
           ))}
           {brush ? <Shade frame={frame} brush={brush} /> : null}
+          {(props.keys ?? []).map(({ text, className }, index) => (
+            <g key={text} transform={`translate(${42 + index * 48} 14)`}>
+              <line className={`l ${className}`} x2="22" y1="-4" y2="-4" />
+              <text x="28">{text}</text>
+            </g>
+          ))}
         </svg>
       )}
       {brush && onBrush && width > 0 ? (

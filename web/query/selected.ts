@@ -16,7 +16,7 @@ export interface Selected {
 /** A selector that cannot be parsed goes to the server as it stands: its answer says what is wrong. */
 export function readSelected(text: string, types: readonly ProfileTypeJson[]): Selected {
   try {
-    const parsed = parseSelector(text);
+    const parsed = text === '' ? { type: null, matchers: [] } : parseSelector(text);
     const wanted = parsed.type === null ? null : formatProfileType(parsed.type);
     const type =
       wanted === null

@@ -65,26 +65,27 @@ const LEVELS: readonly (readonly (readonly [left: number, width: number])[])[] =
     [67, 3],
   ],
 ];
+const BLOCKS = LEVELS.flatMap((level, depth) =>
+  level.map(([left, width]) => ({ key: `${depth}.${left}`, depth, left, width })),
+);
 const ROWS = [62, 78, 71, 54, 83, 48, 66, 74, 58, 80, 45, 69, 76, 52, 64, 57, 72, 49, 61, 68];
 
 export function GraphSkeleton() {
   return (
     <div className="graph" aria-hidden="true">
-      {LEVELS.flatMap((level, depth) =>
-        level.map(([left, width]) => (
-          <div
-            key={`${depth}.${left}`}
-            className="sk"
-            style={{
-              position: 'absolute',
-              left: `${left}%`,
-              top: depth * 20,
-              width: `calc(${width}% - 1px)`,
-              height: 19,
-            }}
-          />
-        )),
-      )}
+      {BLOCKS.map(({ key, depth, left, width }) => (
+        <div
+          key={key}
+          className="sk"
+          style={{
+            position: 'absolute',
+            left: `${left}%`,
+            top: depth * 20,
+            width: `calc(${width}% - 1px)`,
+            height: 19,
+          }}
+        />
+      ))}
     </div>
   );
 }

@@ -1,0 +1,219 @@
+/** The four panes of Compare and the two strips below them. */
+import { useMemo, useState } from 'react';
+import type { DiffMode } from '../../profile/diff.ts';
+import { type FlameModel, resolveNodes, useFlameModel, useMatches } from '../flame/flame-model.ts';
+import { matchedWeight } from '../flame/flame-view.ts';
+import { SearchField } from '../flame/search-field.tsx';
+import type { LoadedView } from '../flame/worker-client.ts';
+import { Dropdown, Item } from '../parts/dropdown.tsx';
+import { useLasting } from '../parts/hooks.ts';
+import { PaneTabs } from '../parts/pane-tabs.tsx';
+import { QualityFigures } from '../parts/quality-strip.tsx';
+import { Split } from '../parts/split.tsx';
+import { createStore } from '../parts/store.ts';
+import { GraphSkeleton, RowsSkeleton } from '../states/skeleton.tsx';
+import type { Theme } from '../theme.ts';
+import type { CompareState } from '../url-state.ts';
+import { ChangeTable, shownChanges } from './change-table.tsx';
+import type { ChangeCompare } from './compare.tsx';
+import { type CompareAnswers, MODES } from './compare-answers.ts';
+import { type CompareModel, useCompareModel } from './compare-model.ts';
+import { CompareSeries } from './compare-series.tsx';
+import { DiffDetail } from './diff-detail.tsx';
+import { DiffPane } from './diff-pane.tsx';
+import { KindsPanel } from './kinds-panel.tsx';
+
+export interface ComparePanesProps {
+  state: CompareState;
+  answers: CompareAnswers;
+  loaded: LoadedView | undefined;
+  theme: Theme;
+  change: ChangeCompare;
+}
+
+const TABS = [
+  { pane: 'table', title: 'What changed' },
+  { pane: 'graph', title: 'Diff graph' },
+  { pane: 'labels', title: 'Summary' },
+] as const;
+
+export function ComparePanes(props: ComparePanesProps) {
+  const { state, answers, loaded, theme, change } = props;
+  const flame = useFlameModel(loaded, theme.dark);
+  const model = useCompareModel(flame, state.mode);
+  const found = useMatches(flame, state.find, '');
+  const matches = useKindMatches(model, found?.matches ?? null, state.change);
+  const [hover] = useState(() => createStore(-1));
+  const nodes = flame === null ? null : resolveNodes(flame, state);
+  const quantity = answers.b.selected.quantity;
+  const busy = useLasting(answers.diff.isPlaceholderData, 400);
+  const shown = useMemo(
+    () => (model === null ? [] : shownChanges(model, state.change, found?.matches ?? null)),
+    [model, state.change, found],
+  );
+  const ready = model !== null && nodes !== null && quantity !== null;
+  return (
+    <>
+      <main className={`panes compare${busy ? ' busy' : ''}`} data-view={state.pane}>
+        <h1 className="sr">Compare</h1>
+        <CompareSeries answers={answers} loaded={loaded} />
+        <KindsPanel {...props} model={model} quantity={quantity} />
+        <PaneTabs tabs={TABS} pane={state.pane} onPane={(pane) => change({ pane }, 'replace')} />
+        <DiffTools {...props} flame={flame} found={found} zoomed={(nodes?.zoom ?? 0) > 0} />
+        <div className="bar tool r">
+          <h2>What changed</h2>
+          <span className="small quiet push">
+            {model === null ? '' : changesText(shown.length, state.change, state.find)}
+          </span>
+        </div>
+        {ready ? (
+          <DiffPane
+            {...props}
+            model={model}
+            matches={matches}
+            nodes={nodes}
+            hover={hover}
+            quantity={quantity}
+          />
+        ) : (
+          <section className="gpane" aria-label="Diff flame graph">
+            <div className="legend" />
+            <GraphSkeleton />
+          </section>
+        )}
+        <section className="tpane" aria-label="What changed">
+          {ready ? (
+            <ChangeTable {...props} model={model} nodes={nodes} rows={shown} quantity={quantity} />
+          ) : (
+            <RowsSkeleton />
+          )}
+        </section>
+        <Split initialPx={540} />
+      </main>
+      <DiffDetail
+        model={model}
+        mode={state.mode}
+        quantity={quantity}
+        selected={nodes?.selected ?? 0}
+        hover={hover}
+      />
+      <CompareQuality loaded={loaded} />
+    </>
+  );
+}
+
+function changesText(count: number, kind: CompareState['change'], find: string): string {
+  const what = find === '' ? '' : ' found';
+  return kind === '' ? `${count}${what} beyond noise` : `${count}${what}`;
+}
+
+/** Frames of functions that changed in the chosen way, and match the search. */
+function useKindMatches(
+  model: CompareModel | null,
+  found: Uint8Array | null,
+  kind: CompareState['change'],
+): Uint8Array | null {
+  return useMemo(() => {
+    if (model === null || kind === '') return found;
+    const { functions, graph } = model.flame.loaded.view;
+    const wanted = new Set<number>();
+    for (const change of model.functions) {
+      if (change.self.kind === kind) wanted.add(functions.functionOf[change.frame] ?? -1);
+    }
+    const matches = new Uint8Array(graph.frames.count);
+    for (let frame = 0; frame < matches.length; frame++) {
+      const row = functions.functionOf[frame] ?? -1;
+      if (row >= 0 && wanted.has(row) && found?.[frame] !== 0) matches[frame] = 1;
+    }
+    return matches;
+  }, [model, found, kind]);
+}
+
+interface DiffToolsProps extends ComparePanesProps {
+  flame: FlameModel | null;
+  found: { matches: Uint8Array; functions: number; literal: boolean } | null;
+  zoomed: boolean;
+}
+
+function DiffTools({ state, answers, change, flame, found, zoomed }: DiffToolsProps) {
+  const whole = answers.b.selected.quantity?.whole ?? 'all';
+  return (
+    <div className="bar tool">
+      <SearchField
+        value={state.find}
+        onChange={(find) => change({ find }, 'replace')}
+        found={
+          found === null || flame === null
+            ? null
+            : { ...found, whole: `${whole} in B`, ...shareOf(flame, found.matches) }
+        }
+      />
+      <Dropdown
+        className="fill"
+        label={
+          <>
+            <span className="quiet">Compare</span>
+            {modeTitle(state.mode, whole)}
+          </>
+        }
+      >
+        {(close) =>
+          MODES.map(({ mode }) => (
+            <Item
+              key={mode}
+              checked={mode === state.mode}
+              onClick={() => {
+                change({ mode });
+                close();
+              }}
+            >
+              {modeTitle(mode, whole)}
+            </Item>
+          ))
+        }
+      </Dropdown>
+      {zoomed ? (
+        <button type="button" className="btn push" onClick={() => change({ zoom: '' })}>
+          Reset zoom <kbd>Esc</kbd>
+        </button>
+      ) : null}
+    </div>
+  );
+}
+
+function shareOf({ loaded }: FlameModel, matches: Uint8Array): { share: number } {
+  const { view } = loaded;
+  return { share: matchedWeight(view, matches) / (view.tree.total[0] || 1) };
+}
+
+function modeTitle(mode: DiffMode, whole: string): string {
+  const title = MODES.find((entry) => entry.mode === mode)?.title ?? '';
+  return mode === 'share' ? `${title} of ${whole}` : `${whole} ${title}`;
+}
+
+const SIDE_FIGURES = ['samples', 'effective rate', 'lost'];
+
+function CompareQuality({ loaded }: { loaded: LoadedView | undefined }) {
+  const meta = loaded?.view.graph.meta;
+  return (
+    <section className="quality" aria-label="Quality of this answer">
+      {meta?.base === undefined ? (
+        <span>Samples, losses and rates are shown once the answer is complete.</span>
+      ) : (
+        <>
+          <strong className="A">A</strong>
+          <QualityFigures quality={meta.base.quality} total={meta.base.total} only={SIDE_FIGURES} />
+          <strong className="B">B</strong>
+          <QualityFigures
+            quality={meta.quality}
+            total={meta.totalAfterFilters}
+            only={SIDE_FIGURES}
+          />
+          <span className="push quiet wide clip">
+            Noise is judged from sample counts; hosts and times can differ by more.
+          </span>
+        </>
+      )}
+    </section>
+  );
+}
