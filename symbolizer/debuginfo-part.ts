@@ -31,7 +31,7 @@ export async function receivePart(
     checkpoint();
   };
   try {
-    await save();
+    if (request.offset === 0) await save();
     let synced = receivedBytes;
     try {
       for await (const chunk of request.body) {

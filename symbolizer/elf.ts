@@ -26,6 +26,8 @@ export const IDENTITY_NOTE_TYPE = 1;
 
 const GNU_BUILD_ID_TYPE = 3;
 const GO_BUILD_ID_TYPE = 4;
+/** What one note area costs of the budget, because each is a read. */
+const MIN_SCAN_BYTES = 1_024;
 /** e_phnum, e_shstrndx: the real number is in section 0. */
 const EXTENDED = 0xffff;
 
@@ -299,11 +301,14 @@ class Identities {
   gnu: BuildId | null = null;
   go: BuildId | null = null;
   kept: BuildId | null = null;
+  /** Forged headers could name the same notes thousands of times. */
+  #budgetBytes = 16 * MAX_ELF_NOTE_BYTES;
 
   /** A note area that is not in the file, or is no list of notes, holds no id. */
   scan(source: ByteSource, offset: number, size: number, align: number): void {
     const length = Math.min(size, MAX_ELF_NOTE_BYTES);
-    if (offset + length > source.size) return;
+    if (this.#budgetBytes <= 0 || offset + length > source.size) return;
+    this.#budgetBytes -= Math.max(length, MIN_SCAN_BYTES);
     const reader = new ByteReader(source.read(offset, length));
     const unit = align === 8 ? 8 : 4;
     while (reader.remaining >= 12) {

@@ -35,6 +35,8 @@ export interface StripPlan {
 
 const CHUNK_BYTES = 2 ** 18;
 const ALIGNMENT = 8;
+/** What an extraction may have more than its original: one note, its header, and padding. */
+const MAX_ADDED_BYTES = 4_096;
 
 /** A piece of the result: bytes made here, or a stretch of the original. */
 type Piece = { at: number; length: number } & ({ bytes: Uint8Array } | { source: number });
@@ -48,11 +50,16 @@ export function planStrip(source: ByteSource): StripPlan | null {
   const { buildId } = readElfIdentity(source);
   const pieces = layOutPieces(source, header, sections, buildId);
   const last = pieces.at(-1) as Piece;
+  const sizeBytes = last.at + last.length;
+  // Sections that overlap could ask for the same bytes many times over.
+  if (sizeBytes > source.size + MAX_ADDED_BYTES) {
+    throw new EverflameError('invalid', 'the sections overlap', { field: 'file' });
+  }
   const hasSymtab = symbolTables.some(({ type }) => type === SectionType.symtab);
   return {
     buildId,
     kind: hasSymtab ? 'debuginfo' : 'executable',
-    sizeBytes: last.at + last.length,
+    sizeBytes,
     chunks: (read, from) => streamPieces(pieces, read, from),
   };
 }

@@ -1,0 +1,53 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { BuildId } from '../profile/units.ts';
+import { buildElf } from '../test/fixtures/elf-builds.ts';
+import { openByteSource } from './byte-reader.ts';
+import { convertElf } from './convert.ts';
+import { CONVERTER_LIMITS, type ConversionJob, convertInChild } from './converter.ts';
+import { readElfIdentity } from './elf.ts';
+
+let directory = '';
+let job: ConversionJob;
+const never = new AbortController().signal;
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'converter-'));
+  const path = buildElf(directory, 'exec');
+  const source = openByteSource(path);
+  const { buildId } = readElfIdentity(source);
+  source.close();
+  job = { source: path, target: join(directory, 'out.esf'), buildId, knownSegments: [] };
+});
+afterAll(() => rmSync(directory, { recursive: true }));
+
+test('the child writes the same bytes as this process', async () => {
+  const conversion = await convertInChild(job, CONVERTER_LIMITS, never);
+  const here = join(directory, 'here.esf');
+  const source = openByteSource(job.source);
+  expect(convertElf(source, here, job.buildId)).toEqual(conversion);
+  source.close();
+  expect(readFileSync(job.target).equals(readFileSync(here))).toBe(true);
+});
+
+test('another build id is refused', async () => {
+  const wrong = convertInChild({ ...job, buildId: 'aabbccdd' as BuildId }, CONVERTER_LIMITS, never);
+  await expect(wrong).rejects.toMatchObject({ kind: 'unprocessable', field: 'build_id' });
+});
+
+test('no ELF file is refused', async () => {
+  const path = join(directory, 'text');
+  writeFileSync(path, 'hello, world, this is no ELF file\n'.repeat(10));
+  const answer = convertInChild({ ...job, source: path }, CONVERTER_LIMITS, never);
+  await expect(answer).rejects.toMatchObject({ kind: 'invalid', message: /magic/ });
+});
+
+test('a deadline, a limit and a signal end it, and say so', async () => {
+  const late = convertInChild(job, { ...CONVERTER_LIMITS, deadlineMs: 1 }, never);
+  await expect(late).rejects.toMatchObject({ kind: 'too-large', limit: /deadlineMs = 1$/ });
+  const poor = convertInChild(job, { ...CONVERTER_LIMITS, dataBytes: 2 ** 20 }, never);
+  await expect(poor).rejects.toThrow(/died of|ran out of memory/);
+  const aborted = convertInChild(job, CONVERTER_LIMITS, AbortSignal.abort());
+  await expect(aborted).rejects.toThrow(/SIGKILL/);
+});

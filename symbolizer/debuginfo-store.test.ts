@@ -1,0 +1,233 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { BuildId, EpochMs } from '../profile/units.ts';
+import { buildElf, stripped } from '../test/fixtures/elf-builds.ts';
+import { bytesSource } from './byte-reader.ts';
+import { openSymbolizer } from './debuginfo-store.ts';
+import { readElfIdentity } from './elf.ts';
+import { openSymbolFile } from './symbol-file.ts';
+import type { DebuginfoKind, Symbolizer, UploadRequest } from './symbolizer.ts';
+
+const HOUR_MS = 3_600_000;
+const LEASE_MS = 60_000;
+
+let builds = '';
+let full: Buffer;
+let exported: Buffer;
+let other: Buffer;
+let buildId: BuildId;
+beforeAll(() => {
+  builds = mkdtempSync(join(tmpdir(), 'debuginfo-builds-'));
+  const path = buildElf(builds, 'library');
+  full = readFileSync(path);
+  exported = readFileSync(stripped(path));
+  other = readFileSync(buildElf(builds, 'pie'));
+  buildId = idOf(full);
+});
+afterAll(() => rmSync(builds, { recursive: true }));
+
+let dir = '';
+let now = 0;
+let symbolizer: Symbolizer;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'debuginfo-'));
+  now = Date.UTC(2026, 0, 1);
+  symbolizer = reopened();
+});
+afterEach(async () => {
+  await symbolizer.close();
+  rmSync(dir, { recursive: true });
+});
+
+function reopened(maxBytes = 2 ** 30): Symbolizer {
+  return openSymbolizer({ dir, maxBytes, leaseMs: LEASE_MS, clock: () => now as EpochMs });
+}
+
+function idOf(bytes: Buffer): BuildId {
+  return readElfIdentity(bytesSource(bytes)).buildId;
+}
+
+async function ask(bytes: Buffer, kind: DebuginfoKind, agent: string) {
+  const question = { buildId: idOf(bytes), kind, file: 'lib.so', sizeBytes: bytes.length };
+  const [answer] = await symbolizer.wanted([question], agent);
+  if (answer === undefined) throw new Error('no answer');
+  return answer;
+}
+
+/** `wanted why`, without what changes from run to run. */
+async function asked(bytes: Buffer, kind: DebuginfoKind, agent = 'a'): Promise<string> {
+  const { wanted, why } = await ask(bytes, kind, agent);
+  return `${wanted}: ${why.replace(/\d{4}-.*Z/, 'TIME')}`;
+}
+
+function send(bytes: Buffer, change: Partial<UploadRequest> = {}, from = 0, to = bytes.length) {
+  async function* body() {
+    for (let at = from; at < to; at += 1000) yield bytes.subarray(at, Math.min(to, at + 1000));
+  }
+  return symbolizer.upload({
+    buildId: idOf(bytes),
+    kind: 'debuginfo',
+    file: '/usr/lib/lib.so',
+    lease: '',
+    offset: from,
+    totalBytes: bytes.length,
+    body: body(),
+    ...change,
+  });
+}
+
+async function statusLine(): Promise<string> {
+  const [row] = await symbolizer.status();
+  return row === undefined
+    ? 'nothing'
+    : `${row.file} ${row.source} ${row.quality} ${row.functions > 0} ${row.problem}`;
+}
+
+describe('leases', () => {
+  test('one agent of the fleet sends a file', async () => {
+    expect(await asked(full, 'debuginfo', 'a')).toBe('debuginfo: nothing is here');
+    expect(await asked(full, 'debuginfo', 'b')).toBe('no: leased to another agent until TIME');
+    expect(await asked(full, 'debuginfo', 'a')).toBe('debuginfo: nothing is here');
+    now += LEASE_MS;
+    expect(await asked(full, 'debuginfo', 'b')).toBe('debuginfo: nothing is here');
+  });
+
+  test("another's lease refuses an upload, none does not", async () => {
+    await ask(full, 'debuginfo', 'a');
+    await expect(send(full, { lease: 'f00' })).rejects.toMatchObject({ kind: 'conflict' });
+    expect(await send(full)).toEqual({ receivedBytes: full.length, complete: true });
+    expect(await asked(full, 'debuginfo', 'b')).toBe('no: have symbols');
+  });
+
+  test('what nobody should send', async () => {
+    const wanted = async (change: object) => {
+      const question = { buildId, kind: 'debuginfo', file: 'x', sizeBytes: 10, ...change } as const;
+      return (await symbolizer.wanted([question], 'a'))[0]?.why;
+    };
+    expect(await wanted({ buildId: '../../etc' as BuildId })).toBe('not a build id');
+    expect(await wanted({ sizeBytes: 2 ** 30 })).toMatch(/over the limit/);
+    expect(await wanted({ sizeBytes: 0 })).toMatch(/over the limit/);
+  });
+});
+
+describe('uploads', () => {
+  test('become symbol files', async () => {
+    await send(full);
+    const [row] = symbolizer.symbolFiles();
+    const file = openSymbolFile(row?.path ?? '');
+    expect([row?.buildId, file.buildId, file.functions > 5]).toEqual([buildId, buildId, true]);
+    file.close();
+    expect(symbolizer.symbolFiles()).toBe(symbolizer.symbolFiles());
+    expect(await statusLine()).toBe('lib.so upload symbols true ');
+  });
+
+  test('go on after a restart where they stopped', async () => {
+    const half = await send(full, {}, 0, 5_000);
+    expect(half).toEqual({ receivedBytes: 5_000, complete: false });
+    await symbolizer.close();
+    symbolizer = reopened();
+    const { offset, lease } = await ask(full, 'debuginfo', 'b');
+    expect(offset).toBe(5_000);
+    await expect(send(full, { lease }, 6_000)).rejects.toMatchObject({ kind: 'conflict' });
+    expect((await send(full, { lease }, offset)).complete).toBe(true);
+  });
+
+  test('keep what came before the connection broke', async () => {
+    async function* broken() {
+      yield full.subarray(0, 3_000);
+      throw new Error('connection reset');
+    }
+    await expect(send(full, { body: broken() })).rejects.toThrow('connection reset');
+    expect((await ask(full, 'debuginfo', 'a')).offset).toBe(3_000);
+  });
+
+  test('are refused under another build id, and that one can still be sent', async () => {
+    const wrong = send(other, { buildId });
+    await expect(wrong).rejects.toMatchObject({ kind: 'unprocessable', field: 'build_id' });
+    expect(symbolizer.symbolFiles()).toEqual([]);
+    expect(await asked(full, 'debuginfo')).toMatch(/^debuginfo:/);
+  });
+
+  test('of broken files are told and not asked for again at once', async () => {
+    // The section headers' place in the file header is forged; the id is in a segment.
+    const broken = Buffer.from(full);
+    broken.writeBigUInt64LE(BigInt(broken.length), 40);
+    await expect(send(broken)).rejects.toMatchObject({ kind: 'invalid' });
+    expect(await statusLine()).toMatch(/^lib.so none none false .+\./);
+    expect(await asked(full, 'debuginfo')).toMatch(/^no: .*not before TIME/);
+    now += 25 * HOUR_MS;
+    expect(await asked(full, 'debuginfo')).toMatch(/^debuginfo:/);
+  });
+
+  test('longer than announced are refused', async () => {
+    const long = send(full, { totalBytes: 5_000 });
+    await expect(long).rejects.toMatchObject({ kind: 'invalid', field: 'Content-Range' });
+    const huge = send(full, { totalBytes: 2 ** 40 });
+    await expect(huge).rejects.toMatchObject({ kind: 'too-large' });
+  });
+});
+
+describe('a better source', () => {
+  test('replaces a worse one, and raises the generation', async () => {
+    await send(exported, { kind: 'executable' });
+    const before = symbolizer.symbolFiles()[0];
+    expect(await statusLine()).toMatch(/names only the functions that it exports/);
+    expect(await asked(exported, 'executable')).toBe('no: have symbols');
+    expect(await asked(full, 'debuginfo')).toBe('debuginfo: it says more than what is here');
+    await send(full);
+    const after = symbolizer.symbolFiles()[0];
+    expect(after?.generation).toBeGreaterThan(before?.generation ?? 0);
+    expect(await statusLine()).toBe('lib.so upload symbols true ');
+  });
+
+  test('is never replaced by a worse one', async () => {
+    await send(full);
+    const before = symbolizer.symbolFiles();
+    expect(await asked(exported, 'executable')).toBe('no: have symbols');
+    expect((await send(exported, { kind: 'executable' })).complete).toBe(true);
+    expect(symbolizer.symbolFiles()).toEqual(before);
+  });
+});
+
+describe('what is on disk', () => {
+  test('is the same after a restart', async () => {
+    await send(full);
+    const files = symbolizer.symbolFiles();
+    const status = await symbolizer.status();
+    await symbolizer.close();
+    symbolizer = reopened();
+    expect(symbolizer.symbolFiles()).toEqual(files);
+    expect(await symbolizer.status()).toEqual(status);
+    expect(await asked(full, 'debuginfo')).toBe('no: have symbols');
+  });
+
+  test('is mended from the upload where a symbol file is damaged', async () => {
+    await send(full);
+    const [row] = symbolizer.symbolFiles();
+    const path = row?.path ?? '';
+    const good = readFileSync(path);
+    await symbolizer.close();
+    writeFileSync(path, good.subarray(0, 5_000));
+    symbolizer = reopened();
+    expect(symbolizer.symbolFiles()).toEqual([]);
+    await expect.poll(() => symbolizer.symbolFiles().length, { timeout: 10_000 }).toBe(1);
+    expect(readFileSync(path).equals(good)).toBe(true);
+  });
+
+  test('stays within the budget: the least recently asked-for goes, and the reason stays', async () => {
+    await symbolizer.close();
+    symbolizer = reopened(Math.max(full.length, other.length) * 2 + 20_000);
+    await send(full);
+    now += 2 * HOUR_MS;
+    await send(other);
+    const evicted = (await symbolizer.status()).find((row) => row.buildId === buildId);
+    expect(evicted?.problem).toMatch(/--debuginfo-bytes/);
+    expect(symbolizer.symbolFiles().map((row) => row.buildId)).toEqual([idOf(other)]);
+    const names = readdirSync(join(dir, buildId));
+    expect(names).toEqual(['entry.json']);
+    expect(await asked(full, 'debuginfo')).toMatch(/^no: Evicted/);
+    expect(statSync(dir).isDirectory()).toBe(true);
+  });
+});
