@@ -10,6 +10,10 @@ function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
 }
 
+function isLength(value: number): boolean {
+  return value >= 0 && value <= Number.MAX_SAFE_INTEGER;
+}
+
 export function checkBatch(batch: WriteBatch): void {
   check(batch.batchId !== '', 'batchId', 'is empty');
   checkDictionaries(batch);
@@ -41,7 +45,7 @@ function checkProfiles({ profiles, series, types, windows, agent }: WriteBatch):
     const field = `profiles[${row}]`;
     check(isCount(profile.series) && profile.series < series.length, field, 'has no series');
     check(isCount(profile.tsMs), field, 'has no time');
-    check(profile.durationMs >= 0 && Number.isFinite(profile.durationMs), field, 'has no duration');
+    check(isLength(profile.durationMs), field, 'has no duration');
     check(profile.seq === null || isCount(profile.seq), field, 'has no sequence number');
     check(
       profile.types.every((type) => isCount(type) && type < types.length),
@@ -56,7 +60,7 @@ function checkProfiles({ profiles, series, types, windows, agent }: WriteBatch):
   for (const [row, window] of windows.entries()) {
     const field = `windows[${row}]`;
     check(isCount(window.seq) && isCount(window.startMs), field, 'has no time or sequence number');
-    check(window.lengthMs >= 0 && Number.isFinite(window.lengthMs), field, 'has no length');
+    check(isLength(window.lengthMs), field, 'has no length');
     check(
       window.frequencyHz >= 0 && Number.isFinite(window.frequencyHz),
       field,

@@ -46,8 +46,9 @@ async function countEvents(
     `SELECT coalesce(sum(s.value), 0)::DOUBLE, ${plan.factor.sql} FROM ${plan.samplesFrom}
      AND ${timeCondition('s.ts_ms', selection.range)} ${keys}`,
   );
-  const [sums, factors] = [rows.f64(0), rows.u32(1)];
-  return sums.reduce((total, sum, row) => total + sum / (plan.factors[factors[row] ?? 0] ?? 1), 0);
+  const periods = Array.from(rows.u32(1), (factor) => plan.factors[factor] ?? 1);
+  if (periods.includes(0)) return null;
+  return rows.f64(0).reduce((total, sum, row) => total + sum / (periods[row] ?? 1), 0);
 }
 
 /** The newest profiles first; several pushes that met in one (series, time) are one. */

@@ -38,10 +38,10 @@ export async function readTimeline(
 
 function countSteps(range: TimeRange, stepMs: number): number {
   const steps = Math.ceil((range.to - range.from) / stepMs);
-  if (!(stepMs >= 1) || !(steps >= 0)) {
+  if (!Number.isSafeInteger(stepMs) || stepMs < 1 || !(steps >= 0)) {
     throw new EverflameError('invalid', 'the range or the step of the time series is empty', {
       field: 'step',
-      remedy: 'Ask for a step of at least 1 ms and a range with from before to.',
+      remedy: 'Ask for a step of whole milliseconds and a range with from before to.',
     });
   }
   if (steps > MAX_TIMELINE_STEPS) {
@@ -113,13 +113,12 @@ async function addCoverage(
   const types = valueTypes(catalogue, selection.type);
   const plan = await planSelection(session, catalogue, types, { ...selection, range }, timeline.by);
   if (plan === null) return;
+  const end = 'p.ts_ms + greatest(ceil(p.duration_ms)::BIGINT, 1)';
   const rows = await session.query(
     `SELECT DISTINCT ${plan.group.sql},
        (greatest(p.ts_ms - ${sqlTime(from)}, 0) // ${stepMs})::UINTEGER,
-       ((least(greatest(p.ts_ms + p.duration_ms, p.ts_ms + 1), ${sqlTime(to)})
-         - ${sqlTime(from)} - 1) // ${stepMs})::UINTEGER
-     FROM ${plan.profilesFrom} AND ${timeCondition('p.ts_ms', range)}
-       AND greatest(p.ts_ms + p.duration_ms, p.ts_ms + 1) > ${sqlTime(from)}
+       ((least(${end}, ${sqlTime(to)}) - ${sqlTime(from)} - 1) // ${stepMs})::UINTEGER
+     FROM ${plan.profilesFrom} AND ${timeCondition('p.ts_ms', range)} AND ${end} > ${sqlTime(from)}
      LIMIT ${MAX_TIMELINE_POINTS + 1}`,
   );
   if (rows.rows > MAX_TIMELINE_POINTS) throw tooManyPoints();
@@ -127,8 +126,7 @@ async function addCoverage(
   const [group, first, last] = [rows.u32(0), rows.u32(1), rows.u32(2)];
   for (let row = 0; row < rows.rows; row++) {
     const value = groups[group[row] as number]?.value;
-    const end = Math.min(last[row] as number, timeline.steps - 1);
-    for (let step = first[row] as number; step <= end; step++) {
+    for (let step = first[row] as number; step <= (last[row] as number); step++) {
       if (value !== undefined) addTo(value, step, 0);
     }
   }
@@ -204,7 +202,13 @@ async function addEvents(
     const samples = groups[rows.group[row] as number]?.samples;
     if (samples === undefined) continue;
     const period = plan.factors[rows.factor[row] as number] ?? 1;
-    addTo(samples, rows.step[row] as number, (rows.sum[row] as number) / period);
+    if (period > 0) addTo(samples, rows.step[row] as number, (rows.sum[row] as number) / period);
+  }
+  // Rows without a period leave the number of events of their step unknown.
+  for (let row = 0; row < rows.sum.length; row++) {
+    const samples = groups[rows.group[row] as number]?.samples;
+    const period = plan.factors[rows.factor[row] as number] ?? 1;
+    if (samples !== undefined && period === 0) samples[rows.step[row] as number] = Number.NaN;
   }
 }
 
