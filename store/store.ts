@@ -1,6 +1,6 @@
 /**
  * What the rest of the program asks of a store. Columnar, no SQL. A backend that passes
- * store/conformance.ts can take the place of the embedded one.
+ * test/conformance/store.ts can take the place of the embedded one.
  */
 import type { DictionarySnapshot } from '../profile/dictionary.ts';
 import type { Labels } from '../profile/labels.ts';

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describeStore, type StorePlace } from '../conformance.ts';
+import { describeStore, type StorePlace } from '../../test/conformance/store.ts';
 import { openDuckStore } from './duck-store.ts';
 
 async function makePlace(): Promise<StorePlace> {

@@ -1,11 +1,11 @@
 /** What every store must do, whatever it is built on; each implementation's test runs this. */
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { formatProfileType, parseProfileType } from '../profile/profile-type.ts';
-import { parseSelector } from '../profile/selector.ts';
-import type { EpochMs, TimeRange } from '../profile/units.ts';
-import { describeRandomWork } from './conformance-model.ts';
+import { formatProfileType, parseProfileType } from '../../profile/profile-type.ts';
+import { parseSelector } from '../../profile/selector.ts';
+import type { EpochMs, TimeRange } from '../../profile/units.ts';
+import type { AgentInfo, Selection, Store, TimelineGroup, WindowRow } from '../../store/store.ts';
 import { type DrawnBatch, type DrawnProfile, drawBatch, mergeText } from './drawn-batch.ts';
-import type { AgentInfo, Selection, Store, TimelineGroup, WindowRow } from './store.ts';
+import { describeRandomWork } from './store-model.ts';
 
 /** Opens the store of a directory-like place; the same place opened again has the same content. */
 export interface StorePlace {
