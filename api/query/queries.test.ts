@@ -8,9 +8,9 @@ import type { EverflameError } from '../../profile/errors.ts';
 import { decodeFg1 } from '../../profile/fg1.ts';
 import { formatGraphText } from '../../profile/text.ts';
 import type { EpochMs, TimeRange } from '../../profile/units.ts';
-import { drawBatch } from '../../test/conformance/drawn-batch.ts';
 import { openDuckStore } from '../../store/duckdb/duck-store.ts';
 import type { Store } from '../../store/store.ts';
+import { drawBatch } from '../../test/conformance/drawn-batch.ts';
 import type {
   AgentsJson,
   FunctionsJson,
