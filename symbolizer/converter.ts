@@ -99,7 +99,7 @@ function nodeCommand(): string[] {
 
 let sandboxFound: Promise<readonly string[]> | null = null;
 
-/** The first sandbox in which a process starts; tried once per process. */
+/** The first sandbox in which a process starts; tried once per process. None is an error. */
 function findSandbox(): Promise<readonly string[]> {
   sandboxFound ??= (async () => {
     for (const sandbox of SANDBOXES) {
@@ -107,7 +107,10 @@ function findSandbox(): Promise<readonly string[]> {
       const { code } = await collect(tried, 5_000, new AbortController().signal);
       if (code === 0) return sandbox;
     }
-    return [];
+    throw new EverflameError('unavailable', 'no process without privileges can be started', {
+      field: 'converter',
+      remedy: 'Install setpriv and unshare (Debian: util-linux).',
+    });
   })();
   return sandboxFound;
 }

@@ -3,12 +3,7 @@
  * segments, notes and the identity that profiles refer to. Reads only the parts that it needs.
  */
 import { EverflameError } from '../profile/errors.ts';
-import {
-  MAX_ELF_NOTE_BYTES,
-  MAX_ELF_SECTIONS,
-  MAX_ELF_SEGMENTS,
-  MAX_STRING_BYTES,
-} from '../profile/limits.ts';
+import { MAX_ELF_NOTE_BYTES, MAX_ELF_SECTIONS, MAX_ELF_SEGMENTS } from '../profile/limits.ts';
 import type { BuildId } from '../profile/units.ts';
 import { gnuBuildId, goBuildId, hashBuildId, isBuildId } from './build-id.ts';
 import { ByteReader, type ByteSource, truncated } from './byte-reader.ts';
@@ -261,20 +256,6 @@ export function readSections(source: ByteSource, header: ElfHeader): ElfSection[
     sections.push({ nameOffset, type, flags, address, offset, size, link, entrySize, align });
   }
   return sections;
-}
-
-/** A section's bytes; empty for one that takes no room in the file. */
-export function readSectionBytes(source: ByteSource, section: ElfSection): Uint8Array {
-  if (section.type === SectionType.nobits) return new Uint8Array(0);
-  return source.read(section.offset, section.size);
-}
-
-/** The text at an offset of a string table. Throws where it does not end in the table. */
-export function stringInTable(table: Uint8Array, offset: number): string {
-  const end = table.indexOf(0, offset);
-  if (offset >= table.length || end < 0) throw truncated('a name runs out of its table', offset);
-  const length = Math.min(end - offset, MAX_STRING_BYTES);
-  return Buffer.from(table.buffer, table.byteOffset + offset, length).toString('utf8');
 }
 
 function readBuildId(source: ByteSource, header: ElfHeader, segments: ElfSegment[]): BuildId {
