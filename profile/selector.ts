@@ -38,13 +38,26 @@ const ESCAPES: Readonly<Record<string, string>> = {
  * expression is compiled, so that what parses can also be evaluated.
  */
 export function parseSelector(text: string): Selector {
+  return parseSelectorSyntax(text, (pattern, position) => {
+    compileRegex(pattern, FIELD, position);
+  });
+}
+
+/**
+ * Parses without a look at the regular expressions, each of which is handed to `onRegex` with its
+ * position: an editor shows a selector whose expression is still wrong.
+ */
+export function parseSelectorSyntax(
+  text: string,
+  onRegex: (pattern: string, position: number) => void = () => undefined,
+): Selector {
   if (text.length > MAX_SELECTOR_LENGTH) {
     throw new EverflameError('too-large', `the selector has ${text.length} characters`, {
       field: FIELD,
       limit: `MAX_SELECTOR_LENGTH = ${MAX_SELECTOR_LENGTH}`,
     });
   }
-  const cursor: Cursor = { text, position: 0 };
+  const cursor: Cursor = { text, position: 0, onRegex };
   const type = readType(cursor);
   skipSpace(cursor);
   const matchers = cursor.text[cursor.position] === '{' ? readMatchers(cursor) : [];
@@ -105,6 +118,7 @@ export function labelValue(labels: Labels, name: string): string {
 interface Cursor {
   readonly text: string;
   position: number;
+  readonly onRegex: (pattern: string, position: number) => void;
 }
 
 function fault(cursor: Cursor, expected: string, position = cursor.position): EverflameError {
@@ -181,7 +195,7 @@ function readMatcher(cursor: Cursor): Matcher {
   skipSpace(cursor);
   const valueStart = cursor.position;
   const value = readString(cursor);
-  if (op === '=~' || op === '!~') compileRegex(value, FIELD, valueStart);
+  if (op === '=~' || op === '!~') cursor.onRegex(value, valueStart);
   return { name, op, value };
 }
 
