@@ -89,7 +89,7 @@ export const MAX_KALLSYMS_LINES = 2_000_000;
 /** What is kept of one process' perf map; over it, the oldest entries go. */
 export const MAX_PERF_MAP_ENTRIES = 200_000;
 export const MAX_PERF_MAP_NAME_BYTES = 32 * 2 ** 20;
-/** Bytes of a perf map that are parsed at once, about 100 ms; the rest waits for the next window. */
+/** Bytes of a perf map that are parsed at once, 100 ms; the rest waits for the next window. */
 export const MAX_PERF_MAP_READ_BYTES = 16 * 2 ** 20;
 /** Entries of one ELF symbol table, and those of them that name code. libLLVM has 300,000. */
 export const MAX_ELF_SYMBOLS = 16_000_000;
