@@ -1,0 +1,33 @@
+/** The proofs that `npm run prove` knows. */
+import { execFileSync } from 'node:child_process';
+import { fuzzElf } from './fuzz-elf.ts';
+import { fuzzFg1 } from './fuzz-fg1.ts';
+import { fuzzGzip } from './fuzz-gzip.ts';
+import { fuzzPprof } from './fuzz-pprof.ts';
+import { fuzzSelector } from './fuzz-selector.ts';
+import { proveKill } from './kill.ts';
+import type { Proof } from './proof.ts';
+
+const FUZZ = { runs: 100_000, runsPerPart: 10_000 };
+const FUZZ_CLAIM = 'refuses or takes any input: no crash, no hang over 1 s, no growth over 256 MB';
+
+export const PROOFS: Record<string, Proof> = {
+  'fuzz-pprof': { claim: `The pprof decoder ${FUZZ_CLAIM}`, ...FUZZ, run: fuzzPprof },
+  'fuzz-gzip': { claim: `Bounded gunzip ${FUZZ_CLAIM}`, ...FUZZ, run: fuzzGzip },
+  'fuzz-selector': { claim: `The selector parser ${FUZZ_CLAIM}`, ...FUZZ, run: fuzzSelector },
+  'fuzz-fg1': { claim: `The fg1 decoder ${FUZZ_CLAIM}`, ...FUZZ, run: fuzzFg1 },
+  'fuzz-elf': { claim: `The ELF converter ${FUZZ_CLAIM}`, ...FUZZ, run: fuzzElf },
+  kill: {
+    claim: 'After kill -9 every acknowledged profile is stored, once',
+    runs: 200,
+    runsPerPart: 20,
+    run: proveKill,
+  },
+  image: {
+    claim: 'The Dockerfile builds, its images hold no build tools, and server and agent run',
+    runs: 1,
+    runsPerPart: 1,
+    run: async () =>
+      execFileSync('sh', ['test/prove/image.sh']).toString().trim().replaceAll('\n', '; '),
+  },
+};
