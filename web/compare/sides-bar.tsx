@@ -77,11 +77,9 @@ function SideRow(props: SidesBarProps & { side: 'a' | 'b' }) {
       ? null
       : averagesOf(loaded.view.graph, quantity.gauge)[side];
   return (
-    <>
-      <span className={`side ${letter}`}>
-        <span className="sr">Side </span>
-        {letter}
-      </span>
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset cannot lend its children to the grid.
+    <div className="side-row" role="group" aria-label={`Side ${letter}`}>
+      <span className={`side ${letter}`}>{letter}</span>
       <TypeMenu
         types={types}
         type={type}
@@ -113,7 +111,7 @@ function SideRow(props: SidesBarProps & { side: 'a' | 'b' }) {
           </>
         )}
       </span>
-    </>
+    </div>
   );
 }
 

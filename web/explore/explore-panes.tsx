@@ -8,7 +8,7 @@ import { PaneTabs } from '../parts/pane-tabs.tsx';
 import { Split } from '../parts/split.tsx';
 import { createStore } from '../parts/store.ts';
 import { writeQuery } from '../query/selected.ts';
-import { GraphSkeleton } from '../states/skeleton.tsx';
+import { GraphSkeleton, RowsSkeleton } from '../states/skeleton.tsx';
 import type { Theme } from '../theme.ts';
 import { type Range, secondsOf } from '../time.ts';
 import type { ExploreState } from '../url-state.ts';
@@ -53,7 +53,9 @@ export function ExplorePanes(props: ExplorePanesProps) {
         <h1 className="sr">Explore</h1>
         <SeriesPane {...props} />
         {quantity === null ? (
-          <section className="labels" />
+          <section className="labels" aria-label="Labels">
+            <RowsSkeleton rows={4} />
+          </section>
         ) : (
           <LabelsPanel
             by={state.by}

@@ -36,6 +36,7 @@ export function SeriesPane({ state, answers, onBrush }: ExplorePanesProps) {
           </button>
         )}
       </header>
+      {series.data === undefined && !series.isError ? <div className="sk plot-skeleton" /> : null}
       <SeriesPlot
         label={`${quantity?.title ?? 'Profiles'} over time`}
         range={plotted}

@@ -5,6 +5,7 @@ import type { FlameModel, FlameNodes } from '../flame/flame-model.ts';
 import { widestNode } from '../flame/flame-view.ts';
 import { searchExpression } from '../flame/frame-search.ts';
 import { useDelayed } from '../parts/hooks.ts';
+import { RowsSkeleton } from '../states/skeleton.tsx';
 import { secondsOf } from '../time.ts';
 import type { ExplorePanesProps } from './explore-panes.tsx';
 import { FunctionTable } from './function-table.tsx';
@@ -18,7 +19,13 @@ export interface TablePaneProps extends ExplorePanesProps {
 export function TablePane({ state, answers, change, model, nodes, onCount }: TablePaneProps) {
   const find = useDelayed(state.find.trim(), 200);
   const { part, shown, selected } = answers;
-  if (part === null || selected.quantity === null) return <section className="tpane" />;
+  if (part === null || selected.quantity === null) {
+    return (
+      <section className="tpane" aria-label="Functions">
+        <RowsSkeleton />
+      </section>
+    );
+  }
   const frame = model === null ? -1 : (model.loaded.view.graph.frame[nodes?.selected ?? 0] ?? -1);
   const onSelect = (row: FunctionJson, zoom: boolean) => {
     if (model === null) return;

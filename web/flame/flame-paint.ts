@@ -121,7 +121,8 @@ function paintName(context: CanvasRenderingContext2D, scene: FlameScene, place: 
   if (width <= 3 * characterPx + 2 * TEXT_PAD) return;
   const lead = glyph === '' ? '' : `${glyph} `;
   const room = Math.floor((width - 2 * TEXT_PAD - 1) / characterPx) - lead.length;
-  const name = fitName(scene.texts.short(scene.view.graph.frame[node] as number), room);
+  const whole = node === 0 ? 'all' : scene.texts.short(scene.view.graph.frame[node] as number);
+  const name = fitName(whole, room);
   if (name === '') return;
   context.fillStyle = place.faded ? tokens.dimInk : tokens.ink;
   if (place.heading) context.font = tokens.sans;

@@ -1,7 +1,7 @@
 /** A selector from the URL against the types the server has: what is really asked for. */
 import { EverflameError } from '../../profile/errors.ts';
 import { formatProfileType, parseProfileType } from '../../profile/profile-type.ts';
-import { formatSelector, type Matcher, parseSelector } from '../../profile/selector.ts';
+import { formatSelector, type Matcher, parseSelectorSyntax } from '../../profile/selector.ts';
 import type { ProfileTypeJson } from '../../wire/http.ts';
 import { defaultType, type Quantity, quantityOf } from '../quantity.ts';
 
@@ -16,7 +16,7 @@ export interface Selected {
 /** A selector that cannot be parsed goes to the server as it stands: its answer says what is wrong. */
 export function readSelected(text: string, types: readonly ProfileTypeJson[]): Selected {
   try {
-    const parsed = text === '' ? { type: null, matchers: [] } : parseSelector(text);
+    const parsed = text === '' ? { type: null, matchers: [] } : parseSelectorSyntax(text);
     const wanted = parsed.type === null ? null : formatProfileType(parsed.type);
     const type =
       wanted === null
