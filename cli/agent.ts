@@ -4,8 +4,6 @@ import { EverflameError } from '../profile/errors.ts';
 import { canonicalLabels } from '../profile/labels.ts';
 import type { Command } from './command.ts';
 import { type Environment, flag, parseFlags } from './flags.ts';
-import { listen, parseSocketAddress } from './listener.ts';
-import { createSelfMetrics, type SelfMetrics } from './self-metrics.ts';
 import { readVersion } from './version.ts';
 
 /** Periods from 1 ms, where sampling would be a load, to 10 s. */
@@ -68,7 +66,10 @@ const log: Log = (level, message, fields) => {
   process.stderr.write(`${formatLine(new Date(), level, message, fields)}\n`);
 };
 
-async function serveMetrics(text: string, version: string): Promise<SelfMetrics> {
+/** Loads what only this needs: it weighs 20 MB. */
+async function serveMetrics(text: string, version: string) {
+  const { createSelfMetrics } = await import('./self-metrics.ts');
+  const { listen, parseSocketAddress } = await import('./listener.ts');
   const metrics = createSelfMetrics(version);
   const listener = await listen(
     async (request) => {
