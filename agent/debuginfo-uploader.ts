@@ -28,7 +28,10 @@ export interface DebuginfoUploaderOptions {
   fetch?: typeof fetch;
 }
 
-/** Counts since the start; each offer ends in exactly one of those below `asked`. */
+/**
+ * Counts since the start. offered = uploadedFiles + notWanted + refused + vanished + withoutSymbols
+ * + dropped + what still waits.
+ */
 export interface DebuginfoUploaderStats {
   /** Binaries taken up, each build id once while it is remembered. */
   offered: number;

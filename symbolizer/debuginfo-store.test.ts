@@ -147,6 +147,7 @@ describe('uploads', () => {
     const wrong = send(other, { buildId });
     await expect(wrong).rejects.toMatchObject({ kind: 'unprocessable', field: 'build_id' });
     expect(symbolizer.symbolFiles()).toEqual([]);
+    expect(await statusLine()).toMatch(/^lib.so none none false the file's build id is .*, not/);
     expect(await asked(full, 'debuginfo')).toMatch(/^debuginfo:/);
   });
 

@@ -298,14 +298,14 @@ class DebuginfoStore implements Symbolizer {
 
   /** What was there before stays; the failure is told and the same is not asked for at once. */
   #fail(known: DebuginfoEntry, files: EntryFiles, error: EverflameError): void {
-    // A build id that differs says nothing about the file that has it.
-    if (error.field !== 'build_id') {
-      const notBeforeMs = this.#options.clock() + ASK_AGAIN_MS;
-      const remedy = error.remedy === undefined ? '' : ` ${error.remedy}`;
-      this.#save({ ...known, notBeforeMs, problem: `${error.message}.${remedy}` });
-    }
+    // An upload that is another file says nothing about the one that has this build id.
+    const isOther = error.field === 'build_id';
+    const notBeforeMs = isOther ? known.notBeforeMs : this.#options.clock() + ASK_AGAIN_MS;
+    const remedy = error.remedy === undefined ? '' : ` ${error.remedy}`;
+    const problem = `${error.message}.${remedy}`;
     files.dropPart();
     this.#leases.delete(known.buildId);
+    if (!isOther || known.generation === 0) this.#save({ ...known, notBeforeMs, problem });
   }
 
   #files(buildId: BuildId): EntryFiles {
