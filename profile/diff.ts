@@ -120,7 +120,8 @@ function kindOf(a: number, b: number, delta: number): ChangeKind {
 
 /**
  * Variance of a weight, in counts squared. A side of N samples with total T: the weight T p rests
- * on N p samples. As a share it is binomial, T^2 p (1 - p) / N; on its own it is Poisson, T^2 p / N.
+ * on N p samples. As a share it is binomial: T^2 p (1 - p) / N. On its own it is Poisson:
+ * T^2 p / N.
  */
 function varianceOf(weight: number, side: DiffSide, mode: DiffMode): number | null {
   if (weight === 0 || side.total === 0) return 0;

@@ -1,4 +1,5 @@
 /** Weighted tree -> flame graph: preorder, left-out children folded into their parents. */
+import { type ColumnSource, FRESH_COLUMNS } from './arena.ts';
 import { EverflameError } from './errors.ts';
 import { type FlameGraph, type FlameMeta, NodeFlag } from './flame-graph.ts';
 import { type Frame, frameColumns, ROOT_FRAME } from './frame-table.ts';
@@ -13,6 +14,8 @@ export interface FlattenOptions {
   multiplier: number;
   multiplierBase?: number;
   meta: FlameMeta;
+  /** Where the graph's columns come from; its own by default. */
+  columns?: ColumnSource;
 }
 
 /**
@@ -20,16 +23,18 @@ export interface FlattenOptions {
  * and of nodes deeper than MAX_FLAME_DEPTH, stands in `folded` of the node above them.
  */
 export function flattenTree(tree: WeightedTree, options: FlattenOptions): FlameGraph {
-  const depths = depthsOf(tree);
+  const { columns = FRESH_COLUMNS } = options;
+  const depths = depthsOf(tree, columns.uint32(tree.count));
   const keep = keepShallow(depths, options.keep ?? null);
-  const { place, count } = placesOf(tree, keep);
+  const place = columns.int32(tree.count);
+  const count = setPlaces(tree, keep, place, columns.int32(tree.count));
   if (count > MAX_FLAME_NODES) {
     throw new EverflameError('too-large', `the flame graph has ${count} nodes`, {
       limit: `MAX_FLAME_NODES = ${MAX_FLAME_NODES}`,
       remedy: 'Narrow the selection, or give max_nodes or min_fraction.',
     });
   }
-  const nodes = new NodeColumns(count, tree.selfBase !== null);
+  const nodes = new NodeColumns(columns, count, tree.selfBase !== null);
   const used = new FrameRows(options.frames.length);
   for (let row = 0; row < tree.count; row++) {
     if (keep !== null && keep[row] === 0) continue;
@@ -72,14 +77,14 @@ class NodeColumns {
   readonly selfBase: Float64Array | null;
   readonly foldedBase: Float64Array | null;
 
-  constructor(count: number, diff: boolean) {
-    this.depth = new Uint16Array(count);
-    this.frame = new Uint32Array(count);
-    this.flags = new Uint8Array(count);
-    this.self = new Float64Array(count);
-    this.folded = new Float64Array(count);
-    this.selfBase = diff ? new Float64Array(count) : null;
-    this.foldedBase = diff ? new Float64Array(count) : null;
+  constructor(columns: ColumnSource, count: number, diff: boolean) {
+    this.depth = columns.uint16(count);
+    this.frame = columns.uint32(count);
+    this.flags = columns.uint8(count);
+    this.self = columns.float64(count);
+    this.folded = columns.float64(count);
+    this.selfBase = diff ? columns.float64(count) : null;
+    this.foldedBase = diff ? columns.float64(count) : null;
   }
 }
 
@@ -130,20 +135,23 @@ class FrameRows {
   }
 }
 
-function depthsOf(tree: WeightedTree): Uint32Array {
-  const depths = new Uint32Array(tree.count);
+function depthsOf(tree: WeightedTree, depths: Uint32Array): Uint32Array {
   for (let row = 1; row < tree.count; row++) {
     depths[row] = (depths[tree.parent[row] as number] as number) + 1;
   }
   return depths;
 }
 
-/** Preorder positions of the kept rows: sizes backwards, then a cursor per parent forwards. */
-function placesOf(
+/**
+ * Preorder positions of the kept rows: sizes backwards, then a cursor per parent forwards. Returns
+ * the number of nodes. `size` is working memory, of zeros.
+ */
+function setPlaces(
   { parent, count }: WeightedTree,
   keep: Uint8Array | null,
-): { place: Int32Array; count: number } {
-  const size = new Int32Array(count);
+  place: Int32Array,
+  size: Int32Array,
+): number {
   for (let row = count - 1; row >= 0; row--) {
     if (keep !== null && keep[row] === 0) continue;
     const below = (size[row] as number) + 1;
@@ -153,8 +161,9 @@ function placesOf(
       size[up] = (size[up] as number) + below;
     }
   }
-  const place = new Int32Array(count);
-  const next = new Int32Array(count);
+  const nodes = size[0] as number;
+  // A row's size is read once, before its children come; then its place holds their cursor.
+  const next = size;
   next[0] = 1;
   for (let row = 1; row < count; row++) {
     if (keep !== null && keep[row] === 0) continue;
@@ -164,7 +173,7 @@ function placesOf(
     next[up] = at + (size[row] as number);
     next[row] = at + 1;
   }
-  return { place, count: size[0] as number };
+  return nodes;
 }
 
 function foldLeftOut(

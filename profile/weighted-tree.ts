@@ -2,6 +2,7 @@
  * The part of a call tree that an answer touches, with its weights. Rows are self-contained: row 0
  * is the root and a parent's row is lower than its children's, so sums are one loop either way.
  */
+import { type ColumnSource, FRESH_COLUMNS } from './arena.ts';
 import { type CallTree, NO_FRAME } from './call-tree.ts';
 import { assert } from './errors.ts';
 
@@ -29,15 +30,16 @@ export function gatherTree(
   tree: CallTree,
   weights: LeafWeights,
   base: LeafWeights | null = null,
+  columns: ColumnSource = FRESH_COLUMNS,
 ): WeightedTree {
-  const marks = new Marks(tree);
+  const marks = new Marks(tree, columns);
   marks.addPaths(weights.node);
   if (base !== null) marks.addPaths(base.node);
-  const nodes = marks.list();
+  const nodes = marks.list(columns);
   const count = nodes.length;
-  const parent = new Int32Array(count);
-  const frame = new Int32Array(count);
-  const flags = new Uint8Array(count);
+  const parent = columns.int32(count);
+  const frame = columns.int32(count);
+  const flags = columns.uint8(count);
   parent[0] = -1;
   frame[0] = NO_FRAME;
   for (let row = 1; row < count; row++) {
@@ -46,13 +48,12 @@ export function gatherTree(
     frame[row] = tree.frame[node] as number;
     flags[row] = tree.flags(node);
   }
-  const self = sumByRow(marks, weights, count);
-  const selfBase = base === null ? null : sumByRow(marks, base, count);
+  const self = sumByRow(marks, weights, columns.float64(count));
+  const selfBase = base === null ? null : sumByRow(marks, base, columns.float64(count));
   return { count, parent, frame, flags, self, selfBase };
 }
 
-function sumByRow(marks: Marks, weights: LeafWeights, count: number): Float64Array {
-  const self = new Float64Array(count);
+function sumByRow(marks: Marks, weights: LeafWeights, self: Float64Array): Float64Array {
   for (let i = 0; i < weights.node.length; i++) {
     const row = marks.rowOf(weights.node[i] as number);
     self[row] = (self[row] as number) + (weights.value[i] as number);
@@ -68,10 +69,10 @@ class Marks {
   readonly #before: Int32Array;
   #size = 0;
 
-  constructor(tree: CallTree) {
+  constructor(tree: CallTree, columns: ColumnSource) {
     this.#parent = tree.parent;
-    this.#bits = new Int32Array((tree.count >>> 5) + 1);
-    this.#before = new Int32Array(this.#bits.length);
+    this.#bits = columns.int32((tree.count >>> 5) + 1);
+    this.#before = columns.int32(this.#bits.length);
     this.#mark(0);
   }
 
@@ -92,8 +93,8 @@ class Marks {
     }
   }
 
-  list(): Int32Array {
-    const nodes = new Int32Array(this.#size);
+  list(columns: ColumnSource): Int32Array {
+    const nodes = columns.int32(this.#size);
     let row = 0;
     for (let word = 0; word < this.#bits.length; word++) {
       this.#before[word] = row;

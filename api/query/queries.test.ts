@@ -166,6 +166,15 @@ describe('merge', () => {
     ]);
   });
 
+  test('a gauge is a mean over time, not an integer', async () => {
+    const query = GOROUTINES;
+    const answer = await queries.merge(mergeParams({ query, range: range(0, 15_000) }), never);
+    const graph = decodeFg1(answer.body as Uint8Array);
+    expect(graph.nodeCount).toBe(3);
+    expect(graph.meta.totalAfterFilters).toBeGreaterThan(0);
+    expect(graph.meta.totalAfterFilters).toBeLessThanOrEqual(5);
+  });
+
   test('a selection without data is an empty graph', async () => {
     expect(await drawn({ query: `${CPU}{service_name="none"}` })).toBe('total 0/0\n');
   });

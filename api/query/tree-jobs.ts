@@ -3,6 +3,7 @@
  * stacks between jobs; everything else is made for one job.
  */
 
+import { Arena, type ColumnSource } from '../../profile/arena.ts';
 import type { DictionaryColumns } from '../../profile/dictionary.ts';
 import { type DiffMode, scaleOf, sidesOf } from '../../profile/diff.ts';
 import { assert, EverflameError, toErrorRecord } from '../../profile/errors.ts';
@@ -35,6 +36,8 @@ const JSON_MEDIA_TYPE = 'application/json';
 
 export class TreeJobs {
   readonly #symbols: SymbolNames;
+  /** Columns of the job at hand; nothing of them outlives it. */
+  readonly #columns = new Arena();
   #dictionary: DictionaryColumns | null = null;
   #known: StackTree | null = null;
 
@@ -45,6 +48,7 @@ export class TreeJobs {
   /** Answers a request; an EverflameError becomes a reply, anything else is thrown. */
   reply(request: TreeRequest): TreeReply {
     try {
+      this.#columns.reset();
       this.#update(request);
       return { id: request.id, answer: this.#run(request.job) };
     } catch (error) {
@@ -87,7 +91,8 @@ export class TreeJobs {
 
   #answerGraph(job: GraphJob): Answer {
     const stacks = this.#stackTree(job.tree.granularity);
-    const tree = weigh(stacks, job.weights, job.base, job.by, job.meta);
+    const columns = this.#columns;
+    const tree = weigh(stacks, job, job.base, job.by, columns);
     const frames = stacks.frames.table.frames;
     const keep = pruneTree(tree, (frame) => frames[frame]?.name ?? '', job.tree);
     const graph = flattenTree(tree, {
@@ -96,6 +101,7 @@ export class TreeJobs {
       multiplier: job.weights.multiplier,
       multiplierBase: job.base?.multiplier ?? job.weights.multiplier,
       meta: job.meta,
+      columns,
     });
     stateTruncated(graph);
     return encodeGraph(graph, job.format, job.base === null ? 'absolute' : job.mode);
@@ -103,10 +109,11 @@ export class TreeJobs {
 
   #answerFunctions(job: FunctionsJob): Answer {
     const stacks = this.#stackTree('function');
-    const tree = weigh(stacks, job.weights, null, [], job.meta);
+    const columns = this.#columns;
+    const tree = weigh(stacks, job, null, [], columns);
     const { multiplier } = job.weights;
     const frames = stacks.frames.table.frames;
-    const graph = flattenTree(tree, { frames, multiplier, meta: job.meta });
+    const graph = flattenTree(tree, { frames, multiplier, meta: job.meta, columns });
     return { contentType: JSON_MEDIA_TYPE, body: formatFunctionsJson(graph, job) };
   }
 
@@ -120,10 +127,10 @@ export class TreeJobs {
 /** The tree of the weights; totals and the quality of both sides go into `meta`. */
 function weigh(
   stacks: StackTree,
-  weights: StackWeights,
+  { weights, meta }: { weights: StackWeights; meta: FlameMeta },
   base: StackWeights | null,
   by: readonly string[],
-  meta: FlameMeta,
+  columns: ColumnSource,
 ): WeightedTree {
   const sides = base === null ? [weights] : [weights, base];
   const [node, nodeBase] = stacks.leavesOf(sides.map((side) => side.stack));
@@ -135,14 +142,14 @@ function weigh(
   const leaves: LeafWeights = { node, value };
   if (base === null || nodeBase === undefined) {
     return by.length === 0
-      ? gatherTree(stacks.tree, leaves)
+      ? gatherTree(stacks.tree, leaves, null, columns)
       : gatherGroups(stacks, leaves, weights, by);
   }
   if (meta.base !== undefined) {
     stacks.addQuality(meta.base.quality.series, base.stack, base.value, base.multiplier);
     meta.base.total = sum(base.value) * base.multiplier;
   }
-  return gatherTree(stacks.tree, leaves, { node: nodeBase, value: base.value });
+  return gatherTree(stacks.tree, leaves, { node: nodeBase, value: base.value }, columns);
 }
 
 function sum(values: Float64Array): number {
