@@ -4,10 +4,10 @@
  * and a short-lived process every 50 ms.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EVERFLAME, startServerProcess, withFolder } from '../test/e2e/server-process.ts';
-import { cpuSeconds, memoryMb } from './process-usage.ts';
+import { bpfUsage, cpuSeconds, memoryMb } from './process-usage.ts';
 
 const WARM_UP_MS = 25_000;
 const MEASURE_MS = 60_000;
@@ -28,30 +28,6 @@ function startLoad(folder: string): ChildProcess[] {
     spawn(process.execPath, ['-e', NODE_LOAD], quiet),
     spawn('sh', ['-c', 'while :; do ls -l /proc >/dev/null; sleep 0.05; done'], quiet),
   ];
-}
-
-interface BpfUsage {
-  runNs: number;
-  runs: number;
-  mapBytes: number;
-}
-
-/** Programs and maps that the process holds, by their file descriptors. */
-function bpfUsage(pid: number): BpfUsage {
-  const usage: BpfUsage = { runNs: 0, runs: 0, mapBytes: 0 };
-  const folder = `/proc/${pid}/fdinfo`;
-  const seen = new Set<string>();
-  for (const fd of readdirSync(folder)) {
-    const text = readFileSync(join(folder, fd), 'utf8');
-    const field = (name: string) => new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(text)?.[1];
-    const id = `${field('prog_id') ?? ''}/${field('map_id') ?? ''}`;
-    if (id === '/' || seen.has(id)) continue;
-    seen.add(id);
-    if (field('map_id') !== undefined) usage.mapBytes += Number(field('memlock') ?? 0);
-    usage.runNs += Number(field('run_time_ns') ?? 0);
-    usage.runs += Number(field('run_cnt') ?? 0);
-  }
-  return usage;
 }
 
 const sleep = (ms: number) => new Promise((done) => setTimeout(done, ms));

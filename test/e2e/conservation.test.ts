@@ -4,26 +4,16 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { bpfUsage } from '../../bench/process-usage.ts';
 import { EXCLUDED, LOST_PREFIX, SAMPLED, SENT } from '../../profile/window-counters.ts';
 import type { AgentsJson, MergeJson } from '../../wire/http.ts';
 import { EVERFLAME, getJson, startServerProcess, withFolder } from './server-process.ts';
 
 const STATS_SWITCH = '/proc/sys/kernel/bpf_stats_enabled';
 const sleep = (ms: number) => new Promise((done) => setTimeout(done, ms));
-
-/** How often the kernel says the process' BPF programs ran; counted apart from our own counters. */
-function kernelRunCount(pid: number): number {
-  const runs = new Map<string, number>();
-  for (const fd of readdirSync(`/proc/${pid}/fdinfo`)) {
-    const text = readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8');
-    const id = /^prog_id:\s*(\d+)/m.exec(text)?.[1];
-    if (id !== undefined) runs.set(id, Number(/^run_cnt:\s*(\d+)/m.exec(text)?.[1]));
-  }
-  return [...runs.values()].reduce((sum, count) => sum + count, 0);
-}
 
 test('sampled = excluded + stored + lost by reason, exactly', async () => {
   writeFileSync(STATS_SWITCH, '1');
@@ -51,7 +41,8 @@ test('sampled = excluded + stored + lost by reason, exactly', async () => {
     server = await startServerProcess(join(folder, 'data'), address);
     await sleep(7_000);
 
-    const runs = kernelRunCount(pid);
+    // How often the kernel says the program ran: counted apart from our own counters.
+    const { runs } = bpfUsage(pid);
     const exit = once(agent, 'exit');
     agent.kill('SIGTERM');
     expect(await exit, log).toEqual([0, null]);
