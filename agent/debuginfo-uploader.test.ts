@@ -82,6 +82,10 @@ async function handle(request: IncomingMessage, url: URL): Promise<[number, unkn
   return [200, { received_bytes: answered.receivedBytes, complete: answered.complete }];
 }
 
+function poll<T>(read: () => T) {
+  return expect.poll(read, { timeout: 25_000 });
+}
+
 function offerOf(path: string): BinaryOffer {
   const source = openByteSource(path);
   const { buildId } = readElfIdentity(source);
@@ -106,8 +110,8 @@ test('what the server wants is sent, once', async () => {
   const names = ['exec', 'library', 'no-build-id'];
   const offers = names.map((name) => offerOf(buildElf(directory, name)));
   for (const offer of [...offers, ...offers]) uploader.offer(offer);
-  await expect.poll(() => symbolizer.symbolFiles().length, { timeout: 20_000 }).toBe(3);
-  await expect.poll(() => uploader.stats.uploadedFiles).toBe(3);
+  await poll(() => symbolizer.symbolFiles().length).toBe(3);
+  await poll(() => uploader.stats.uploadedFiles).toBe(3);
   for (const offer of offers) uploader.offer(offer);
   expect(uploader.stats).toMatchObject({ offered: 3, retries: 0, refused: 0, notWanted: 0 });
   expect(requests.filter((line) => line.startsWith('POST'))).toEqual(['POST wanted 200']);
@@ -120,11 +124,11 @@ test('each offer that is not sent has its counter', async () => {
   const path = buildElf(directory, 'pie');
   uploader.offer({ ...offerOf(path), path: join(directory, 'gone') });
   uploader.offer(offerOf(stripped(buildElf(directory, 'static'))));
-  await expect.poll(() => uploader.stats.vanished + uploader.stats.withoutSymbols).toBe(2);
+  await poll(() => uploader.stats.vanished + uploader.stats.withoutSymbols).toBe(2);
   expect(uploader.stats).toMatchObject({ vanished: 1, withoutSymbols: 1, requests: 0 });
   // Another process has the file under another path.
   uploader.offer(offerOf(path));
-  await expect.poll(() => uploader.stats.uploadedFiles, { timeout: 20_000 }).toBe(1);
+  await poll(() => uploader.stats.uploadedFiles).toBe(1);
 });
 
 test('another file in its place is not sent', async () => {
@@ -132,7 +136,7 @@ test('another file in its place is not sent', async () => {
   const offer = offerOf(buildElf(directory, 'exec'));
   copyFileSync(buildElf(directory, 'pie'), offer.path);
   uploader.offer(offer);
-  await expect.poll(() => uploader.stats.vanished).toBe(1);
+  await poll(() => uploader.stats.vanished).toBe(1);
   expect(requests).toEqual([]);
 });
 
@@ -141,7 +145,7 @@ test('a large file goes in parts and is resumed after a failure', async () => {
   refuse = (method) => (method === 'PUT' && ++puts === 2 ? 503 : null);
   const uploader = startUploader();
   uploader.offer(offerOf(process.execPath));
-  await expect.poll(() => uploader.stats.uploadedFiles, { timeout: 25_000 }).toBe(1);
+  await poll(() => uploader.stats.uploadedFiles).toBe(1);
   const [, , again, ...rest] = requests;
   expect(requests[0]).toBe('POST wanted 200');
   expect(again).toMatch(/^PUT .* 503$/);
@@ -157,7 +161,7 @@ test('a final refusal is not repeated', async () => {
   const uploader = startUploader();
   const offer = offerOf(buildElf(directory, 'exec'));
   uploader.offer(offer);
-  await expect.poll(() => uploader.stats.refused).toBe(1);
+  await poll(() => uploader.stats.refused).toBe(1);
   uploader.offer(offer);
   expect(uploader.stats).toMatchObject({ offered: 1, refused: 1, retries: 0 });
 });

@@ -213,7 +213,7 @@ describe('what is on disk', () => {
     writeFileSync(path, good.subarray(0, 5_000));
     symbolizer = reopened();
     expect(symbolizer.symbolFiles()).toEqual([]);
-    await expect.poll(() => symbolizer.symbolFiles().length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => symbolizer.symbolFiles().length, { timeout: 25_000 }).toBe(1);
     expect(readFileSync(path).equals(good)).toBe(true);
   });
 

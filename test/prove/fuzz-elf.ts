@@ -1,7 +1,7 @@
 /**
  * Hostile ELF files: real objects with flipped bits, cut ends and forged sizes, converted and
- * stripped in this process. None may crash, take a second of CPU time, or grow memory by more than 256 MB; a
- * symbol file that comes out must open and answer.
+ * stripped in this process. None may crash, take a second of CPU time, or grow memory by more than
+ * 256 MB; a symbol file that comes out must open and answer.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
