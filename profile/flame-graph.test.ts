@@ -7,6 +7,7 @@ import { flattenTree } from './flatten.ts';
 import { formatFolded, parseFolded } from './folded.ts';
 import { FrameTable, namedFrame } from './frame-table.ts';
 import { tabulateFunctions } from './functions.ts';
+import { MAX_FLAME_DEPTH } from './limits.ts';
 import { type PruneOptions, pruneTree } from './prune.ts';
 import { stringReader } from './strings.ts';
 import { formatGraphText, parseGraphText, textMeta } from './text.ts';
@@ -126,6 +127,27 @@ test('joined trees share the nodes of their paths', () => {
         b 2/2
       c 3/3
 `);
+});
+
+test('frames beyond the depth that a graph can hold are folded, and stated', () => {
+  const tree = new CallTree();
+  const frames = new FrameTable();
+  const frame = frames.intern(namedFrame('f'));
+  let leaf = 0;
+  for (let depth = 0; depth < MAX_FLAME_DEPTH + 3; depth++) leaf = tree.child(leaf, frame);
+  const weights = { node: Int32Array.of(leaf), value: Float64Array.of(7) };
+  const graph = flattenTree(gatherTree(tree, weights), {
+    frames: frames.frames,
+    multiplier: 1,
+    meta: textMeta(7),
+  });
+  const last = graph.nodeCount - 1;
+  expect([last, graph.depth[last], graph.folded[last]]).toEqual([
+    MAX_FLAME_DEPTH,
+    MAX_FLAME_DEPTH,
+    7,
+  ]);
+  expect(deriveTree(graph.depth, graph.self, graph.folded).total[0]).toBe(7);
 });
 
 test('a node is inlined where nothing calls it', () => {
