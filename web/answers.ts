@@ -103,22 +103,30 @@ export function useLabelValues(
   });
 }
 
-/** `by`: a label whose values are the first level of the graph. */
-export function useFlame(selection: Selection | null, by: string): UseQueryResult<LoadedView> {
+/**
+ * `by`: a label whose values are the first level of the graph. With `root` only what is under that
+ * path is in the answer, in more detail, beside the path itself; an empty one asks for nothing.
+ */
+export function useFlame(
+  selection: Selection | null,
+  by: string,
+  root: readonly string[] | null = null,
+): UseQueryResult<LoadedView> {
   return useQuery({
-    queryKey: ['merge', selection, by],
-    enabled: selection !== null,
-    placeholderData: keepPreviousData,
+    queryKey: ['merge', by, root, selection],
+    enabled: selection !== null && root?.length !== 0,
+    // While a refresh is under way the graph stays; another root's would be another place.
+    placeholderData: (last, query) => (sameRoot(query?.queryKey[2], root) ? last : undefined),
     queryFn: async ({ signal }) => {
-      const params = selection === null ? {} : selectionParams(selection);
-      const body = await getBytes(
-        'merge',
-        { ...params, by, format: 'fg1', max_nodes: MAX_NODES },
-        signal,
-      );
-      return await decodeView(body);
+      const params: ApiParams = selection === null ? {} : selectionParams(selection);
+      const more = { by, root: root ?? undefined, format: 'fg1', max_nodes: MAX_NODES };
+      return await decodeView(await getBytes('merge', { ...params, ...more }, signal));
     },
   });
+}
+
+function sameRoot(last: unknown, root: readonly string[] | null): boolean {
+  return JSON.stringify(last ?? null) === JSON.stringify(root);
 }
 
 export interface DiffSelection {

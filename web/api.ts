@@ -18,13 +18,16 @@ export class ApiError extends Error {
   }
 }
 
-export type ApiParams = Record<string, string | number | undefined>;
+/** A list is the parameter repeated. */
+export type ApiParams = Record<string, string | number | readonly string[] | undefined>;
 
 /** An endpoint below api/v1/ relative to the page, so that a path prefix is kept. */
 export function apiUrl(path: string, params: ApiParams, base = document.baseURI): string {
   const url = new URL(`api/v1/${path}`, base);
   for (const [name, value] of Object.entries(params)) {
-    if (value !== undefined && value !== '') url.searchParams.set(name, String(value));
+    if (value === undefined || value === '') continue;
+    const values = typeof value === 'object' ? value : [String(value)];
+    for (const one of values) url.searchParams.append(name, one);
   }
   return url.href;
 }

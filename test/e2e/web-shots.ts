@@ -28,7 +28,11 @@ async function shoot(browser: Browser, url: string, file: string, size: keyof ty
     if (line.type() === 'error') console.error(`${file}: ${line.text()}`);
   });
   await page.goto(url);
-  await page.waitForTimeout(900);
+  const seen = page.locator('.state h1, .tscroll tbody tr[id]').first();
+  await seen
+    .waitFor({ state: 'attached', timeout: file.includes('slow') ? 1000 : 20_000 })
+    .catch(() => console.error(`${file}: still loading`));
+  await page.waitForTimeout(500);
   await page.screenshot({ path: file });
   await page.close();
 }

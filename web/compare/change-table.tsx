@@ -38,13 +38,14 @@ export interface ChangeTableProps extends ComparePanesProps {
 export function ChangeTable({ state, change, model, nodes, rows, quantity }: ChangeTableProps) {
   const virtual = useVirtualRows(rows.length);
   const { view } = model.flame.loaded;
-  const { functionOf } = view.functions;
+  const { functionOf } = model;
   const selected = functionOf[view.graph.frame[nodes.selected] ?? 0] ?? -1;
   const isSelected = (row: FunctionChange) => selected >= 0 && functionOf[row.frame] === selected;
   const current = rows.findIndex(isSelected);
   const format = changeFormat(state.mode, quantity);
   const select = (row: FunctionChange, zoom: boolean) => {
-    const node = widestNode(view, functionOf[row.frame] ?? -1);
+    const marked = Uint8Array.from(functionOf, (at) => (at === functionOf[row.frame] ? 1 : 0));
+    const node = widestNode(view, marked);
     if (node < 0) return;
     const path = pathOf(view, node, model.flame.texts.identity);
     if (zoom) change({ select: path, zoom: path, pane: 'graph' });

@@ -9,6 +9,7 @@ import {
   type FunctionChange,
   sidesOf,
 } from '../../profile/diff.ts';
+import { tabulateFunctions } from '../../profile/functions.ts';
 import type { FlameModel } from '../flame/flame-model.ts';
 import type { FrameStyle } from '../flame/flame-paint.ts';
 import { CHANGE_KINDS, GLYPHS, STEP_LIMITS, stepOf } from './change-words.ts';
@@ -23,6 +24,8 @@ export interface CompareModel {
   flame: FlameModel;
   changeOf: (node: number) => Change;
   functions: readonly FunctionChange[];
+  /** Function of each frame: equal for frames of one function, -1 for none. */
+  functionOf: Int32Array;
   kinds: readonly KindSum[];
   style: FrameStyle;
 }
@@ -43,11 +46,13 @@ function buildCompareModel(flame: FlameModel, mode: DiffMode): CompareModel {
     known[node] = made;
     return made;
   };
-  const functions = compareFunctions(view.graph, mode, view.functions);
+  const table = view.functions ?? tabulateFunctions(view.graph);
+  const functions = compareFunctions(view.graph, mode, table);
   return {
     flame,
     changeOf,
     functions,
+    functionOf: table.functionOf,
     kinds: sumKinds(functions),
     style: diffStyle(flame, changeOf),
   };

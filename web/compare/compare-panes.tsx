@@ -115,14 +115,15 @@ function useKindMatches(
 ): Uint8Array | null {
   return useMemo(() => {
     if (model === null || kind === '') return found;
-    const { functions, graph } = model.flame.loaded.view;
+    const { functionOf, flame } = model;
+    const { graph } = flame.loaded.view;
     const wanted = new Set<number>();
     for (const change of model.functions) {
-      if (change.self.kind === kind) wanted.add(functions.functionOf[change.frame] ?? -1);
+      if (change.self.kind === kind) wanted.add(functionOf[change.frame] ?? -1);
     }
     const matches = new Uint8Array(graph.frames.count);
     for (let frame = 0; frame < matches.length; frame++) {
-      const row = functions.functionOf[frame] ?? -1;
+      const row = functionOf[frame] ?? -1;
       if (row >= 0 && wanted.has(row) && found?.[frame] !== 0) matches[frame] = 1;
     }
     return matches;

@@ -1,10 +1,10 @@
 /** Everything Explore asks the server, from its state. */
 import { useState } from 'react';
-import type { ProfileTypeJson } from '../../wire/http.ts';
+import type { ProfileTypeJson, SeriesJson } from '../../wire/http.ts';
 import { type Selection, useFlame, useLabelNames, useSeries } from '../answers.ts';
 import { useClock } from '../parts/hooks.ts';
 import { readSelected, writeQuery } from '../query/selected.ts';
-import { alignRange, chooseStepMs, isRelative, resolveRange } from '../time.ts';
+import { alignRange, chooseStepMs, isRelative, type Range, resolveRange } from '../time.ts';
 import type { ExploreState } from '../url-state.ts';
 
 export const REFRESH_MS = 10_000;
@@ -35,8 +35,12 @@ export function useExploreAnswers(state: ExploreState, types: readonly ProfileTy
     selected.type === null ? null : { query: writeQuery(selected.type, []), range },
   );
   const flame = useFlame(part, state.by);
+  const coveredMs = coveredTime(series.data, shown);
   return {
     selected,
+    /** Time of the shown part that profiles cover: what averages are over. */
+    seconds: Math.max(1, coveredMs / 1000),
+    partlyCovered: coveredMs < (shown.toMs - shown.fromMs) * 0.9,
     live,
     relative,
     clock,
@@ -49,6 +53,20 @@ export function useExploreAnswers(state: ExploreState, types: readonly ProfileTy
     names: names.data?.values ?? [],
     flame,
   };
+}
+
+/** Steps with profiles within a range; all of the range where nothing is known. */
+export function coveredTime(series: SeriesJson | undefined, shown: Range): number {
+  const whole = shown.toMs - shown.fromMs;
+  const line = series?.series[0];
+  if (series === undefined || line === undefined) return whole;
+  let covered = 0;
+  for (const [step, value] of line.value.entries()) {
+    const fromMs = Math.max(series.ts_ms[step] ?? 0, shown.fromMs);
+    const toMs = Math.min((series.ts_ms[step] ?? 0) + series.step_ms, shown.toMs);
+    if (value !== null && toMs > fromMs) covered += toMs - fromMs;
+  }
+  return covered === 0 ? whole : Math.min(covered, whole);
 }
 
 export type ExploreAnswers = ReturnType<typeof useExploreAnswers>;

@@ -1,7 +1,15 @@
 /** The four panes of Explore and the two strips below them. */
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
+import { useFlame } from '../answers.ts';
 import type { FlameExtent } from '../flame/flame-layout.ts';
-import { resolveNodes, useFlameModel, useMatches } from '../flame/flame-model.ts';
+import {
+  type FlameModel,
+  namesTo,
+  resolveNodes,
+  useFlameModel,
+  useMatches,
+} from '../flame/flame-model.ts';
+import { hasFolded } from '../flame/flame-view.ts';
 import type { LoadedView } from '../flame/worker-client.ts';
 import { useLasting } from '../parts/hooks.ts';
 import { PaneTabs } from '../parts/pane-tabs.tsx';
@@ -10,7 +18,7 @@ import { createStore } from '../parts/store.ts';
 import { writeQuery } from '../query/selected.ts';
 import { GraphSkeleton, RowsSkeleton } from '../states/skeleton.tsx';
 import type { Theme } from '../theme.ts';
-import { type Range, secondsOf } from '../time.ts';
+import type { Range } from '../time.ts';
 import type { ExploreState } from '../url-state.ts';
 import type { ChangeState } from './explore.tsx';
 import type { ExploreAnswers } from './explore-answers.ts';
@@ -39,7 +47,8 @@ const TABS = [
 
 export function ExplorePanes(props: ExplorePanesProps) {
   const { state, answers, loaded, theme, change } = props;
-  const model = useFlameModel(loaded, theme.dark);
+  const wholeModel = useFlameModel(loaded, theme.dark);
+  const model = useZoomedModel(wholeModel, props);
   const matches = useMatches(model, state.find, state.binary);
   const [hover] = useState(() => createStore(-1));
   const [extent, setExtent] = useState<FlameExtent | null>(null);
@@ -62,7 +71,7 @@ export function ExplorePanes(props: ExplorePanesProps) {
             names={answers.names}
             series={answers.labels.data}
             quantity={quantity}
-            seconds={secondsOf(answers.shown)}
+            seconds={answers.seconds}
             onBy={(by) => change({ by, zoom: '', select: '' })}
             onMatch={(op, value) => change({ query: withMatcher(answers, state.by, op, value) })}
           />
@@ -88,13 +97,43 @@ export function ExplorePanes(props: ExplorePanesProps) {
             onExtent={setExtent}
           />
         )}
-        <TablePane {...props} model={model} nodes={nodes} onCount={setCount} />
+        <TablePane
+          {...props}
+          model={model}
+          wholeModel={wholeModel}
+          nodes={nodes}
+          onCount={setCount}
+        />
         <Split initialPx={480} />
       </main>
-      <NodeDetail model={model} quantity={quantity} selected={nodes?.selected ?? 0} hover={hover} />
+      <NodeDetail
+        model={model}
+        quantity={quantity}
+        seconds={answers.seconds}
+        selected={nodes?.selected ?? 0}
+        hover={hover}
+      />
       <QualityBar model={model} extent={extent} answeredMs={answers.flame.dataUpdatedAt} />
     </>
   );
+}
+
+/**
+ * The graph at full detail under the zoom, once it is there: asked for where the whole selection's
+ * answer has folded something under it.
+ */
+function useZoomedModel(
+  whole: FlameModel | null,
+  { state, answers, theme }: ExplorePanesProps,
+): FlameModel | null {
+  const root = useMemo(() => {
+    if (whole === null || state.zoom === '') return [];
+    const { zoom } = resolveNodes(whole, state);
+    return zoom > 0 && hasFolded(whole.loaded.view, zoom) ? namesTo(whole, zoom) : [];
+  }, [whole, state]);
+  const detail = useFlame(root.length === 0 ? null : answers.part, state.by, root);
+  const zoomed = useFlameModel(root.length === 0 ? undefined : detail.data, theme.dark);
+  return zoomed ?? whole;
 }
 
 function withMatcher(

@@ -1,12 +1,12 @@
 /** One selection of profiles: over time, by label, as a flame graph and as a table. */
-import { useCallback } from 'react';
-import type { FunctionJson, ProfileTypeJson } from '../../wire/http.ts';
+import { useCallback, useState } from 'react';
+import type { ProfileTypeJson } from '../../wire/http.ts';
 import { queryClient } from '../answers.ts';
 import { ApiError } from '../api.ts';
 import { navigate } from '../navigation.ts';
 import { ErrorState, StaleBanner } from '../states/states.tsx';
 import type { Theme } from '../theme.ts';
-import { absoluteRange, type Range } from '../time.ts';
+import { absoluteRange, type Range, type RangeText } from '../time.ts';
 import { type ExploreState, writeExplore } from '../url-state.ts';
 import { useExploreAnswers, useLastGood } from './explore-answers.ts';
 import { ExplorePanes } from './explore-panes.tsx';
@@ -33,10 +33,14 @@ export function Explore({ state, types, theme }: ExploreProps) {
     answers.clock.tick();
     void queryClient.invalidateQueries({ refetchType: 'active' });
   };
+  // A selected part fixes the range: it would otherwise run away from under the selection.
+  const [before, setBefore] = useState<RangeText | null>(null);
   const onBrush = useCallback(
-    (brush: Range | null) =>
-      change({ brush, ...(brush === null ? {} : { range: absoluteRange(range) }) }),
-    [change, range],
+    (brush: Range | null) => {
+      if (brush !== null && answers.relative) setBefore(state.range);
+      change({ brush, range: brush === null ? (before ?? state.range) : absoluteRange(range) });
+    },
+    [change, range, answers.relative, state.range, before],
   );
   const error = flame.error ?? answers.series.error;
   const fatal = error !== null && !(loaded !== undefined && isTransient(error));
@@ -83,6 +87,3 @@ export function Explore({ state, types, theme }: ExploreProps) {
 function isTransient(error: Error): boolean {
   return error instanceof ApiError && error.transient;
 }
-
-/** Name and binary are what the table and the graph know a function by. */
-export type FunctionIdentity = Pick<FunctionJson, 'name' | 'binary'>;

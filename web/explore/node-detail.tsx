@@ -1,7 +1,7 @@
 /** The detail strip of a plain graph: the frame under the pointer, else the selected one. */
 import { formatCount } from '../../profile/format-value.ts';
 import { FRAME_KIND_NAMES, FrameKind } from '../../profile/frame.ts';
-import type { FlameModel } from '../flame/flame-model.ts';
+import { type FlameModel, namesTo } from '../flame/flame-model.ts';
 import { formatShare } from '../format.ts';
 import { Detail, type DetailFigure } from '../parts/detail.tsx';
 import { type Store, useStore } from '../parts/store.ts';
@@ -9,13 +9,15 @@ import type { Quantity } from '../quantity.ts';
 import { CopyButton } from '../states/states.tsx';
 
 export interface NodeDetailProps {
+  /** Time that averages are over. */
+  seconds: number;
   model: FlameModel | null;
   quantity: Quantity | null;
   selected: number;
   hover: Store<number>;
 }
 
-export function NodeDetail({ model, quantity, selected, hover }: NodeDetailProps) {
+export function NodeDetail({ model, quantity, seconds, selected, hover }: NodeDetailProps) {
   const hovered = useStore(hover);
   if (model === null || quantity === null) {
     return (
@@ -32,10 +34,10 @@ export function NodeDetail({ model, quantity, selected, hover }: NodeDetailProps
       name={name}
       where={describeFrame(model, node)}
       whole={node === 0}
-      figures={figuresOf(model, quantity, node)}
+      figures={figuresOf(model, quantity, seconds, node)}
     >
       <CopyButton text={name} label="Copy name" />
-      <CopyButton text={stackText(model, node)} label="Copy stack" />
+      <CopyButton text={namesTo(model, node).join(';')} label="Copy stack" />
     </Detail>
   );
 }
@@ -62,16 +64,12 @@ export function describeFrame({ loaded, texts }: FlameModel, node: number): stri
   return [...new Set(parts.filter((part) => part !== ''))].join(', ');
 }
 
-/** Names from the root to the frame, as a folded stack has them. */
-export function stackText({ loaded, texts }: FlameModel, node: number): string {
-  const names: string[] = [];
-  for (let at = node; at > 0; at = loaded.view.tree.parent[at] ?? 0) {
-    names.push(texts.name(loaded.view.graph.frame[at] ?? 0));
-  }
-  return names.reverse().join(';');
-}
-
-function figuresOf({ loaded }: FlameModel, quantity: Quantity, node: number): DetailFigure[] {
+function figuresOf(
+  { loaded }: FlameModel,
+  quantity: Quantity,
+  seconds: number,
+  node: number,
+): DetailFigure[] {
   const { tree, graph } = loaded.view;
   const { meta, multiplier } = graph;
   const whole = tree.total[0] || 1;
@@ -79,7 +77,6 @@ function figuresOf({ loaded }: FlameModel, quantity: Quantity, node: number): De
   const self = graph.self[node] ?? 0;
   const parent = tree.parent[node] ?? -1;
   const caller = parent < 0 ? total : (tree.total[parent] ?? 0);
-  const seconds = (meta.toMs - meta.fromMs) / 1000;
   const average = (counts: number) =>
     quantity.formatAverage((counts * multiplier) / (quantity.gauge || seconds <= 0 ? 1 : seconds));
   const samples = meta.quality.series.samples;

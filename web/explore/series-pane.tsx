@@ -2,17 +2,23 @@
 import { queryClient } from '../answers.ts';
 import { formatClock, formatRange, formatSpan } from '../format.ts';
 import { SeriesPlot } from '../parts/series-plot.tsx';
-import { chooseTicks, secondsOf } from '../time.ts';
+import { chooseTicks } from '../time.ts';
 import type { ExploreAnswers } from './explore-answers.ts';
 import type { ExplorePanesProps } from './explore-panes.tsx';
+
+/** An agent's window and its way to the server. */
+const ARRIVAL_MS = 15_000;
 
 export function SeriesPane({ state, answers, onBrush }: ExplorePanesProps) {
   const { series, shown, range, stepMs, selected, clock } = answers;
   const quantity = selected.quantity;
   const [line] = series.data?.series ?? [];
-  const values = (line?.rate ?? []).map((value) =>
-    value === null ? null : value * (quantity?.averageScale ?? 1),
-  );
+  // The last windows are still on their way: a half-told step would look like a fall.
+  const settledMs = clock.nowMs - (answers.live ? ARRIVAL_MS : 0);
+  const values = (line?.rate ?? []).map((value, step) => {
+    const endMs = (series.data?.ts_ms[step] ?? 0) + (series.data?.step_ms ?? 0);
+    return value === null || endMs > settledMs ? null : value * (quantity?.averageScale ?? 1);
+  });
   const plotted = series.data ? { fromMs: series.data.from_ms, toMs: series.data.to_ms } : range;
   const average = answers.labels.data ? averageOf(answers) : null;
   const waiting = answers.flame.isFetching && answers.flame.data === undefined;
@@ -23,7 +29,12 @@ export function SeriesPane({ state, answers, onBrush }: ExplorePanesProps) {
         {average === null || quantity === null ? null : (
           <>
             <span className="fig">{quantity.formatAverage(average)}</span>
-            <span className="soft">{quantity.averageWords}</span>
+            <span className="soft">
+              {quantity.averageWords}
+              {answers.partlyCovered && !quantity.gauge
+                ? ` of ${formatSpan(answers.seconds * 1000)} with profiles`
+                : ''}
+            </span>
           </>
         )}
         <span className="quiet small">
@@ -66,8 +77,8 @@ function Merging() {
   );
 }
 
-function averageOf({ labels, selected, shown }: ExploreAnswers): number {
+function averageOf({ labels, selected, seconds }: ExploreAnswers): number {
   const { series = [], rest = null } = labels.data ?? {};
   const total = series.reduce((sum, line) => sum + line.total, rest?.total ?? 0);
-  return selected.quantity?.gauge ? total : total / Math.max(1, secondsOf(shown));
+  return selected.quantity?.gauge ? total : total / seconds;
 }

@@ -6,19 +6,21 @@ import { widestNode } from '../flame/flame-view.ts';
 import { searchExpression } from '../flame/frame-search.ts';
 import { useDelayed } from '../parts/hooks.ts';
 import { RowsSkeleton } from '../states/skeleton.tsx';
-import { secondsOf } from '../time.ts';
 import type { ExplorePanesProps } from './explore-panes.tsx';
 import { FunctionTable } from './function-table.tsx';
 
 export interface TablePaneProps extends ExplorePanesProps {
   model: FlameModel | null;
+  /** The graph of the whole selection: the one shown may have folded what is outside its zoom. */
+  wholeModel: FlameModel | null;
   nodes: FlameNodes | null;
   onCount: (count: number | null) => void;
 }
 
-export function TablePane({ state, answers, change, model, nodes, onCount }: TablePaneProps) {
+export function TablePane(props: TablePaneProps) {
+  const { state, answers, change, model, wholeModel, nodes, onCount } = props;
   const find = useDelayed(state.find.trim(), 200);
-  const { part, shown, selected } = answers;
+  const { part, selected } = answers;
   if (part === null || selected.quantity === null) {
     return (
       <section className="tpane" aria-label="Functions">
@@ -28,10 +30,9 @@ export function TablePane({ state, answers, change, model, nodes, onCount }: Tab
   }
   const frame = model === null ? -1 : (model.loaded.view.graph.frame[nodes?.selected ?? 0] ?? -1);
   const onSelect = (row: FunctionJson, zoom: boolean) => {
-    if (model === null) return;
-    const node = nodeOf(model, row);
-    if (node < 0) return;
-    const select = pathOf(model.loaded.view, node, model.texts.identity);
+    const found = [model, wholeModel].find((from) => from !== null && nodeOf(from, row) >= 0);
+    if (!found) return;
+    const select = pathOf(found.loaded.view, nodeOf(found, row), found.texts.identity);
     change(zoom ? { select, zoom: select, pane: 'graph' } : { select }, zoom ? 'push' : 'replace');
   };
   return (
@@ -41,7 +42,7 @@ export function TablePane({ state, answers, change, model, nodes, onCount }: Tab
         search={find === '' ? '' : searchExpression(find)}
         sort={state.sort}
         quantity={selected.quantity}
-        seconds={secondsOf(shown)}
+        seconds={answers.seconds}
         palette={model?.palette ?? null}
         selected={
           model === null || (nodes?.selected ?? 0) === 0
@@ -58,12 +59,9 @@ export function TablePane({ state, answers, change, model, nodes, onCount }: Tab
 
 /** The widest frame of a function in the graph; -1 where the graph has folded all of them. */
 function nodeOf({ loaded, texts }: FlameModel, row: FunctionJson): number {
-  const { functions } = loaded.view;
-  for (let at = 0; at < functions.count; at++) {
-    const frame = functions.frame[at] ?? 0;
-    if (texts.name(frame) === row.name && texts.binary(frame) === row.binary) {
-      return widestNode(loaded.view, at);
-    }
+  const marked = new Uint8Array(loaded.view.graph.frames.count);
+  for (let frame = 0; frame < marked.length; frame++) {
+    if (texts.name(frame) === row.name && texts.binary(frame) === row.binary) marked[frame] = 1;
   }
-  return -1;
+  return widestNode(loaded.view, marked);
 }

@@ -25,7 +25,7 @@ export function useFlameModel(loaded: LoadedView | undefined, dark: boolean): Fl
   const model = useMemo(() => {
     if (loaded === undefined) return null;
     const texts = createFrameTexts(loaded.view.graph);
-    const weights = weighBinaries(loaded.view.functions, texts);
+    const weights = weighBinaries(loaded.view.frameSelf, texts);
     const binaries = [...weights].sort((p, q) => q[1] - p[1]);
     return { loaded, texts, binaries, slots: assignSlots(weights) };
   }, [loaded]);
@@ -110,4 +110,13 @@ export function useMatches(
     }
     return { matches, functions, literal: found?.literal ?? false };
   }, [model, found, binary]);
+}
+
+/** Names from below the root to a node, as the server's `root` parameter takes them. */
+export function namesTo({ loaded, texts }: FlameModel, node: number): string[] {
+  const names: string[] = [];
+  for (let at = node; at > 0; at = loaded.view.tree.parent[at] ?? 0) {
+    names.push(texts.name(loaded.view.graph.frame[at] ?? 0));
+  }
+  return names.reverse();
 }

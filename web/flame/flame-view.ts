@@ -18,7 +18,10 @@ export interface FlameView {
   /** Nodes of depth d, left to right: `rowNodes[rowOffsets[d] .. rowOffsets[d + 1])`. */
   rowOffsets: Uint32Array;
   rowNodes: Uint32Array;
-  functions: FunctionTable;
+  /** Own value per frame, in counts; of a diff both sides added. */
+  frameSelf: Float64Array;
+  /** The functions of a diff; a plain graph's come from the server, exact. */
+  functions: FunctionTable | null;
 }
 
 export function buildFlameView(answer: FlameGraph): FlameView {
@@ -36,8 +39,18 @@ export function buildFlameView(answer: FlameGraph): FlameView {
     width,
     start: placeNodes(tree.parent, width),
     ...indexRows(graph.depth),
-    functions: tabulateFunctions(graph),
+    frameSelf: sumFrames(graph),
+    functions: treeBase === null ? null : tabulateFunctions(graph),
   };
+}
+
+function sumFrames({ frame, frames, self, selfBase }: FlameGraph): Float64Array {
+  const sums = new Float64Array(frames.count);
+  for (let node = 0; node < frame.length; node++) {
+    const row = frame[node] as number;
+    sums[row] = (sums[row] as number) + (self[node] as number) + (selfBase?.[node] ?? 0);
+  }
+  return sums;
 }
 
 /** The columns that move, not copy, when a view crosses from the worker. */
@@ -112,13 +125,22 @@ export function matchedWeight(view: FlameView, matches: Uint8Array, within = 0):
   return sum;
 }
 
-/** The widest node of a function of `view.functions`; -1 where the graph has none. */
-export function widestNode(view: FlameView, functionRow: number): number {
+/** The widest node whose frame is one of those marked with 1; -1 where there is none. */
+export function widestNode(view: FlameView, marked: Uint8Array): number {
   const { frame, nodeCount } = view.graph;
   let best = -1;
   for (let node = 0; node < nodeCount; node++) {
-    if (view.functions.functionOf[frame[node] as number] !== functionRow) continue;
+    if (marked[frame[node] as number] !== 1) continue;
     if (best < 0 || (view.width[node] as number) > (view.width[best] as number)) best = node;
   }
   return best;
+}
+
+/** Whether weight below the node was left out of the answer. */
+export function hasFolded(view: FlameView, node: number): boolean {
+  const { folded, foldedBase } = view.graph;
+  for (let at = node; at < (view.tree.end[node] ?? 0); at++) {
+    if ((folded[at] as number) > 0 || (foldedBase?.[at] ?? 0) > 0) return true;
+  }
+  return false;
 }

@@ -1,7 +1,6 @@
 /** The texts of a graph's frames, decoded when first asked for: most frames are never drawn. */
 
 import type { FlameGraph } from '../../profile/flame-graph.ts';
-import type { FunctionTable } from '../../profile/functions.ts';
 import { stringReader } from '../../profile/strings.ts';
 import { packageOf, shortenName } from './frame-names.ts';
 
@@ -52,13 +51,12 @@ export function createFrameTexts({ frames, strings }: FlameGraph): FrameTexts {
 }
 
 /** Own weight per binary, in counts: what the palette and the legend go by. */
-export function weighBinaries(functions: FunctionTable, texts: FrameTexts): Map<string, number> {
+export function weighBinaries(frameSelf: Float64Array, texts: FrameTexts): Map<string, number> {
   const weights = new Map<string, number>();
-  for (let row = 0; row < functions.count; row++) {
-    const binary = texts.binary(functions.frame[row] ?? 0);
+  for (let frame = 0; frame < frameSelf.length; frame++) {
+    const binary = texts.binary(frame);
     if (binary === '') continue;
-    const weight = (functions.self[row] ?? 0) + (functions.selfBase?.[row] ?? 0);
-    weights.set(binary, (weights.get(binary) ?? 0) + weight);
+    weights.set(binary, (weights.get(binary) ?? 0) + (frameSelf[frame] ?? 0));
   }
   return weights;
 }
