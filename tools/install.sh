@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 
 say() { printf 'everflame: %s\n' "$*"; }
 
-if ! command -v node >/dev/null || ! node -e 'process.exit(+process.versions.node.split(".")[0] < 20)'; then
+if ! command -v node >/dev/null || ! node -e 'const [major, minor] = process.versions.node.split(".").map(Number);
+    process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)'; then
   say "Node.js 20.19 or newer is needed; found: $(node --version 2>/dev/null || echo none)" >&2
   exit 1
 fi
