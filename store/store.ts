@@ -192,6 +192,8 @@ export interface StoreStats {
   commits: number;
   /** Requests whose batch id was stored before. */
   duplicateBatches: number;
+  /** Samples stored without their label set, because there was no room for another set. */
+  samplesWithoutLabels: number;
 }
 
 /** Selections of metadata may leave out the type. */

@@ -5,6 +5,9 @@
 import { EverflameError } from '../../profile/errors.ts';
 import type { WriteBatch } from '../store.ts';
 
+/** A day of windows of 10 s: an agent that was cut off longer tells the rest in later requests. */
+const MAX_WINDOWS_PER_BATCH = 10_000;
+
 /** Counters and sequence numbers are stored as BIGINT and travel as float64. */
 function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
@@ -55,6 +58,13 @@ function checkProfiles({ profiles, series, types, windows, agent }: WriteBatch):
   }
   for (const [row, { period }] of series.entries()) {
     check(period >= 0 && Number.isFinite(period), `series[${row}]`, 'has no period');
+  }
+  if (windows.length > MAX_WINDOWS_PER_BATCH) {
+    throw new EverflameError('too-large', `a request reports ${windows.length} windows`, {
+      field: 'windows',
+      limit: `MAX_WINDOWS_PER_BATCH = ${MAX_WINDOWS_PER_BATCH}`,
+      remedy: 'Report the rest in the next requests.',
+    });
   }
   check(windows.length === 0 || agent !== null, 'agent', 'is missing beside windows');
   for (const [row, window] of windows.entries()) {

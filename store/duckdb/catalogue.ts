@@ -19,6 +19,10 @@ import { SampleLabels } from './sample-labels.ts';
 /** Types and sets of them are u16 in the tables. */
 const MAX_TYPES = 65_535;
 const MAX_AGENTS = 1_000_000;
+/** Sets of sample labels are held in memory, about 300 bytes each; over it samples lose theirs. */
+const MAX_LABELSETS = 1_000_000;
+/** In place of a ref: the sample keeps its value with the empty set, and is counted. */
+export const NO_ROOM = 0xffff_ffff;
 
 export interface StoredSeries {
   labels: Labels;
@@ -73,9 +77,10 @@ export class Catalogue {
     return this.seriesIndex.assign(low, high);
   }
 
+  /** The set's number, from 0, or -1 where there is no room for another one. */
   addLabelset(labels: readonly SampleLabel[], low: number, high: number): number {
     const known = this.labelsetIndex.find(low, high);
-    if (known >= 0) return known;
+    if (known >= 0 || this.sampleLabels.count >= MAX_LABELSETS) return known;
     this.sampleLabels.add(labels);
     return this.labelsetIndex.assign(low, high);
   }
@@ -94,14 +99,17 @@ export class Catalogue {
     return this.agents.intern(key, agent);
   }
 
-  /** Refs of the batch's label sets; row 0, the empty set, is always ref 0. */
+  /**
+   * Refs of the batch's label sets. The empty set is ref 0; a set for which there is no room has
+   * the ref NO_ROOM.
+   */
   addLabelsets(batch: WriteBatch): Uint32Array {
     const refs = new Uint32Array(batch.labelsets.length);
     for (let row = 1; row < refs.length; row++) {
       const low = batch.labelsetIds[2 * row] as number;
       const high = batch.labelsetIds[2 * row + 1] as number;
-      // 0 is the empty set, which has no row in the index.
-      refs[row] = this.addLabelset(batch.labelsets[row] ?? [], low, high) + 1;
+      const number = this.addLabelset(batch.labelsets[row] ?? [], low, high);
+      refs[row] = number < 0 ? NO_ROOM : number + 1;
     }
     return refs;
   }

@@ -35,8 +35,8 @@ import { readAgents } from './windows.ts';
  */
 export async function openDuckStore(options: DuckStoreOptions): Promise<Store> {
   const database = await openDatabase(options);
+  const connection = await database.connect();
   try {
-    const connection = await database.connect();
     const writer = new GroupWriter(connection, database.idKey);
     await loadDictionaries(connection, writer.dictionaries);
     await loadCatalogue(connection, writer.catalogue);
@@ -45,6 +45,7 @@ export async function openDuckStore(options: DuckStoreOptions): Promise<Store> {
     await loadCounts(connection, writer);
     return new DuckStore(database, connection, writer);
   } catch (error) {
+    duckdb.disconnect_sync(connection);
     database.close();
     throw error;
   }
@@ -151,6 +152,7 @@ class DuckStore implements Store {
       bytesOnDisk: sizeOf(this.#database.path) + sizeOf(`${this.#database.path}.wal`),
       bytesOfMemory: dictionaries.byteLength + batchIds.byteLength,
       pendingBatches,
+      samplesWithoutLabels: this.#writer.buffer.samplesWithoutLabels,
     };
   }
 

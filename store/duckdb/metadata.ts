@@ -1,5 +1,7 @@
 /** Types, label names and label values that have data in a selection. */
+import type { Labels } from '../../profile/labels.ts';
 import { formatProfileType, type ProfileType } from '../../profile/profile-type.ts';
+import { labelValue } from '../../profile/selector.ts';
 import type { EpochMs, TimeRange } from '../../profile/units.ts';
 import type { MetaSelection } from '../store.ts';
 import type { Catalogue } from './catalogue.ts';
@@ -29,10 +31,11 @@ function pairsOf(
   session: ReadSession,
   catalogue: Catalogue,
   selection: MetaSelection,
+  rowsOf: 'all' | 'labelled',
 ): Promise<Pair[]> {
   const types = typesOf(catalogue, selection);
-  const range = selection.range ?? ALWAYS;
-  return selectPairs(session, catalogue, types, selection.matchers, range);
+  const { matchers, range = ALWAYS } = selection;
+  return selectPairs(session, catalogue, types, { matchers, range }, rowsOf);
 }
 
 function selectedSeries(catalogue: Catalogue, selection: MetaSelection): Uint8Array {
@@ -52,7 +55,7 @@ export async function readProfileTypes(
 ): Promise<ProfileType[]> {
   const ids = new Set<number>();
   if (needsSampleLabels(catalogue, selection.matchers, [])) {
-    const pairs = await read((session) => pairsOf(session, catalogue, selection));
+    const pairs = await read((session) => pairsOf(session, catalogue, selection, 'all'));
     for (const { type } of pairs) ids.add(type);
   } else {
     const marks = selectedSeries(catalogue, selection);
@@ -75,18 +78,31 @@ export async function readProfileTypes(
   return [...found.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, type]) => type);
 }
 
+/** Label sets of the rows: those without sample labels only if matchers ask about these. */
+async function unionsOf(
+  read: Read,
+  catalogue: Catalogue,
+  selection: MetaSelection,
+): Promise<Labels[]> {
+  const rowsOf = needsSampleLabels(catalogue, selection.matchers, []) ? 'all' : 'labelled';
+  const pairs = await read((session) => pairsOf(session, catalogue, selection, rowsOf));
+  return pairs.map((pair) => unionOf(catalogue, pair));
+}
+
 export async function readLabelNames(
   read: Read,
   catalogue: Catalogue,
   selection: MetaSelection,
 ): Promise<string[]> {
-  if (catalogue.sampleLabels.count === 0) {
-    return catalogue.labelIndex.namesAmong(selectedSeries(catalogue, selection)).sort();
-  }
-  const pairs = await read((session) => pairsOf(session, catalogue, selection));
   const names = new Set<string>();
-  for (const pair of pairs) {
-    for (const name of Object.keys(unionOf(catalogue, pair))) names.add(name);
+  if (!needsSampleLabels(catalogue, selection.matchers, [])) {
+    const selected = selectedSeries(catalogue, selection);
+    for (const name of catalogue.labelIndex.namesAmong(selected)) names.add(name);
+  }
+  if (catalogue.sampleLabels.count > 0) {
+    for (const union of await unionsOf(read, catalogue, selection)) {
+      for (const name of Object.keys(union)) names.add(name);
+    }
   }
   return [...names].sort();
 }
@@ -97,12 +113,16 @@ export async function readLabelValues(
   name: string,
   selection: MetaSelection,
 ): Promise<string[]> {
-  if (!needsSampleLabels(catalogue, selection.matchers, [name])) {
-    return catalogue.labelIndex.valuesAmong(name, selectedSeries(catalogue, selection)).sort();
-  }
-  const pairs = await read((session) => pairsOf(session, catalogue, selection));
   const values = new Set<string>();
-  for (const pair of pairs) values.add(unionOf(catalogue, pair)[name] ?? '');
+  if (!needsSampleLabels(catalogue, selection.matchers, [])) {
+    const selected = selectedSeries(catalogue, selection);
+    for (const value of catalogue.labelIndex.valuesAmong(name, selected)) values.add(value);
+  }
+  if (needsSampleLabels(catalogue, selection.matchers, [name])) {
+    for (const union of await unionsOf(read, catalogue, selection)) {
+      values.add(labelValue(union, name));
+    }
+  }
   values.delete('');
   return [...values].sort();
 }

@@ -100,13 +100,16 @@ export function activeSeries(
   return { selected: [...selected].sort((a, b) => a - b), active: active.size };
 }
 
-/** Distinct (series, label set, type) of the rows that satisfy the matchers over both. */
+/**
+ * Distinct (series, label set, type) of the rows that satisfy the matchers over both; of all rows,
+ * or of those that have a label set, which is far less to read.
+ */
 export async function selectPairs(
   session: ReadSession,
   catalogue: Catalogue,
   types: ReadonlySet<number>,
-  matchers: readonly Matcher[],
-  range: TimeRange,
+  { matchers, range }: { matchers: readonly Matcher[]; range: TimeRange },
+  rowsOf: 'all' | 'labelled' = 'all',
 ): Promise<Pair[]> {
   const { selected, active } = activeSeries(catalogue, types, matchers, range);
   let source = 'samples s';
@@ -120,6 +123,7 @@ export async function selectPairs(
   const rows = await session.query(
     `SELECT DISTINCT s.series, s.labelset, s.type FROM ${source}
      WHERE s.type IN ${idList(types)} AND ${timeCondition('s.ts_ms', range)}
+       ${rowsOf === 'labelled' ? 'AND s.labelset <> 0' : ''}
      LIMIT ${MAX_LABELSET_PAIRS + 1}`,
   );
   if (rows.rows > MAX_LABELSET_PAIRS) {
@@ -225,7 +229,7 @@ export async function planSelection(
   let rows: ChosenRow[];
   let whole = false;
   if (pairwise) {
-    const pairs = await selectPairs(session, catalogue, typeIds, matchers, range);
+    const pairs = await selectPairs(session, catalogue, typeIds, selection);
     rows = distinctPairs(pairs).map((pair) => ({
       ...rowOf(catalogue, grouping, pair.series, unionOf(catalogue, pair)),
       labelset: pair.labelset,

@@ -22,6 +22,8 @@ export type ColumnType = keyof typeof COLUMN_TYPES;
 
 type Numbers = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float64Array;
 
+const encoder = new TextEncoder();
+
 /** One chunk being filled: rows `from` to `from + count` of what is appended. */
 export class ChunkWriter {
   readonly #chunk: duckdb.DataChunk;
@@ -62,7 +64,8 @@ export class ChunkWriter {
   text(column: number, at: (row: number) => string): void {
     const vector = this.#vector(column);
     for (let row = 0; row < this.count; row++) {
-      duckdb.vector_assign_string_element(vector, row, at(this.from + row));
+      // The call that takes a string would end at its first NUL.
+      duckdb.vector_assign_string_element_len(vector, row, encoder.encode(at(this.from + row)));
     }
   }
 

@@ -3,7 +3,7 @@ import { EverflameError } from '../../profile/errors.ts';
 import { aggregationOf } from '../../profile/profile-type.ts';
 import type { AgentInfo, WindowRow, WriteBatch } from '../store.ts';
 import { checkBatch } from './batch-check.ts';
-import type { Catalogue } from './catalogue.ts';
+import { type Catalogue, NO_ROOM } from './catalogue.ts';
 import type { Dictionaries } from './dictionaries.ts';
 import {
   type CounterRow,
@@ -30,6 +30,8 @@ export class WriteBuffer {
   lateReports: LateReport[] = [];
   readonly #dictionaries: Dictionaries;
   readonly #catalogue: Catalogue;
+  /** Samples that lost their label set because there was no room for it, since the start. */
+  samplesWithoutLabels = 0;
   /** Number of the next report of windows; ascends over the store's life. */
   nextReport = 0;
 
@@ -85,6 +87,7 @@ export class WriteBuffer {
     const isGauge = batch.types.map(({ type }) => aggregationOf(type) === 'gauge');
     into.reserve(rows.count);
     let at = into.count;
+    let withoutLabels = 0;
     for (let row = 0; row < rows.count; row++) {
       const low = rows.value[2 * row] as number;
       const high = rows.value[2 * row + 1] as number;
@@ -102,12 +105,15 @@ export class WriteBuffer {
       into.series[at] = series[profiles[profile]?.series ?? 0] as number;
       setHalves(into.tsMs, at, tsMs);
       into.stack[at] = stack;
-      into.labelset[at] = labelsets[rows.labelset[row] as number] as number;
+      const labelset = labelsets[rows.labelset[row] as number] as number;
+      if (labelset === NO_ROOM) withoutLabels++;
+      into.labelset[at] = labelset === NO_ROOM ? 0 : labelset;
       into.value[2 * at] = low;
       into.value[2 * at + 1] = high;
       at++;
     }
     into.count = at;
+    this.samplesWithoutLabels += withoutLabels;
     return lastMs;
   }
 
