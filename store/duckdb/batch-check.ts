@@ -1,6 +1,7 @@
 /**
  * What the writer relies on: every row number of a batch lies inside the table it points to. The
- * decoders promise it; a batch that breaks the promise is refused alone, before it touches anything.
+ * decoders promise it; a batch that breaks the promise is refused alone, before it touches
+ * anything.
  */
 import { EverflameError } from '../../profile/errors.ts';
 import type { WriteBatch } from '../store.ts';

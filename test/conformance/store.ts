@@ -154,6 +154,26 @@ function describeWrites(newStore: NewStore, openNew: OpenNew): void {
       expect(store.stats()).toMatchObject({ samples: 400, profiles: 200, pendingBatches: 0 });
     });
 
+    test('a read sees batches whole, with all their stacks, while others are written', async () => {
+      const store = await newStore();
+      let writing = true;
+      const writes = Array.from({ length: 60 }, async (_, at) => {
+        await new Promise((resolve) => setTimeout(resolve, at * 3));
+        const fresh = cpu(0, `new;f${at} 1`, { pod: `p${at}` });
+        await put(store, `b${at}`, cpu(0, `old;f${at} 1`), fresh);
+      });
+      const done = Promise.all(writes).finally(() => {
+        writing = false;
+      });
+      for (let by: string[] = []; writing; by = by.length === 0 ? ['pod'] : []) {
+        const lines = await merge(store, CPU, 0, 1e6, by);
+        const count = (kind: string): number => lines.filter((line) => line.includes(kind)).length;
+        expect(count('new;')).toBe(count('old;'));
+      }
+      await done;
+      expect(await merge(store, CPU)).toHaveLength(120);
+    });
+
     test('a batch that is refused leaves its neighbours alone and may come again', async () => {
       const store = await newStore();
       const bad = drawBatch(store.idKey, { id: 'bad', profiles: [cpu(0, 'a;x 1\na;y 2')] });
