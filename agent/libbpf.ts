@@ -34,10 +34,11 @@ function bind() {
   const libc = koffi.load('libc.so.6');
   // typedef int (*libbpf_print_fn_t)(enum libbpf_print_level level, const char *, va_list ap);
   // A va_list is passed as a pointer on x86-64 (array type) and arm64 (large struct) alike.
-  koffi.proto('int libbpf_print_fn(int level, void *format, void *arguments)');
+  const printFunction = koffi.pointer(koffi.proto(null, 'int', ['int', 'void *', 'void *']));
   return {
+    printFunction,
     // libbpf_print_fn_t libbpf_set_print(libbpf_print_fn_t fn);
-    setPrint: bpf.func('void *libbpf_set_print(libbpf_print_fn *fn)'),
+    setPrint: bpf.func('libbpf_set_print', 'void *', [printFunction]),
     // struct bpf_object *bpf_object__open(const char *path);
     openObject: bpf.func('void *bpf_object__open(const char *path)'),
     // int bpf_object__load(struct bpf_object *obj);
@@ -122,7 +123,7 @@ export class Libbpf {
       koffi.register((level: number, format: Pointer, args: Pointer) => {
         if (level < LIBBPF_DEBUG) this.#record(format, args);
         return 0;
-      }, 'libbpf_print_fn *'),
+      }, this.#c.printFunction),
     );
   }
 

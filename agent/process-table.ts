@@ -41,7 +41,6 @@ export class ProcessTable {
     if (entry.window !== this.#window) {
       entry.window = this.#window;
       entry.process.beginWindow();
-      entry.process.refreshComm();
     }
     return entry.process;
   }

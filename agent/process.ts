@@ -31,6 +31,8 @@ export type Obstacle = 'process exited' | 'mappings unreadable';
 
 /** Addresses of one process that keep their frame. */
 const MAX_CACHED_FRAMES = 16_384;
+/** Windows of a process at whose end its name is read again. */
+const NAMING_WINDOWS = 2;
 const NO_CGROUP: CgroupNames = { containerId: '', systemdUnit: '' };
 
 interface OpenMapping extends MemoryMapping {
@@ -53,6 +55,7 @@ export class Process {
   /** Set at the first use in a window; an unknown address is a reason to look again once. */
   #refreshedMaps = true;
   #refreshedPerfMap = false;
+  #windows = 0;
 
   constructor(key: ImageKey, record: ProcessRecord | null, host: HostTables) {
     this.key = key;
@@ -115,14 +118,17 @@ export class Process {
     return this.#host.binaries.open(this.key.tgid, mapping);
   }
 
-  /** Lets the next unknown address look for new mappings and perf map entries again. */
+  /**
+   * Lets the next unknown address look for new mappings and perf map entries again. Programs that
+   * set a name of their own do so soon after they start, so it is read in the first windows.
+   */
   beginWindow(): void {
     this.#refreshedMaps = false;
     this.#refreshedPerfMap = false;
+    if (this.#windows++ < NAMING_WINDOWS) this.#refreshComm();
   }
 
-  /** Reads what may have changed its name since: programs set it soon after they start. */
-  refreshComm(): void {
+  #refreshComm(): void {
     if (this.kernelThread || this.obstacle !== null) return;
     try {
       const comm = readFileSync(`${this.#directory}/comm`, 'utf8').trimEnd();

@@ -33,6 +33,8 @@ export interface SamplerOptions {
   onProcess: (record: ProcessRecord) => void;
 }
 
+export type Domain = 'kernel' | 'user';
+
 /** A window whose side nobody writes any more. */
 export interface RestedWindow {
   sums: StackSums;
@@ -40,13 +42,15 @@ export interface RestedWindow {
   /** Runs of the program that neither brought a record nor found the ring full. */
   lostRead: number;
   /** Program counters of a stack of this window, leaf first; null if the map has lost it. */
-  readStack(domain: 'kernel' | 'user', stack: number): BigUint64Array | null;
+  readStack(domain: Domain, stack: number): BigUint64Array | null;
 }
 
 interface Side {
   key: Uint8Array;
   kernelFd: number;
   userFd: number;
+  /** Ids that were read since the maps were emptied. */
+  read: Record<Domain, Set<number>>;
   sums: StackSums;
   /** As of the end of the side's last window; the kernel's are never reset. */
   counted: Counters;
@@ -170,17 +174,17 @@ export class Sampler {
       counters,
       lostRead: Math.max(missing, 0),
       readStack: (domain, stack) =>
-        stack >= FIRST_WHOLE_STACK
-          ? sums.wholeStack(stack)
-          : this.#readStack(domain === 'kernel' ? side.kernelFd : side.userFd, stack),
+        stack >= FIRST_WHOLE_STACK ? sums.wholeStack(stack) : this.#readStack(side, domain, stack),
     };
   }
 
   /** Empties the side that `takeRested` gave; its `readStack` must not be used any more. */
   release(): void {
     const side = this.#sides[this.#active === 0 ? 1 : 0];
-    this.#empty(side.kernelFd);
-    this.#empty(side.userFd);
+    this.#empty(side.kernelFd, side.read.kernel);
+    this.#empty(side.userFd, side.read.user);
+    side.read.kernel.clear();
+    side.read.user.clear();
     this.#restingDrains = null;
   }
 
@@ -211,6 +215,7 @@ export class Sampler {
       key: u32(side),
       kernelFd: this.#object.mapFd(`kernel_stacks_${side}`),
       userFd: this.#object.mapFd(`user_stacks_${side}`),
+      read: { kernel: new Set(), user: new Set() },
       sums: new StackSums(),
       counted: { sampled: 0, ringFull: 0, processRingFull: 0 },
     };
@@ -233,15 +238,18 @@ export class Sampler {
     return sumCounters(new DataView(this.#countersValue.buffer));
   }
 
-  #readStack(fd: number, stack: number): BigUint64Array | null {
+  #readStack(side: Side, domain: Domain, stack: number): BigUint64Array | null {
+    const fd = domain === 'kernel' ? side.kernelFd : side.userFd;
+    side.read[domain].add(stack);
     const value = new BigUint64Array(MAX_FRAMES);
     if (!this.#bpf.lookup(fd, u32(stack), new Uint8Array(value.buffer))) return null;
     const depth = value.indexOf(0n);
     return depth < 0 ? value : value.subarray(0, depth);
   }
 
-  /** Also finds the stacks of samples whose record was lost, which no sum knows. */
-  #empty(fd: number): void {
+  /** Also finds the stacks of samples whose record was lost, which nobody has read. */
+  #empty(fd: number, read: ReadonlySet<number>): void {
+    for (const stack of read) this.#bpf.delete(fd, u32(stack));
     const key = new Uint8Array(4);
     while (this.#bpf.nextKey(fd, null, key)) this.#bpf.delete(fd, key);
   }
