@@ -36,14 +36,8 @@ export function flattenTree(tree: WeightedTree, options: FlattenOptions): FlameG
   }
   const nodes = new NodeColumns(columns, count, tree.selfBase !== null);
   const used = new FrameRows(options.frames.length);
-  for (let row = 0; row < tree.count; row++) {
-    if (keep !== null && keep[row] === 0) continue;
-    const node = place[row] as number;
-    nodes.depth[node] = depths[row] as number;
-    nodes.flags[node] = tree.flags[row] as number;
-    nodes.frame[node] = row === 0 ? 0 : used.localRow(tree.frame[row] as number);
-    nodes.self[node] = tree.self[row] as number;
-  }
+  placeNodes(tree, depths, keep, place, nodes, used);
+  moveValues(tree.self, nodes.self, place, keep);
   moveValues(tree.selfBase, nodes.selfBase, place, keep);
   if (keep !== null) {
     foldLeftOut(tree, tree.self, keep, place, nodes.folded, nodes.flags);
@@ -97,6 +91,26 @@ function keepShallow(depths: Uint32Array, keep: Uint8Array | null): Uint8Array |
     kept[row] = 0;
   }
   return kept ?? keep;
+}
+
+/** Locals, since stores to typed arrays make the engine load properties anew. */
+function placeNodes(
+  tree: WeightedTree,
+  depths: Uint32Array,
+  keep: Uint8Array | null,
+  place: Int32Array,
+  nodes: NodeColumns,
+  used: FrameRows,
+): void {
+  const { depth, flags, frame } = nodes;
+  const { flags: flagsOf, frame: frameOf, count } = tree;
+  for (let row = 1; row < count; row++) {
+    if (keep !== null && keep[row] === 0) continue;
+    const node = place[row] as number;
+    depth[node] = depths[row] as number;
+    flags[node] = flagsOf[row] as number;
+    frame[node] = used.localRow(frameOf[row] as number);
+  }
 }
 
 function moveValues(

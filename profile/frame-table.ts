@@ -92,8 +92,10 @@ export function frameColumns(frames: readonly Frame[]): {
   };
   for (let row = 0; row < count; row++) {
     const frame = frames[row] as Frame;
-    columns.name[row] = text.intern(frame.name);
-    columns.systemName[row] = text.intern(frame.systemName);
+    const name = text.intern(frame.name);
+    columns.name[row] = name;
+    columns.systemName[row] =
+      frame.systemName === frame.name ? name : text.intern(frame.systemName);
     columns.binary[row] = text.intern(frame.binary);
     columns.buildId[row] = text.intern(frame.buildId);
     columns.file[row] = text.intern(frame.file);
@@ -122,19 +124,27 @@ class TextTable {
 
   columns(): StringColumns {
     const texts = [...this.#rows.keys()];
-    const offsets = new Uint32Array(texts.length + 1);
-    let capacity = 0;
-    // A UTF-16 code unit takes at most three bytes of UTF-8.
-    for (const text of texts) capacity += text.length * 3;
-    const bytes = new Uint8Array(capacity);
     const encoder = new TextEncoder();
-    let end = 0;
-    texts.forEach((text, row) => {
-      end += encoder.encodeInto(text, bytes.subarray(end)).written;
-      offsets[row + 1] = end;
-    });
-    return { count: texts.length, offsets, bytes: bytes.subarray(0, end) };
+    // Names are nearly always ASCII: then one call encodes them all.
+    const whole = texts.join('');
+    const together = encoder.encode(whole);
+    if (together.length === whole.length) {
+      return { count: texts.length, offsets: offsetsOf(texts), bytes: together };
+    }
+    const apart = texts.map((text) => encoder.encode(text));
+    const offsets = offsetsOf(apart);
+    const bytes = new Uint8Array(offsets[texts.length] as number);
+    for (const [row, text] of apart.entries()) bytes.set(text, offsets[row]);
+    return { count: texts.length, offsets, bytes };
   }
+}
+
+function offsetsOf(parts: readonly { length: number }[]): Uint32Array {
+  const offsets = new Uint32Array(parts.length + 1);
+  for (const [row, { length }] of parts.entries()) {
+    offsets[row + 1] = (offsets[row] as number) + length;
+  }
+  return offsets;
 }
 
 /** Row of the frames back as an object. */

@@ -40,23 +40,31 @@ export function gatherTree(
   const parent = columns.int32(count);
   const frame = columns.int32(count);
   const flags = columns.uint8(count);
-  parent[0] = -1;
-  frame[0] = NO_FRAME;
+  const { parent: parentOf, frame: frameOf } = tree;
   for (let row = 1; row < count; row++) {
     const node = nodes[row] as number;
-    parent[row] = marks.rowOf(tree.parent[node] as number);
-    frame[row] = tree.frame[node] as number;
+    parent[row] = parentOf[node] as number;
+    frame[row] = frameOf[node] as number;
     flags[row] = tree.flags(node);
   }
-  const self = sumByRow(marks, weights, columns.float64(count));
-  const selfBase = base === null ? null : sumByRow(marks, base, columns.float64(count));
+  marks.toRows(parent);
+  parent[0] = -1;
+  frame[0] = NO_FRAME;
+  const sumUp = (side: LeafWeights): Float64Array => {
+    const rows = columns.int32(side.node.length);
+    rows.set(side.node);
+    marks.toRows(rows);
+    return sumByRow(rows, side.value, columns.float64(count));
+  };
+  const self = sumUp(weights);
+  const selfBase = base === null ? null : sumUp(base);
   return { count, parent, frame, flags, self, selfBase };
 }
 
-function sumByRow(marks: Marks, weights: LeafWeights, self: Float64Array): Float64Array {
-  for (let i = 0; i < weights.node.length; i++) {
-    const row = marks.rowOf(weights.node[i] as number);
-    self[row] = (self[row] as number) + (weights.value[i] as number);
+function sumByRow(rows: Int32Array, value: Float64Array, self: Float64Array): Float64Array {
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] as number;
+    self[row] = (self[row] as number) + (value[i] as number);
   }
   return self;
 }
@@ -67,30 +75,32 @@ class Marks {
   readonly #bits: Int32Array;
   /** Members in the words before each word; filled by `list`. */
   readonly #before: Int32Array;
-  #size = 0;
+  /** The root is always in it. */
+  #size = 1;
 
   constructor(tree: CallTree, columns: ColumnSource) {
     this.#parent = tree.parent;
     this.#bits = columns.int32((tree.count >>> 5) + 1);
     this.#before = columns.int32(this.#bits.length);
-    this.#mark(0);
-  }
-
-  #mark(node: number): boolean {
-    const word = node >>> 5;
-    const bit = 1 << (node & 31);
-    const bits = this.#bits[word] as number;
-    if ((bits & bit) !== 0) return false;
-    this.#bits[word] = bits | bit;
-    this.#size++;
-    return true;
+    this.#bits[0] = 1;
   }
 
   addPaths(nodes: Int32Array): void {
+    const bits = this.#bits;
+    const parent = this.#parent;
+    let added = 0;
     for (let i = 0; i < nodes.length; i++) {
       let node = nodes[i] as number;
-      while (this.#mark(node)) node = this.#parent[node] as number;
+      for (;;) {
+        const word = bits[node >>> 5] as number;
+        const bit = 1 << (node & 31);
+        if ((word & bit) !== 0) break;
+        bits[node >>> 5] = word | bit;
+        added++;
+        node = parent[node] as number;
+      }
     }
+    this.#size += added;
   }
 
   list(columns: ColumnSource): Int32Array {
@@ -105,10 +115,16 @@ class Marks {
     return nodes;
   }
 
-  rowOf(node: number): number {
-    const word = node >>> 5;
-    const below = (this.#bits[word] as number) & ((1 << (node & 31)) - 1);
-    return (this.#before[word] as number) + bitCount(below);
+  /** Replaces members by their rows. */
+  toRows(nodes: Int32Array): void {
+    const bits = this.#bits;
+    const before = this.#before;
+    for (let i = 0; i < nodes.length; i++) {
+      const node = nodes[i] as number;
+      const word = node >>> 5;
+      const below = (bits[word] as number) & ((1 << (node & 31)) - 1);
+      nodes[i] = (before[word] as number) + bitCount(below);
+    }
   }
 }
 
