@@ -1,5 +1,4 @@
 /** `everflame agent`: flags to a running agent, signals to its end. */
-import { setFlagsFromString } from 'node:v8';
 import { formatLine, type Log } from '../agent/log.ts';
 import { EverflameError } from '../profile/errors.ts';
 import { canonicalLabels } from '../profile/labels.ts';
@@ -7,18 +6,6 @@ import type { Command } from './command.ts';
 import { type Environment, flag, parseFlags } from './flags.ts';
 import { readVersion } from './version.ts';
 
-/**
- * V8 for a program that rests most of the time and shares its CPUs with what it measures: no helper
- * threads for the garbage of a few MB, and machine code only for what has proven hot for long.
- */
-const V8_FLAGS = [
-  '--no-parallel-scavenge',
-  '--no-parallel-marking',
-  '--no-parallel-compaction',
-  '--no-concurrent-marking',
-  '--no-concurrent-sweeping',
-  '--interrupt-budget=1000000',
-];
 /** Periods from 1 ms, where sampling would be a load, to 10 s. */
 const FREQUENCY = { min: 1, max: 1_000 };
 /** Shorter windows cost more than they show; longer ones outgrow a request. */
@@ -47,7 +34,6 @@ export const agentCommand: Command = {
 export async function runAgentCommand(argv: readonly string[], env: Environment): Promise<number> {
   const { values, operands } = parseFlags(AGENT_FLAGS, argv, env);
   if (operands.length > 0) throw usageError(`agent takes no operand: ${operands[0]}`);
-  for (const v8Flag of V8_FLAGS) setFlagsFromString(v8Flag);
   const version = readVersion();
   const settings = {
     server: parseServer(values.server),
