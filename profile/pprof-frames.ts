@@ -57,7 +57,7 @@ export function readLocation(wire: PprofWire, columns: PprofColumns, end: number
   const { bytes } = wire;
   const row = locations.count;
   if (row >= MAX_LOCATIONS_PER_PROFILE) tooMany({ MAX_LOCATIONS_PER_PROFILE });
-  if (row + 1 >= locations.lines.length) growTable(locations);
+  if (row === locations.id.length) growTable(locations);
   const firstLine = lines.count;
   let id = 0;
   let mapping = 0;

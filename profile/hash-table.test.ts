@@ -1,0 +1,64 @@
+import { Worker } from 'node:worker_threads';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { SharedHashTable } from './hash-table.ts';
+
+const half = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
+const idList = fc.uniqueArray(fc.tuple(half, half), {
+  maxLength: 3000,
+  minLength: 600,
+  selector: ([low, high]) => `${low},${high}`,
+});
+
+test('holds what a Map holds, through several growths', () => {
+  const property = fc.property(idList, (ids) => {
+    const table = new SharedHashTable();
+    ids.forEach(([low, high], i) => {
+      expect(table.get(low, high)).toBe(-1);
+      table.insert(low, high, i);
+    });
+    expect(table.size).toBe(ids.length);
+    expect(ids.map(([low, high]) => table.get(low, high))).toEqual(ids.map((_, i) => i));
+  });
+  fc.assert(property, { seed: 1, numRuns: 20 });
+});
+
+test('ids that begin at the same slot, and the id of zeros, are told apart', () => {
+  const table = new SharedHashTable();
+  table.insert(0, 0, 5);
+  table.insert(1024, 0, 6);
+  table.insert(2048, 0, 0);
+  expect([table.get(0, 0), table.get(1024, 0), table.get(2048, 0)]).toEqual([5, 6, 0]);
+  expect(table.get(4096, 0)).toBe(-1);
+});
+
+test('a view of the same words sees what is inserted later, and survives a growth', () => {
+  const table = new SharedHashTable();
+  const view = new SharedHashTable(table.words);
+  table.insert(1, 2, 3);
+  expect(view.get(1, 2)).toBe(3);
+  for (let i = 0; i < 1000; i++) table.insert(i, -1, i);
+  expect(view.words).not.toBe(table.words);
+  expect(view.get(1, 2)).toBe(3);
+  expect(new SharedHashTable(table.words).get(1, 2)).toBe(3);
+});
+
+test('another thread sees an entry whole or not at all while it is inserted', async () => {
+  const table = new SharedHashTable(new Int32Array(new SharedArrayBuffer(3 * 4 * 2 ** 17)));
+  const code = `const { parentPort, workerData: words } = require('node:worker_threads');
+    let torn = 0; let seen = 0;
+    while (seen < 65000) {
+      seen = 0;
+      for (let base = 0; base < words.length; base += 3) {
+        const mark = Atomics.load(words, base + 2);
+        if (mark === 0) continue;
+        seen++;
+        if (words[base] !== mark - 1 || words[base + 1] !== ~(mark - 1)) torn++;
+      }
+    }
+    parentPort.postMessage(torn);`;
+  const worker = new Worker(code, { eval: true, workerData: table.words });
+  const torn = new Promise((resolve, reject) => worker.on('message', resolve).on('error', reject));
+  for (let i = 0; i < 65_000; i++) table.insert(i, ~i, i);
+  expect(await torn).toBe(0);
+});
