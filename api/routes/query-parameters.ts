@@ -4,6 +4,7 @@ import {
   MAX_FLAME_DEPTH,
   MAX_FLAME_NODES,
   MAX_GROUP_LABELS,
+  MAX_LABEL_NAME_BYTES,
   MAX_LISTED,
   MAX_SELECTOR_LENGTH,
   MAX_SERIES_LINES,
@@ -28,7 +29,7 @@ const time = z
 const from = time.optional();
 const to = time.optional();
 const by = z
-  .array(z.string().max(MAX_STRING_BYTES))
+  .array(z.string().max(MAX_LABEL_NAME_BYTES).regex(/^\w+$/, 'this is not a label name'))
   .max(MAX_GROUP_LABELS)
   .default([])
   .describe('Labels to group by, separated by commas.')
