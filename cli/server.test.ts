@@ -1,0 +1,194 @@
+/** A whole server on loopback, and the commands that talk to it. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { MAX_BODY_BYTES } from '../profile/limits.ts';
+import { pprofFromText } from '../test/pprof-text.ts';
+import { runMain } from './main.ts';
+import type { RunningServer } from './server.ts';
+import { startServer } from './server.ts';
+
+const TYPE = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
+const folder = mkdtempSync(join(tmpdir(), 'everflame-server-'));
+const dataDir = join(folder, 'data');
+const NOW = Date.now();
+let server: RunningServer;
+
+const options = (overrides = {}) => ({
+  httpAddress: '127.0.0.1:0',
+  dataDir,
+  debuginfoBytes: 1e9,
+  pathPrefix: '/flames/',
+  insecure: false,
+  log: (line: string) => process.stderr.write(`${line}\n`),
+  ...overrides,
+});
+
+beforeAll(async () => {
+  server = await startServer(options());
+  for (const [version, folded] of [
+    ['1', 'main;parse 5000\nmain;write 5000'],
+    ['2', 'main;parse 7000\nmain;write 3000'],
+  ] as const) {
+    writeFileSync(
+      join(folder, `v${version}.pb.gz`),
+      pprofFromText(folded, { timeMs: NOW - 60_000 }),
+    );
+  }
+});
+afterAll(async () => {
+  await server.close(1000);
+  rmSync(folder, { recursive: true });
+});
+
+/** Runs the command line against the server of this test. */
+async function everflame(...argv: string[]) {
+  let out = '';
+  let err = '';
+  const code = await runMain(
+    argv,
+    { EVERFLAME_SERVER: server.url },
+    {
+      out: (text) => {
+        out += typeof text === 'string' ? text : Buffer.from(text).toString();
+      },
+      err: (line) => {
+        err += `${line}\n`;
+      },
+    },
+  );
+  return { code, out, err };
+}
+
+describe('commands', () => {
+  const selector = (version: string) => `${TYPE}{service_name="shop",version="${version}"}`;
+  const sides = ['--query-a', selector('1'), '--query-b', selector('2')];
+
+  test('push', async () => {
+    for (const version of ['1', '2']) {
+      const file = join(folder, `v${version}.pb.gz`);
+      const labels = ['--label', 'service_name=shop', '--label', `version=${version}`];
+      expect(await everflame('push', file, ...labels)).toEqual({
+        code: 0,
+        out: `${file}: stored 1 profiles with 2 samples\n`,
+        err: '',
+      });
+    }
+  });
+
+  test('query', async () => {
+    const folded = await everflame('query', '--query', selector('1'), '--format', 'folded');
+    expect(folded).toEqual({ code: 0, out: 'main;parse 5000\nmain;write 5000\n', err: '' });
+    const table = await everflame('query', '--query', selector('2'), '--limit', '1');
+    expect(table.out).toMatch(
+      /^total 10 µs, 1 of 3 functions\n.*\n7 µs {2}70.0 % .* parse {5}app\n$/,
+    );
+  });
+
+  test('diff: green, red, and neither', async () => {
+    const green = await everflame('diff', ...sides, '--fail-over', '25%');
+    expect([green.code, green.err]).toEqual([0, '']);
+    expect(green.out).toMatch(/50\.0 % {2}70\.0 % {2}\+20\.00 % .* grew .* parse/);
+    const red = await everflame('diff', ...sides, '--fail-over', '10%');
+    expect([red.code, red.err]).toEqual([
+      1,
+      'grew by more than 10.0 % of the whole: parse (+20.00 %)\n',
+    ]);
+    const empty = await everflame('diff', ...sides.slice(0, 3), selector('3'));
+    expect([empty.code, empty.err]).toEqual([
+      2,
+      'everflame: no profiles match --query-b in the range\n',
+    ]);
+  });
+
+  test('debuginfo upload', async () => {
+    const first = await everflame('debuginfo', 'upload', '/bin/true');
+    expect(first.out).toMatch(/^\/bin\/true: \w+: \d+ bytes of symbols are there\n$/);
+    const second = await everflame('debuginfo', 'upload', '/bin/true');
+    expect(second.out).toMatch(/: not wanted: /);
+  });
+
+  test.each([
+    [['push'], 'push needs a pprof file'],
+    [['push', 'x'], 'push needs --label service_name=NAME'],
+    [['push', '/nonexistent', '--label', 'service_name=x'], 'ENOENT'],
+    [['query', '--query', '{'], 'query: '],
+    [['query', '--query', 'x', '--server', 'nowhere'], '--server nowhere: is not a URL'],
+    [['diff', ...sides, '--fail-over', '5'], '--fail-over 5: is not a percentage such as 5%'],
+    [['debuginfo', 'upload', '/etc/passwd'], 'ELF'],
+    [['debuginfo', 'download'], 'there is no command debuginfo download'],
+    [['qurey'], 'there is no command qurey (did you mean "query"?)'],
+    [['query', '--form', 'now'], 'the flag --form is unknown (did you mean "from"?)'],
+  ])('%j', async (argv, message) => {
+    const { code, out, err } = await everflame(...argv);
+    expect([code, out]).toEqual([2, '']);
+    expect(err).toContain(message);
+    expect(err).toMatch(/^everflame: .*\n$/);
+  });
+
+  test('help and version', async () => {
+    expect((await everflame('help')).out).toContain('debuginfo upload');
+    expect((await everflame('server', '--help')).out).toContain('--http-address HOST:PORT');
+    expect((await everflame('version')).out).toMatch(/^everflame \d+\.\d+\.\d+\n$/);
+  });
+});
+
+test('everything lies below the prefix', async () => {
+  expect(new URL(server.url).pathname).toBe('/flames');
+  expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
+  expect((await fetch(new URL('/readyz', server.url))).status).toBe(404);
+});
+
+test('who is still sending when a body is refused reads the refusal', async () => {
+  const answer = await new Promise<{ status: number | undefined; text: string }>(
+    (resolve, reject) => {
+      const outgoing = request(`${server.url}/ingest?name=x`, { method: 'POST' }, (response) => {
+        let text = '';
+        response.on('data', (chunk) => {
+          text += chunk;
+        });
+        response.on('end', () => resolve({ status: response.statusCode, text }));
+      });
+      outgoing.on('error', reject);
+      const chunk = Buffer.alloc(2 ** 20);
+      for (let sent = 0; sent <= MAX_BODY_BYTES; sent += chunk.length) outgoing.write(chunk);
+      outgoing.end();
+    },
+  );
+  expect(answer.status).toBe(413);
+  expect(answer.text).toContain(`MAX_BODY_BYTES = ${MAX_BODY_BYTES}`);
+});
+
+describe('what cannot be started is one line', () => {
+  test.each([
+    ['the data directory of another server', {}, /data/],
+    ['a file as data directory', { dataDir: '/etc/passwd' }, /^--data-dir \/etc\/passwd: cannot/],
+    ['an open address', { httpAddress: '0.0.0.0:0' }, /--insecure/],
+    ['no address', { httpAddress: 'here' }, /^--http-address here: is not/],
+    ['a prefix without a slash', { pathPrefix: 'x' }, /^--path-prefix x: is not/],
+  ])('%s', async (_, overrides, message) => {
+    const error = await startServer(options(overrides)).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(Error);
+    expect((error as Error).message).toMatch(message);
+    expect((error as Error).message).not.toContain('\n');
+  });
+
+  test('a port in use; the data directory is free again afterwards', async () => {
+    const other = join(folder, 'other');
+    const httpAddress = new URL(server.url).host;
+    await expect(startServer(options({ dataDir: other, httpAddress }))).rejects.toThrow(
+      'another program listens there',
+    );
+    const second = await startServer(options({ dataDir: other }));
+    await second.close(1000);
+  });
+});
+
+test('what was acknowledged is there after a restart', async () => {
+  await server.close(1000);
+  server = await startServer(options());
+  const { out } = await everflame('query', '--query', `${TYPE}{version="1"}`, '--format', 'folded');
+  expect(out).toBe('main;parse 5000\nmain;write 5000\n');
+});
