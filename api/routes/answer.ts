@@ -5,7 +5,7 @@ import type { AppContext } from './endpoint.ts';
 
 /** Below this, compression saves less than a packet. */
 const MIN_GZIP_BYTES = 4096;
-/** Answers wait for their compression; higher levels cost 3 to 10 times as long for a tenth less. */
+/** Answers wait for it; higher levels take 3 to 10 times as long for a tenth less. */
 const GZIP_LEVEL = 1;
 
 const gzipAsync = promisify(gzip);

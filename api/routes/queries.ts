@@ -39,7 +39,7 @@ export interface QueryServices {
 }
 
 const FG1 = 'application/vnd.everflame.fg1';
-/** A pprof travels gzipped, as its readers expect; the bytes are the file, not an encoding of it. */
+/** A pprof is gzipped, as its readers expect; the bytes are the file, not an encoding of it. */
 const PPROF = 'application/octet-stream';
 /** What an Accept header may ask for, and the format that it means. */
 const MERGE_MEDIA: Record<string, MergeFormat> = {
