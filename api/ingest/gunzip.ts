@@ -1,4 +1,4 @@
-/** gzip and zlib with a budget: what a request may become after decompression, all parts together. */
+/** gzip and zlib with a budget: what a request may become, all its parts together. */
 import { gunzipSync, inflateSync } from 'node:zlib';
 import { EverflameError } from '../../profile/errors.ts';
 import { MAX_DECOMPRESSED_BYTES } from '../../profile/limits.ts';

@@ -1,4 +1,4 @@
-/** 64-bit id -> row of the batch being built, by open addressing. One thread, emptied and reused. */
+/** 64-bit id -> row of the batch being built, by open addressing; emptied and reused. */
 
 /** Words per slot: id low half, id high half, row + 1 (0 marks an empty slot). */
 const SLOT = 3;
