@@ -127,7 +127,7 @@ function tryDecode(decoder: RequestDecoder, body: Uint8Array): boolean {
 }
 
 /** Every reference of a batch points to a row that is there, and no value is zero or negative. */
-export function checkBatch(batch: WriteBatch): void {
+function checkBatch(batch: WriteBatch): void {
   const { samples, strings, functions, locations, stacks } = batch;
   const texts = strings.ids.length / 2;
   checkRefs('functions.name', functions.name, texts);
