@@ -6,7 +6,7 @@ import { absoluteRange } from '../time.ts';
 import type { CompareState } from '../url-state.ts';
 import type { ChangeCompare } from './compare.tsx';
 import type { CompareAnswers } from './compare-answers.ts';
-import { COMPARE_PRESETS, presetRange } from './presets.ts';
+import { COMPARE_PRESETS, coveredHalves, presetRange } from './presets.ts';
 
 export type SideName = 'a' | 'b';
 
@@ -29,6 +29,8 @@ export function EmptySide({ sides, state, answers, change }: EmptySideProps) {
   const both = sides.length === 2;
   const only = sides[0] ?? 'a';
   const other = only === 'a' ? 'b' : 'a';
+  const halves = coveredHalves(only === 'a' ? answers.seriesB.data : answers.seriesA.data);
+  const same = state.a.query === state.b.query;
   return (
     <StatePage>
       <h1>{both ? 'Neither side has profiles' : <>No profiles in {only === 'a' ? 'A' : 'B'}</>}</h1>
@@ -43,7 +45,27 @@ export function EmptySide({ sides, state, answers, change }: EmptySideProps) {
         );
       })}
       <ol className="ways">
-        {both ? null : (
+        {both || halves === null ? null : (
+          <li>
+            <h3>The two halves of {other.toUpperCase()}</h3>
+            <span>
+              <button
+                type="button"
+                className="btn fill"
+                onClick={() => {
+                  const { query } = state[other];
+                  change({
+                    a: { query, range: absoluteRange(halves.a) },
+                    b: { query, range: absoluteRange(halves.b) },
+                  });
+                }}
+              >
+                Compare them
+              </button>
+            </span>
+          </li>
+        )}
+        {both || same ? null : (
           <li>
             <h3>The other side’s selector</h3>
             <span>

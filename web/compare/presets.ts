@@ -1,4 +1,5 @@
 /** Which two times a comparison is about. */
+import type { SeriesJson } from '../../wire/http.ts';
 import { absoluteRange, isRelative, type Range, type RangeText } from '../time.ts';
 import { type CompareState, DEFAULT_COMPARE } from '../url-state.ts';
 
@@ -42,4 +43,16 @@ export function compareWithPrevious(
     a: { query, range: absoluteRange(presetRange('previous', shown)) },
     b: { query, range: absoluteRange(shown) },
   };
+}
+
+/** The first and the second half of the time in which a series has values; null without two steps. */
+export function coveredHalves(series: SeriesJson | undefined): { a: Range; b: Range } | null {
+  const values = series?.series[0]?.value ?? [];
+  const first = values.findIndex((value) => value !== null);
+  const last = values.findLastIndex((value) => value !== null);
+  if (series === undefined || first < 0 || last <= first) return null;
+  const fromMs = series.ts_ms[first] ?? series.from_ms;
+  const toMs = (series.ts_ms[last] ?? series.to_ms) + series.step_ms;
+  const middle = Math.round((fromMs + toMs) / 2);
+  return { a: { fromMs, toMs: middle }, b: { fromMs: middle, toMs } };
 }

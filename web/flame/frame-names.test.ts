@@ -30,6 +30,7 @@ describe('fitName', () => {
     ['chi.(*Mux).routeHTTP', 12, '…routeHTTP'],
     ['http.serverHandler.ServeHTTP', 25, '…serverHandler.ServeHTTP'],
     ['entry_SYSCALL_64_after_hwframe', 10, 'entry_SYS…'],
+    ['[unknown: process exited]', 12, '[unknown: p…'],
     ['main', 2, ''],
   ])('%s in %i -> %s', (name, max, text) => expect(fitName(name, max)).toBe(text));
 

@@ -57,6 +57,8 @@ export function shortenName(name: string): string {
 export function fitName(name: string, max: number): string {
   if (name.length <= max) return name;
   if (max < 3) return '';
+  // A bracketed name says what is missing, and says it from its beginning.
+  if (name.startsWith('[')) return `${name.slice(0, max - 1)}…`;
   let tail = name;
   do tail = tail.replace(/^[^.:]*[.:]+/, '');
   while (/[.:]/.test(tail) && tail.length + 1 > max);

@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'vitest';
+import { emptySeriesQuality, type HostQuality, type Quality } from '../../profile/quality.ts';
+import { describeQuality } from './quality-figures.ts';
+
+const HOSTS: HostQuality = {
+  hosts: 2,
+  windows: 12,
+  missingWindows: 0,
+  sampled: 1000,
+  excluded: 10,
+  sent: 970,
+  lost: { lost_ring_full: 15, lost_read: 5, lost_spool: 0 },
+  incomplete: {},
+  nominalHz: 19,
+  effectiveHz: 18.7,
+};
+const QUALITY: Quality = {
+  series: {
+    ...emptySeriesQuality(),
+    samples: 970,
+    incomplete: { 'no unwind table': 30 },
+    unsymbolized: { 'no debug information': 2 },
+    truncated: 50,
+  },
+  hosts: HOSTS,
+};
+
+const lines = (quality: Quality, total = 1000) =>
+  describeQuality(quality, total).map(
+    ({ name, value, warn }) => `${warn ? '! ' : ''}${value.replace(/\u2009/g, ' ')} ${name}`,
+  );
+
+describe('describeQuality', () => {
+  test('an agent saw it all', () => {
+    expect(lines(QUALITY)).toEqual([
+      '970 samples',
+      '18.7 of 19 Hz effective rate',
+      '! 2.00 % lost',
+      '! 3.00 % incomplete',
+      '0.20 % unsymbolized',
+      '5.00 % folded',
+    ]);
+  });
+
+  test('pushed profiles have no hosts, and perhaps no samples', () => {
+    const series = { ...emptySeriesQuality(), samples: null };
+    expect(lines({ series, hosts: null }, 0)).toEqual([
+      'unknown samples',
+      '0.00 % incomplete',
+      '0.00 % unsymbolized',
+    ]);
+  });
+
+  test.each([
+    [{ effectiveHz: 12 }, '! 12 of 19 Hz effective rate'],
+    [{ effectiveHz: null }, 'unknown of 19 Hz effective rate'],
+    [{ lost: {}, missingWindows: 3 }, '! 0.00 % lost'],
+  ])('%j', (change, line) => {
+    expect(lines({ ...QUALITY, hosts: { ...HOSTS, ...change } })).toContain(line);
+  });
+
+  test('reasons, the heaviest first, none without a count', () => {
+    const lost = describeQuality(QUALITY, 1000).find(({ name }) => name === 'lost');
+    expect(lost?.rows.map(([reason, count]) => `${reason} ${count}`)).toEqual([
+      'ring full 15',
+      'read 5',
+    ]);
+  });
+});
