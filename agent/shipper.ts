@@ -60,6 +60,8 @@ export class Shipper {
   #unreported: PendingWindow[] = [];
   #sending: Promise<void> | null = null;
   readonly #stop = new AbortController();
+  /** Ends the current wait before a retry. */
+  #wake = new AbortController();
 
   constructor(options: ShipperOptions) {
     this.#options = options;
@@ -89,8 +91,10 @@ export class Shipper {
     });
   }
 
-  /** Waits until all is sent, at most so long; then stops. Returns samples that were left. */
+  /** Sends what is left, at most for so long; then stops. Returns samples that were left. */
   async close(deadlineMs: number): Promise<number> {
+    this.#wake.abort();
+    this.#wake = new AbortController();
     const timer = setTimeout(() => this.#stop.abort(), deadlineMs);
     await this.#sending;
     clearTimeout(timer);
@@ -195,10 +199,11 @@ export class Shipper {
   }
 
   async #pause(ms: number): Promise<void> {
+    const signal = AbortSignal.any([this.#stop.signal, this.#wake.signal]);
     try {
-      await sleep(ms, undefined, { signal: this.#stop.signal, ref: false });
+      await sleep(ms, undefined, { signal });
     } catch (error) {
-      if (!this.#stop.signal.aborted) throw error;
+      if (!signal.aborted) throw error;
     }
   }
 }
