@@ -6,6 +6,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
+import { CHROMIUM, CHROMIUM_ARGS } from './web-chromium.ts';
 import { type FixtureState, startFixture } from './web-fixture.ts';
 
 const SIZES = { desktop: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } };
@@ -17,9 +18,6 @@ const PAGES = [
   { name: 'compare-graph', path: 'compare?v=1&pane=graph' },
 ];
 const STATES: readonly FixtureState[] = ['empty', 'nomatch', 'error', 'slow'];
-
-export const CHROMIUM = '/usr/bin/chromium';
-export const CHROMIUM_ARGS = ['--no-sandbox', '--disable-gpu', '--disable-background-networking'];
 
 async function shoot(browser: Browser, url: string, file: string, size: keyof typeof SIZES) {
   const page = await browser.newPage({ viewport: SIZES[size] });

@@ -93,7 +93,7 @@ export function GraphPane({
           })
         }
         describe={(node) =>
-          `${model.texts.name(view.graph.frame[node] ?? 0) || 'all'}, ` +
+          `${node === 0 ? 'all' : model.texts.name(view.graph.frame[node] ?? 0)}, ` +
           `${formatShare((view.tree.total[node] ?? 0) / whole)} total, ` +
           `${formatShare((view.graph.self[node] ?? 0) / whole)} self`
         }

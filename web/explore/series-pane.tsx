@@ -21,11 +21,11 @@ export function SeriesPane({ state, answers, onBrush }: ExplorePanesProps) {
   });
   const plotted = series.data ? { fromMs: series.data.from_ms, toMs: series.data.to_ms } : range;
   const average = answers.labels.data ? averageOf(answers) : null;
-  const waiting = answers.flame.isFetching && answers.flame.data === undefined;
+  const waiting = answers.flame.data === undefined && !answers.flame.isError;
   return (
     <section className="series" aria-label="Over time">
       <header>
-        {waiting ? <Merging /> : null}
+        {waiting ? <Merging running={answers.flame.isFetching} /> : null}
         {average === null || quantity === null ? null : (
           <>
             <span className="fig">{quantity.formatAverage(average)}</span>
@@ -61,17 +61,21 @@ export function SeriesPane({ state, answers, onBrush }: ExplorePanesProps) {
   );
 }
 
-/** A query that takes long can be given up; the page then waits for the next change. */
-function Merging() {
+/** A query that takes long can be given up; the page then waits to be asked again. */
+function Merging({ running }: { running: boolean }) {
   return (
     <>
-      <span className="fig">Merging</span>
+      <span className="fig">{running ? 'Merging' : 'Cancelled'}</span>
       <button
         type="button"
         className="btn small"
-        onClick={() => void queryClient.cancelQueries({ queryKey: ['merge'] })}
+        onClick={() =>
+          void (running
+            ? queryClient.cancelQueries()
+            : queryClient.refetchQueries({ type: 'active' }))
+        }
       >
-        Cancel
+        {running ? 'Cancel' : 'Run it'}
       </button>
     </>
   );

@@ -1,0 +1,3 @@
+/** Debian's Chromium, as the browser tests start it. */
+export const CHROMIUM = '/usr/bin/chromium';
+export const CHROMIUM_ARGS = ['--no-sandbox', '--disable-gpu', '--disable-background-networking'];
