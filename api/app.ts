@@ -81,15 +81,19 @@ function mountEndpoint(app: Hono<AppEnv>, endpoint: Endpoint, services: AppServi
   });
 }
 
-/** A request id in and out, and what every answer says to a browser. */
+/**
+ * A request id in and out, and what every answer says to a browser. Set before the answer is made:
+ * changing a finished one makes the server's adapter build a web stream for it.
+ */
 function answerHeaders(): MiddlewareHandler<AppEnv> {
   return async (context, next) => {
     const sent = context.req.header('x-request-id') ?? '';
-    context.set('requestId', /^[\w.-]{1,64}$/.test(sent) ? sent : randomUUID());
+    const requestId = /^[\w.-]{1,64}$/.test(sent) ? sent : randomUUID();
+    context.set('requestId', requestId);
+    context.header('X-Request-Id', requestId);
+    context.header('X-Content-Type-Options', 'nosniff');
+    context.header('Cross-Origin-Resource-Policy', 'same-origin');
     await next();
-    context.res.headers.set('X-Request-Id', context.get('requestId'));
-    context.res.headers.set('X-Content-Type-Options', 'nosniff');
-    context.res.headers.set('Cross-Origin-Resource-Policy', 'same-origin');
   };
 }
 
