@@ -135,7 +135,8 @@ export class PprofColumns {
   }
 }
 
-const decoder = new TextDecoder();
+// A byte order mark is part of a text like any other character.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** Doubles every column of a table; called when a row does not fit its first one. */
 export function growTable(table: { [name: string]: Column | number }): void {

@@ -3,6 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import { MAX_LINES_PER_LOCATION } from '../../profile/limits.ts';
 import type { PprofColumns } from '../../profile/pprof-columns.ts';
 import {
+  absorb,
   type HashState,
   hashBytes,
   hashWords,
@@ -14,6 +15,9 @@ import type { LocationSites } from './location-sites.ts';
 
 const NON_ASCII = 0x80808080;
 const encoder = new TextEncoder();
+
+/** Words of a location before its lines: kind to number of lines. */
+const SITE_WORDS = 10;
 
 type Column = Int32Array<ArrayBuffer>;
 
@@ -28,7 +32,8 @@ export class ProfileIds {
   readonly #function: HashState;
   readonly #location: HashState;
   readonly #stack: HashState;
-  #words: Column = new Int32Array(7 + 4 * MAX_LINES_PER_LOCATION);
+  #words: Column = new Int32Array(SITE_WORDS + 4 * MAX_LINES_PER_LOCATION);
+  readonly #prefix = new Int32Array(SITE_WORDS);
 
   constructor(key: IdKey) {
     this.#text = startHash(key, IdTag.string);
@@ -85,29 +90,42 @@ export class ProfileIds {
   #identifyLocations(columns: PprofColumns, sites: LocationSites): void {
     const { lines, locations } = columns;
     const ids = (this.locations = roomFor(this.locations, locations.count));
-    const functions = this.functions;
     const words = this.#words;
+    // Neighbours mostly differ in their lines only; what comes before those is absorbed once.
+    const prefix = this.#prefix;
+    prefix.fill(-1);
+    let state: HashState | null = null;
     for (let i = 0; i < locations.count; i++) {
       const lineCount = sites.lineCount[i] as number;
-      let at = 0;
-      words[at++] = sites.kind[i] as number;
-      words[at++] = sites.space[i] as number;
-      words[at++] = locations.folded[i] as number;
-      copyId(this.texts, sites.binary[i] as number, words, at);
-      copyId(this.texts, sites.buildId[i] as number, words, at + 2);
-      words[at + 4] = sites.address[i * 2] as number;
-      words[at + 5] = sites.address[i * 2 + 1] as number;
-      words[at + 6] = lineCount;
-      at += 7;
+      this.#writeSite(columns, sites, i);
+      if (!startsWith(words, prefix)) {
+        for (let at = 0; at < SITE_WORDS; at++) prefix[at] = words[at] as number;
+        state = null;
+      } else state ??= prefix.reduce(absorb, this.#location);
+      let at = SITE_WORDS;
       const first = sites.firstLine[i] as number;
       for (let line = first; line < first + lineCount; line++) {
-        copyId(functions, lines.function[line] as number, words, at);
+        copyId(this.functions, lines.function[line] as number, words, at);
         words[at + 2] = lines.line[line] as number;
         words[at + 3] = lines.column[line] as number;
         at += 4;
       }
-      hashWords(this.#location, words, 0, at, ids, i * 2);
+      if (state === null) hashWords(this.#location, words, 0, at, ids, i * 2);
+      else hashWords(state, words, SITE_WORDS, at, ids, i * 2);
     }
+  }
+
+  /** The words of a location before those of its lines. */
+  #writeSite(columns: PprofColumns, sites: LocationSites, row: number): void {
+    const words = this.#words;
+    words[0] = sites.kind[row] as number;
+    words[1] = sites.space[row] as number;
+    words[2] = columns.locations.folded[row] as number;
+    copyId(this.texts, sites.binary[row] as number, words, 3);
+    copyId(this.texts, sites.buildId[row] as number, words, 5);
+    words[7] = sites.address[row * 2] as number;
+    words[8] = sites.address[row * 2 + 1] as number;
+    words[9] = sites.lineCount[row] as number;
   }
 
   #identifyStacks(columns: PprofColumns): void {
@@ -132,6 +150,11 @@ export class ProfileIds {
 function copyId(ids: Int32Array, row: number, words: Int32Array, at: number): void {
   words[at] = ids[row * 2] as number;
   words[at + 1] = ids[row * 2 + 1] as number;
+}
+
+function startsWith(words: Int32Array, prefix: Int32Array): boolean {
+  for (let i = 0; i < prefix.length; i++) if (words[i] !== prefix[i]) return false;
+  return true;
 }
 
 function viewOf(bytes: Uint8Array): DataView {
