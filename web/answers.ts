@@ -1,4 +1,4 @@
-/** The questions a page asks, as queries: cached, cancelled when outdated, kept while refreshing. */
+/** The questions a page asks, as queries: cached, cancelled when outdated, kept meanwhile. */
 import {
   keepPreviousData,
   QueryClient,

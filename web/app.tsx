@@ -1,4 +1,4 @@
-/** Which page is shown, and what all of them share: the bar on top, the theme, the profile types. */
+/** Which page is shown, and what all share: the bar on top, the theme, the profile types. */
 import { useEffect } from 'react';
 import { useProfileTypes } from './answers.ts';
 import { Compare } from './compare/compare.tsx';

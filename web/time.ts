@@ -44,10 +44,6 @@ export function resolveRange(range: RangeText, nowMs: number): Range {
   return resolveRange(DEFAULT_RANGE, nowMs);
 }
 
-export function secondsOf({ fromMs, toMs }: Range): number {
-  return (toMs - fromMs) / 1000;
-}
-
 export function isRelative(range: RangeText): boolean {
   return range.to === 'now' && range.from.startsWith('now-');
 }

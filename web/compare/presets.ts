@@ -45,7 +45,7 @@ export function compareWithPrevious(
   };
 }
 
-/** The first and the second half of the time in which a series has values; null without two steps. */
+/** The two halves of the time in which a series has values; null without two steps. */
 export function coveredHalves(series: SeriesJson | undefined): { a: Range; b: Range } | null {
   const values = series?.series[0]?.value ?? [];
   const first = values.findIndex((value) => value !== null);

@@ -1,4 +1,4 @@
-/** Every function of the selection with exact self and total, a page at a time as it is scrolled. */
+/** Every function of the selection, exact, asked for a page at a time as it is scrolled. */
 import { useQueries } from '@tanstack/react-query';
 import { type KeyboardEvent, useEffect } from 'react';
 import { formatCount } from '../../profile/format-value.ts';

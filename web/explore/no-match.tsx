@@ -37,7 +37,7 @@ export function NoMatch({ state, answers, change }: NoMatchProps) {
           );
           return (
             <Offer
-              // biome-ignore lint/suspicious/noArrayIndexKey: equal matchers may stand side by side.
+              // biome-ignore lint/suspicious/noArrayIndexKey: equal ones may stand side by side.
               key={index}
               title={`Without ${matcher.name} ${matcher.op} ${matcher.value}`}
               query={query}

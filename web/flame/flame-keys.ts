@@ -1,4 +1,4 @@
-/** Moving through a flame graph by keyboard, and paths that survive a refresh and fit into a URL. */
+/** Moving through a flame graph, and paths that survive a refresh and fit into a URL. */
 
 import type { FlameView } from './flame-view.ts';
 import { hashText } from './palette.ts';

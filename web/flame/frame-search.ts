@@ -1,4 +1,4 @@
-/** Which frames a search text matches: RE2 without regard to case, or plain text where it is none. */
+/** Which frames a search text matches: RE2 without regard to case, else plain text. */
 
 import { EverflameError } from '../../profile/errors.ts';
 import { compileRegex } from '../../profile/regex.ts';

@@ -1,4 +1,4 @@
-/** The neighbourhood of the selected frame as tree items: the canvas for those who do not see it. */
+/** The selected frame's surroundings as tree items, for those who do not see the canvas. */
 import { moveNode } from './flame-keys.ts';
 import type { FlameView } from './flame-view.ts';
 

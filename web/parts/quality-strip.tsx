@@ -1,4 +1,4 @@
-/** What an answer rests on, always in sight: samples, rate, losses, holes, each with its reasons. */
+/** What an answer rests on, always in sight: samples, rate, losses, each with its reasons. */
 import { useId } from 'react';
 import { formatCount } from '../../profile/format-value.ts';
 import type { Quality } from '../../profile/quality.ts';

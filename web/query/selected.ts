@@ -13,7 +13,7 @@ export interface Selected {
   query: string;
 }
 
-/** A selector that cannot be parsed goes to the server as it stands: its answer says what is wrong. */
+/** A text that is no selector goes to the server as it stands: its answer says what is wrong. */
 export function readSelected(text: string, types: readonly ProfileTypeJson[]): Selected {
   try {
     const parsed = text === '' ? { type: null, matchers: [] } : parseSelectorSyntax(text);
