@@ -160,7 +160,7 @@ describe('in the browser', () => {
     expect(await page.locator('.labels tbody tr').allTextContents()).toEqual(
       expect.arrayContaining([expect.stringContaining('split')]),
     );
-    expect(await page.locator('.quality').textContent()).toMatch(/samples.*of 99 Hz/);
+    await expect.poll(() => page.locator('.quality').textContent()).toMatch(/samples.*of 99 Hz/);
     await page.screenshot({ path: join(SHOTS, 'explore.png') });
   });
 
@@ -202,7 +202,7 @@ describe('in the browser', () => {
     await row('burn_sixty').first().waitFor();
     expect(await row('burn_sixty').first().textContent()).toMatch(/none/);
     await row('burnThree').first().waitFor();
-    expect(await page.locator('.quality').textContent()).toContain('samples');
+    await expect.poll(() => page.locator('.quality').textContent()).toContain(' samples');
     await page.screenshot({ path: join(SHOTS, 'compare.png') });
   });
 
