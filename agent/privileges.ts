@@ -47,8 +47,8 @@ function missing(needs: readonly Need[], effective: bigint): Need[] {
 /** Throws, in one line, what keeps this process from sampling. Returns what makes it poorer. */
 export function checkPrivileges(): string[] {
   const effective = effectiveCapabilities(readFileSync('/proc/self/status', 'utf8'));
-  const lacking = missing(REQUIRED, effective);
-  if (lacking.length > 0) throw lackOf(lacking);
+  const lack = lackOfPrivileges(effective);
+  if (lack !== null) throw lack;
   if (!existsSync(BTF)) {
     throw new EverflameError('unavailable', `this kernel has no ${BTF}`, {
       remedy: 'Use a kernel with CONFIG_DEBUG_INFO_BTF (all distributions since 2021).',
@@ -57,14 +57,17 @@ export function checkPrivileges(): string[] {
   return missing(WANTED, effective).map((need) => `without ${need.name} ${need.why}`);
 }
 
-function lackOf(needs: readonly Need[]): EverflameError {
+/** What is to be said of a process with these capabilities; null if it may sample. */
+export function lackOfPrivileges(effective: bigint): EverflameError | null {
+  const needs = missing(REQUIRED, effective);
+  if (needs.length === 0) return null;
   const names = needs.map((need) => need.name);
   const reasons = needs.map((need) => `${need.name} (${need.why})`).join(' and ');
   const grants = names.map((name) => `+${name.slice(4).toLowerCase()}`).join(',');
   return new EverflameError('forbidden', `the agent may not sample: it lacks ${reasons}`, {
     remedy:
-      `run it as root, or grant them: setpriv --inh-caps ${grants} --ambient-caps ${grants}, ` +
-      `AmbientCapabilities=${names.join(' ')} in systemd, ` +
-      `securityContext.capabilities.add in Kubernetes`,
+      `Run it as root, or grant them: setpriv --inh-caps ${grants} --ambient-caps ${grants}, ` +
+      `in systemd AmbientCapabilities=${names.join(' ')}, ` +
+      'in Kubernetes securityContext.capabilities.add.',
   });
 }
