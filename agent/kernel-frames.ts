@@ -11,15 +11,21 @@ const MAX_RELOAD_MS = 3_600_000;
 
 export class KernelFrames {
   readonly #frames: NamedFrames;
+  readonly #read: () => Uint8Array;
   readonly #now: () => number;
   #symbols: Kallsyms;
   #loadedMs: number;
   #reloadMs = MIN_RELOAD_MS;
 
-  constructor(frames: NamedFrames, now: () => number = Date.now) {
+  constructor(
+    frames: NamedFrames,
+    read: () => Uint8Array = () => readFileSync(KALLSYMS),
+    now: () => number = Date.now,
+  ) {
     this.#frames = frames;
+    this.#read = read;
     this.#now = now;
-    this.#symbols = parseKallsyms(readFileSync(KALLSYMS));
+    this.#symbols = parseKallsyms(read());
     this.#loadedMs = now();
   }
 
@@ -48,7 +54,7 @@ export class KernelFrames {
     const now = this.#now();
     if (now - this.#loadedMs < this.#reloadMs) return false;
     const before = this.#symbols.count;
-    this.#symbols = parseKallsyms(readFileSync(KALLSYMS));
+    this.#symbols = parseKallsyms(this.#read());
     this.#loadedMs = now;
     const changed = this.#symbols.count !== before;
     this.#reloadMs = changed ? MIN_RELOAD_MS : Math.min(this.#reloadMs * 2, MAX_RELOAD_MS);

@@ -52,6 +52,7 @@ type Gap =
   | 'user_stack_truncated'
   | 'kernel_stack_truncated'
   | 'stack_map_lost'
+  | 'no_stack'
   | 'process_exited'
   | 'mappings_unreadable';
 
@@ -90,7 +91,7 @@ class Assembly {
       const kernel = this.#kernelFrames(kernelStack, count);
       const user = this.#userFrames(process, userStack, count, userStacks);
       const frames = [...kernel, ...user];
-      profile.add(frames.length > 0 ? frames : [this.#tables.frames.unknown('no stack')], count);
+      profile.add(frames.length > 0 ? frames : [this.#gap('no_stack', count)], count);
       if (shared) this.#shared += count;
     }
     for (const binary of process.binaries()) this.#binaries.add(binary);
