@@ -82,7 +82,9 @@ test.each([
   ['', 'a 1', ['b']],
   ['', '', ['a', 'b']],
 ])('of B "%s" against A "%s" these are empty: %j', (b, a, sides) => {
-  expect(emptySides({ id: 1, view: buildFlameView(parseGraphText(b, a)) })).toEqual(sides);
+  expect(emptySides({ id: 1, answeredMs: 0, view: buildFlameView(parseGraphText(b, a)) })).toEqual(
+    sides,
+  );
 });
 
 test('averages are units per second of each side', () => {

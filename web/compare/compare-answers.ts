@@ -13,6 +13,8 @@ const SERIES_POINTS = 160;
 const NEVER_MS = 86_400_000;
 const ALIGN_MS = 1000;
 
+const never = () => false;
+
 export interface ComparedSide {
   selected: Selected;
   range: Range;
@@ -28,7 +30,7 @@ function sideOf(side: CompareSide, types: readonly ProfileTypeJson[], nowMs: num
 }
 
 export function useCompareAnswers(state: CompareState, types: readonly ProfileTypeJson[]) {
-  const clock = useClock(NEVER_MS, false);
+  const clock = useClock(NEVER_MS, false, never);
   const a = sideOf(state.a, types, clock.nowMs);
   const b = sideOf(state.b, types, clock.nowMs);
   const longest = Math.max(a.range.toMs - a.range.fromMs, b.range.toMs - b.range.fromMs);

@@ -59,7 +59,7 @@ export function ComparePanes(props: ComparePanesProps) {
         <CompareSeries answers={answers} loaded={loaded} />
         <KindsPanel {...props} model={model} quantity={quantity} />
         <PaneTabs tabs={TABS} pane={state.pane} onPane={(pane) => change({ pane }, 'replace')} />
-        <DiffTools {...props} flame={flame} found={found} zoomed={(nodes?.zoom ?? 0) > 0} />
+        <DiffTools {...props} flame={flame} found={found} zoom={nodes?.zoom ?? 0} />
         <div className="bar tool r">
           <h2>What changed</h2>
           <span className="small quiet push">
@@ -133,10 +133,10 @@ function useKindMatches(
 interface DiffToolsProps extends ComparePanesProps {
   flame: FlameModel | null;
   found: { matches: Uint8Array; functions: number; literal: boolean } | null;
-  zoomed: boolean;
+  zoom: number;
 }
 
-function DiffTools({ state, answers, change, flame, found, zoomed }: DiffToolsProps) {
+function DiffTools({ state, answers, change, flame, found, zoom }: DiffToolsProps) {
   const whole = answers.b.selected.quantity?.whole ?? 'all';
   return (
     <div className="bar tool">
@@ -146,7 +146,11 @@ function DiffTools({ state, answers, change, flame, found, zoomed }: DiffToolsPr
         found={
           found === null || flame === null
             ? null
-            : { ...found, whole: `${whole} in B`, ...shareOf(flame, found.matches) }
+            : {
+                ...found,
+                whole: zoom > 0 ? 'this view in B' : `${whole} in B`,
+                ...shareOf(flame, found.matches, zoom),
+              }
         }
       />
       <Dropdown
@@ -173,7 +177,7 @@ function DiffTools({ state, answers, change, flame, found, zoomed }: DiffToolsPr
           ))
         }
       </Dropdown>
-      {zoomed ? (
+      {zoom > 0 ? (
         <button type="button" className="btn push" onClick={() => change({ zoom: '' })}>
           Reset zoom <kbd>Esc</kbd>
         </button>
@@ -182,9 +186,9 @@ function DiffTools({ state, answers, change, flame, found, zoomed }: DiffToolsPr
   );
 }
 
-function shareOf({ loaded }: FlameModel, matches: Uint8Array): { share: number } {
+function shareOf({ loaded }: FlameModel, matches: Uint8Array, zoom: number): { share: number } {
   const { view } = loaded;
-  return { share: matchedWeight(view, matches) / (view.tree.total[0] || 1) };
+  return { share: matchedWeight(view, matches, zoom) / (view.tree.total[zoom] || 1) };
 }
 
 function modeTitle(mode: DiffMode, whole: string): string {

@@ -1,7 +1,7 @@
 /** Everything Explore asks the server, from its state. */
 import { useState } from 'react';
 import type { ProfileTypeJson, SeriesJson } from '../../wire/http.ts';
-import { type Selection, useFlame, useLabelNames, useSeries } from '../answers.ts';
+import { queryClient, type Selection, useFlame, useLabelNames, useSeries } from '../answers.ts';
 import { useClock } from '../parts/hooks.ts';
 import { readSelected, writeQuery } from '../query/selected.ts';
 import { alignRange, chooseStepMs, isRelative, type Range, resolveRange } from '../time.ts';
@@ -12,10 +12,12 @@ const SERIES_POINTS = 240;
 /** Values of the label panel that have a row of their own. */
 const LABEL_VALUES = 50;
 
+const isIdle = () => queryClient.isFetching() === 0;
+
 export function useExploreAnswers(state: ExploreState, types: readonly ProfileTypeJson[]) {
   const relative = isRelative(state.range);
   const live = relative && !state.paused;
-  const clock = useClock(REFRESH_MS, live);
+  const clock = useClock(REFRESH_MS, live, isIdle);
   const selected = readSelected(state.query, types);
   const resolved = resolveRange(state.range, clock.nowMs);
   const stepMs = chooseStepMs(resolved, SERIES_POINTS);

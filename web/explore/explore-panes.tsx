@@ -77,7 +77,7 @@ export function ExplorePanes(props: ExplorePanesProps) {
           />
         )}
         <PaneTabs tabs={TABS} pane={state.pane} onPane={(pane) => change({ pane }, 'replace')} />
-        <GraphTools {...props} model={model} matches={matches} zoomed={(nodes?.zoom ?? 0) > 0} />
+        <GraphTools {...props} model={model} matches={matches} zoom={nodes?.zoom ?? 0} />
         <div className="bar tool r">
           <h2>Functions</h2>
           <span className="small quiet push">{countText(count, state.find !== '')}</span>
@@ -113,7 +113,7 @@ export function ExplorePanes(props: ExplorePanesProps) {
         selected={nodes?.selected ?? 0}
         hover={hover}
       />
-      <QualityBar model={model} extent={extent} answeredMs={answers.flame.dataUpdatedAt} />
+      <QualityBar model={wholeModel} extent={extent} />
     </>
   );
 }

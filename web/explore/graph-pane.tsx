@@ -14,13 +14,14 @@ import type { ExplorePanesProps } from './explore-panes.tsx';
 interface GraphToolsProps extends ExplorePanesProps {
   model: FlameModel | null;
   matches: { matches: Uint8Array; functions: number; literal: boolean } | null;
-  zoomed: boolean;
+  zoom: number;
 }
 
-export function GraphTools({ state, answers, change, model, matches, zoomed }: GraphToolsProps) {
+export function GraphTools({ state, answers, change, model, matches, zoom }: GraphToolsProps) {
   const view = model?.loaded.view;
   const share =
-    view && matches ? matchedWeight(view, matches.matches) / (view.tree.total[0] || 1) : 0;
+    view && matches ? matchedWeight(view, matches.matches, zoom) / (view.tree.total[zoom] || 1) : 0;
+  const whole = zoom > 0 ? 'this view' : (answers.selected.quantity?.whole ?? 'all');
   return (
     <div className="bar tool">
       <SearchField
@@ -33,11 +34,11 @@ export function GraphTools({ state, answers, change, model, matches, zoomed }: G
                 functions: matches.functions,
                 literal: matches.literal,
                 share,
-                whole: answers.selected.quantity?.whole ?? 'all',
+                whole,
               }
         }
       />
-      {zoomed ? (
+      {zoom > 0 ? (
         <button type="button" className="btn push" onClick={() => change({ zoom: '' })}>
           Reset zoom <kbd>Esc</kbd>
         </button>

@@ -8,10 +8,9 @@ import { QualityFigures } from '../parts/quality-strip.tsx';
 export interface QualityBarProps {
   model: FlameModel | null;
   extent: FlameExtent | null;
-  answeredMs: number;
 }
 
-export function QualityBar({ model, extent, answeredMs }: QualityBarProps) {
+export function QualityBar({ model, extent }: QualityBarProps) {
   if (model === null) {
     return (
       <section className="quality" aria-label="Quality of this answer">
@@ -24,7 +23,8 @@ export function QualityBar({ model, extent, answeredMs }: QualityBarProps) {
     <section className="quality" aria-label="Quality of this answer">
       <QualityFigures quality={meta.quality} total={meta.totalAfterFilters} />
       <span className="push quiet wide clip">
-        {extent === null ? '' : drawnText(extent)} Answered at {formatClock(answeredMs, true)}.
+        {extent === null ? '' : drawnText(extent)} Answered at{' '}
+        {formatClock(model.loaded.answeredMs, true)}.
       </span>
     </section>
   );

@@ -32,7 +32,7 @@ export function SeriesPane({ state, answers, onBrush }: ExplorePanesProps) {
             <span className="soft">
               {quantity.averageWords}
               {answers.partlyCovered && !quantity.gauge
-                ? ` of ${formatSpan(answers.seconds * 1000)} with profiles`
+                ? ` over ${formatSpan(answers.seconds * 1000)} with profiles`
                 : ''}
             </span>
           </>

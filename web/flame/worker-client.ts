@@ -16,6 +16,7 @@ export type WorkerReply =
 export interface LoadedView {
   id: number;
   view: FlameView;
+  answeredMs: number;
 }
 
 interface Waiting {
@@ -62,7 +63,7 @@ async function ask(request: WithoutId<WorkerRequest>, transfer: Transferable[]) 
 export async function decodeView(body: ArrayBuffer): Promise<LoadedView> {
   const reply = await ask({ kind: 'decode', body }, [body]);
   if (reply.kind !== 'view') throw new Error(`the worker answered ${reply.kind} to decode`);
-  return { id: reply.id, view: reply.view };
+  return { id: reply.id, view: reply.view, answeredMs: Date.now() };
 }
 
 export async function searchView(viewId: number, text: string): Promise<SearchResult> {

@@ -30,22 +30,25 @@ export interface Clock {
   tick: () => void;
 }
 
-/** The time, read again every `everyMs` while `running` and while the page is seen. */
-export function useClock(everyMs: number, running: boolean): Clock {
+/**
+ * The time, read again every `everyMs` while `running` and while the page is seen. A tick for which
+ * `mayTick` is false is left out: an answer that takes longer than that must not be started anew.
+ */
+export function useClock(everyMs: number, running: boolean, mayTick: () => boolean): Clock {
   const [nowMs, setNow] = useState(() => Date.now());
   const tick = useCallback(() => setNow(Date.now()), []);
   useEffect(() => {
     if (!running) return;
     tick();
     const timer = setInterval(() => {
-      if (!document.hidden) tick();
+      if (!document.hidden && mayTick()) tick();
     }, everyMs);
     document.addEventListener('visibilitychange', tick);
     return () => {
       clearInterval(timer);
       document.removeEventListener('visibilitychange', tick);
     };
-  }, [everyMs, running, tick]);
+  }, [everyMs, running, mayTick, tick]);
   return { nowMs, tick };
 }
 
