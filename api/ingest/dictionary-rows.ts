@@ -21,53 +21,60 @@ export interface IdentifiedProfile {
 
 type DictionaryPart = Pick<WriteBatch, 'strings' | 'functions' | 'locations' | 'stacks'>;
 
+/** Words of one row: id, name, system name, file, start line. */
+const FUNCTION_WORDS = 6;
+/** Id, binary, build id, address (2), space, kind, flags, end of its lines. */
+const LOCATION_WORDS = 10;
+/** Function, line, column. */
+const LINE_WORDS = 3;
+
 export class DictionaryRows {
   #known: SharedHashTable | null = null;
-  readonly #tables = {
-    text: new IdTable(),
-    function: new IdTable(),
-    location: new IdTable(),
-    stack: new IdTable(),
-  };
-  readonly #texts = { ids: new GrowingWords(), offsets: new GrowingWords() };
+  readonly #textTable = new IdTable();
+  readonly #functionTable = new IdTable();
+  readonly #locationTable = new IdTable();
+  readonly #stackTable = new IdTable();
+  readonly #textIds = new GrowingWords();
+  readonly #textOffsets = new GrowingWords();
   #textBytes = new Uint8Array(65_536);
   #textLength = 0;
   readonly #functions = new GrowingWords();
-  readonly #functionIds = new GrowingWords();
-  readonly #locationIds = new GrowingWords();
-  readonly #binary = new GrowingWords();
-  readonly #buildId = new GrowingWords();
-  readonly #space = new GrowingWords();
-  readonly #kind = new GrowingWords();
-  readonly #flags = new GrowingWords();
-  readonly #address = new GrowingWords();
-  readonly #lineOffsets = new GrowingWords();
-  readonly #lineFunction = new GrowingWords();
-  readonly #lineNumber = new GrowingWords();
-  readonly #lineColumn = new GrowingWords();
+  readonly #locations = new GrowingWords();
+  readonly #lines = new GrowingWords();
   readonly #stackIds = new GrowingWords();
   readonly #stackOffsets = new GrowingWords();
   readonly #stackLocations = new GrowingWords();
-  /** Location of the profile at hand -> row here, or -1. */
+  /** Row of the profile at hand -> row here, or -1: spares looking up what was met before. */
+  #textRow = new Int32Array(0);
+  #functionRow = new Int32Array(0);
   #locationRow = new Int32Array(0);
 
   /** Empties all tables. */
   begin(known: SharedHashTable | null): void {
     this.#known = known;
-    for (const table of Object.values(this.#tables)) table.clear();
-    for (const words of this.#columns()) words.clear();
+    this.#textTable.clear();
+    this.#functionTable.clear();
+    this.#locationTable.clear();
+    this.#stackTable.clear();
+    this.#textIds.clear();
+    this.#textOffsets.clear();
+    this.#functions.clear();
+    this.#locations.clear();
+    this.#lines.clear();
+    this.#stackIds.clear();
+    this.#stackOffsets.clear();
+    this.#stackLocations.clear();
     this.#textLength = 0;
     if (this.#textBytes.length > 2 ** 22) this.#textBytes = new Uint8Array(65_536);
-    this.#texts.offsets.push(0);
-    this.#lineOffsets.push(0);
+    this.#textOffsets.push(0);
     this.#stackOffsets.push(0);
   }
 
   /** To be called before the first `addStack` of a profile. */
-  beginProfile(profile: IdentifiedProfile): void {
-    const { count } = profile.columns.locations;
-    if (this.#locationRow.length < count) this.#locationRow = new Int32Array(count * 2);
-    this.#locationRow.fill(-1, 0, count);
+  beginProfile({ columns }: IdentifiedProfile): void {
+    this.#textRow = emptyRows(this.#textRow, columns.texts.count);
+    this.#functionRow = emptyRows(this.#functionRow, columns.functions.count);
+    this.#locationRow = emptyRows(this.#locationRow, columns.locations.count);
   }
 
   /** Adds the stack of a sample where neither the store nor this batch has it. */
@@ -76,79 +83,98 @@ export class DictionaryRows {
     const low = ids.stacks[sample * 2] as number;
     const high = ids.stacks[sample * 2 + 1] as number;
     if (this.#known !== null && this.#known.get(low, high) >= 0) return;
-    if (this.#tables.stack.add(low, high) >= 0) return;
+    if (this.#stackTable.add(low, high) >= 0) return;
     this.#stackIds.push(low);
     this.#stackIds.push(high);
     const { stack } = columns.samples;
     const { location } = columns.stackLocations;
     for (let i = stack[sample] as number; i < (stack[sample + 1] as number); i++) {
-      this.#stackLocations.push(this.#location(profile, location[i] as number));
+      const row = location[i] as number;
+      const cached = this.#locationRow[row] as number;
+      this.#stackLocations.push(cached >= 0 ? cached : this.#location(profile, row));
     }
     if (this.#stackLocations.length > MAX_STACK_ENTRIES_PER_PROFILE) throw tooManyEntries();
     this.#stackOffsets.push(this.#stackLocations.length);
   }
 
   #location(profile: IdentifiedProfile, row: number): number {
-    const cached = this.#locationRow[row] as number;
-    if (cached >= 0) return cached;
     const { ids, sites, columns } = profile;
     const low = ids.locations[row * 2] as number;
     const high = ids.locations[row * 2 + 1] as number;
-    const present = this.#tables.location.add(low, high);
-    const batchRow = present >= 0 ? present : this.#tables.location.size - 1;
+    const present = this.#locationTable.add(low, high);
+    const batchRow = present >= 0 ? present : this.#locationTable.size - 1;
     this.#locationRow[row] = batchRow;
     if (present >= 0) return batchRow;
-    this.#locationIds.push(low);
-    this.#locationIds.push(high);
-    this.#binary.push(this.#text(profile, sites.binary[row] as number));
-    this.#buildId.push(this.#text(profile, sites.buildId[row] as number));
-    this.#space.push(sites.space[row] as number);
-    this.#kind.push(sites.kind[row] as number);
-    this.#flags.push(columns.locations.folded[row] as number);
-    this.#address.push(sites.address[row * 2] as number);
-    this.#address.push(sites.address[row * 2 + 1] as number);
+    const binary = this.#text(profile, sites.binary[row] as number);
+    const buildId = this.#text(profile, sites.buildId[row] as number);
     const first = sites.firstLine[row] as number;
     for (let line = first; line < first + (sites.lineCount[row] as number); line++) {
-      this.#lineFunction.push(this.#function(profile, columns.lines.function[line] as number));
-      this.#lineNumber.push(columns.lines.line[line] as number);
-      this.#lineColumn.push(columns.lines.column[line] as number);
+      const batchFunction = this.#function(profile, columns.lines.function[line] as number);
+      const at = this.#lines.reserve(LINE_WORDS);
+      const { words } = this.#lines;
+      words[at] = batchFunction;
+      words[at + 1] = columns.lines.line[line] as number;
+      words[at + 2] = columns.lines.column[line] as number;
     }
-    this.#lineOffsets.push(this.#lineFunction.length);
+    const at = this.#locations.reserve(LOCATION_WORDS);
+    const { words } = this.#locations;
+    words[at] = low;
+    words[at + 1] = high;
+    words[at + 2] = binary;
+    words[at + 3] = buildId;
+    words[at + 4] = sites.address[row * 2] as number;
+    words[at + 5] = sites.address[row * 2 + 1] as number;
+    words[at + 6] = sites.space[row] as number;
+    words[at + 7] = sites.kind[row] as number;
+    words[at + 8] = columns.locations.folded[row] as number;
+    words[at + 9] = this.#lines.length / LINE_WORDS;
     return batchRow;
   }
 
   #function(profile: IdentifiedProfile, row: number): number {
+    const cached = this.#functionRow[row] as number;
+    if (cached >= 0) return cached;
     const { ids, columns } = profile;
     const low = ids.functions[row * 2] as number;
     const high = ids.functions[row * 2 + 1] as number;
-    const present = this.#tables.function.add(low, high);
-    if (present >= 0) return present;
-    const batchRow = this.#tables.function.size - 1;
-    const { name, systemName, file, startLine } = columns.functions;
-    this.#functionIds.push(low);
-    this.#functionIds.push(high);
-    this.#functions.push(this.#text(profile, name[row] as number));
-    this.#functions.push(this.#text(profile, systemName[row] as number));
-    this.#functions.push(this.#text(profile, file[row] as number));
-    this.#functions.push(startLine[row] as number);
+    const present = this.#functionTable.add(low, high);
+    const batchRow = present >= 0 ? present : this.#functionTable.size - 1;
+    this.#functionRow[row] = batchRow;
+    if (present >= 0) return batchRow;
+    const { functions } = columns;
+    const name = this.#text(profile, functions.name[row] as number);
+    const systemName = this.#text(profile, functions.systemName[row] as number);
+    const file = this.#text(profile, functions.file[row] as number);
+    const at = this.#functions.reserve(FUNCTION_WORDS);
+    const { words } = this.#functions;
+    words[at] = low;
+    words[at + 1] = high;
+    words[at + 2] = name;
+    words[at + 3] = systemName;
+    words[at + 4] = file;
+    words[at + 5] = functions.startLine[row] as number;
     return batchRow;
   }
 
   #text(profile: IdentifiedProfile, row: number): number {
+    const cached = this.#textRow[row] as number;
+    if (cached >= 0) return cached;
     const { ids, columns } = profile;
     const low = ids.texts[row * 2] as number;
     const high = ids.texts[row * 2 + 1] as number;
-    const present = this.#tables.text.add(low, high);
-    if (present >= 0) return present;
+    const present = this.#textTable.add(low, high);
+    const batchRow = present >= 0 ? present : this.#textTable.size - 1;
+    this.#textRow[row] = batchRow;
+    if (present >= 0) return batchRow;
     const start = columns.texts.start[row] as number;
     const length = columns.texts.length[row] as number;
     while (this.#textLength + length > this.#textBytes.length) this.#growText();
     this.#textBytes.set(columns.bytes.subarray(start, start + length), this.#textLength);
     this.#textLength += length;
-    this.#texts.ids.push(low);
-    this.#texts.ids.push(high);
-    this.#texts.offsets.push(this.#textLength);
-    return this.#tables.text.size - 1;
+    this.#textIds.push(low);
+    this.#textIds.push(high);
+    this.#textOffsets.push(this.#textLength);
+    return batchRow;
   }
 
   #growText(): void {
@@ -159,25 +185,26 @@ export class DictionaryRows {
 
   /** Copies of all columns, exactly as long as they need to be. */
   finish(): DictionaryPart {
+    const functions = this.#functions;
+    const lines = this.#lines;
     return {
       strings: {
-        ids: this.#texts.ids.signed(),
-        offsets: this.#texts.offsets.unsigned(),
+        ids: this.#textIds.signed(),
+        offsets: this.#textOffsets.unsigned(),
         bytes: this.#textBytes.slice(0, this.#textLength),
       },
-      functions: { ids: this.#functionIds.signed(), ...splitFunctions(this.#functions) },
+      functions: {
+        ids: functions.signedColumn(FUNCTION_WORDS, 0, 2),
+        name: functions.unsignedColumn(FUNCTION_WORDS, 2),
+        systemName: functions.unsignedColumn(FUNCTION_WORDS, 3),
+        file: functions.unsignedColumn(FUNCTION_WORDS, 4),
+        startLine: functions.unsignedColumn(FUNCTION_WORDS, 5),
+      },
       locations: {
-        ids: this.#locationIds.signed(),
-        binary: this.#binary.unsigned(),
-        buildId: this.#buildId.unsigned(),
-        space: this.#space.bytes(),
-        kind: this.#kind.bytes(),
-        flags: this.#flags.bytes(),
-        address: this.#address.unsigned(),
-        lineOffsets: this.#lineOffsets.unsigned(),
-        lineFunction: this.#lineFunction.unsigned(),
-        lineNumber: this.#lineNumber.unsigned(),
-        lineColumn: this.#lineColumn.unsigned(),
+        ...this.#locationColumns(),
+        lineFunction: lines.unsignedColumn(LINE_WORDS, 0),
+        lineNumber: lines.unsignedColumn(LINE_WORDS, 1),
+        lineColumn: lines.unsignedColumn(LINE_WORDS, 2),
       },
       stacks: {
         ids: this.#stackIds.signed(),
@@ -187,36 +214,28 @@ export class DictionaryRows {
     };
   }
 
-  #columns(): GrowingWords[] {
-    return [
-      this.#texts.ids,
-      this.#texts.offsets,
-      this.#functions,
-      this.#functionIds,
-      this.#locationIds,
-      this.#binary,
-      this.#buildId,
-      this.#space,
-      this.#kind,
-      this.#flags,
-      this.#address,
-      this.#lineOffsets,
-      this.#lineFunction,
-      this.#lineNumber,
-      this.#lineColumn,
-      this.#stackIds,
-      this.#stackOffsets,
-      this.#stackLocations,
-    ];
+  #locationColumns() {
+    const locations = this.#locations;
+    const lineEnds = locations.unsignedColumn(LOCATION_WORDS, 9);
+    const lineOffsets = new Uint32Array(lineEnds.length + 1);
+    lineOffsets.set(lineEnds, 1);
+    return {
+      ids: locations.signedColumn(LOCATION_WORDS, 0, 2),
+      binary: locations.unsignedColumn(LOCATION_WORDS, 2),
+      buildId: locations.unsignedColumn(LOCATION_WORDS, 3),
+      address: locations.unsignedColumn(LOCATION_WORDS, 4, 2),
+      space: locations.byteColumn(LOCATION_WORDS, 6),
+      kind: locations.byteColumn(LOCATION_WORDS, 7),
+      flags: locations.byteColumn(LOCATION_WORDS, 8),
+      lineOffsets,
+    };
   }
 }
 
-/** Functions are collected in rows of four words. */
-function splitFunctions(rows: GrowingWords) {
-  const count = rows.length / 4;
-  const column = (part: number) => Uint32Array.from({ length: count }, (_, i) => at(i, part));
-  const at = (row: number, part: number) => rows.words[row * 4 + part] as number;
-  return { name: column(0), systemName: column(1), file: column(2), startLine: column(3) };
+/** `rows` rows of -1, in the column itself where they fit. */
+function emptyRows(column: Int32Array<ArrayBuffer>, rows: number): Int32Array<ArrayBuffer> {
+  const isUnfit = column.length < rows || column.length > rows + 2 ** 20;
+  return (isUnfit ? new Int32Array(rows * 2) : column).fill(-1, 0, rows);
 }
 
 function tooManyEntries(): EverflameError {

@@ -4,8 +4,16 @@ export class GrowingWords {
   length = 0;
 
   push(word: number): void {
-    if (this.length === this.words.length) this.#grow();
+    if (this.length === this.words.length) this.#grow(1);
     this.words[this.length++] = word;
+  }
+
+  /** Adds `count` words, to be written by the caller; returns where they begin in `words`. */
+  reserve(count: number): number {
+    const start = this.length;
+    if (start + count > this.words.length) this.#grow(count);
+    this.length = start + count;
+    return start;
   }
 
   clear(): void {
@@ -22,13 +30,31 @@ export class GrowingWords {
     return new Uint32Array(this.signed().buffer);
   }
 
-  /** The words' lowest bytes. */
-  bytes(): Uint8Array<ArrayBuffer> {
-    return Uint8Array.from(this.words.subarray(0, this.length));
+  /** Of a list of rows of `stride` words: words `part .. part + width` of each as a column. */
+  signedColumn(stride: number, part: number, width: number): Int32Array<ArrayBuffer> {
+    const { words, length } = this;
+    const column = new Int32Array((length / stride) * width);
+    let to = 0;
+    for (let row = part; row < length; row += stride) {
+      for (let i = row; i < row + width; i++) column[to++] = words[i] as number;
+    }
+    return column;
   }
 
-  #grow(): void {
-    const grown = new Int32Array(this.words.length * 2);
+  unsignedColumn(stride: number, part: number, width = 1): Uint32Array<ArrayBuffer> {
+    return new Uint32Array(this.signedColumn(stride, part, width).buffer);
+  }
+
+  /** The lowest byte of word `part` of each row. */
+  byteColumn(stride: number, part: number): Uint8Array<ArrayBuffer> {
+    const { words, length } = this;
+    const column = new Uint8Array(length / stride);
+    for (let row = part, to = 0; row < length; row += stride) column[to++] = words[row] as number;
+    return column;
+  }
+
+  #grow(count: number): void {
+    const grown = new Int32Array(Math.max(this.words.length * 2, this.length + count));
     grown.set(this.words);
     this.words = grown;
   }

@@ -5,12 +5,14 @@ import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startThread } from '../../cli/thread.ts';
 import { refs, stringAt } from '../../profile/dictionary.ts';
+import { MAX_QUEUED_INGESTS } from '../../profile/limits.ts';
 import { parseProfileType } from '../../profile/profile-type.ts';
 import type { EpochMs } from '../../profile/units.ts';
 import { openDuckStore } from '../../store/duckdb/duck-store.ts';
 import type { Store } from '../../store/store.ts';
 import { pprofFromText } from '../../test/pprof-text.ts';
 import { type AgentReport, encodeWriteRaw } from '../../wire/write-raw.ts';
+import { DecodePool } from './decode-pool.ts';
 import { createIngest } from './ingest.ts';
 import type { Ingest, PyroscopePush, WriteRawPush } from './ingest-request.ts';
 
@@ -145,6 +147,25 @@ test("an agent's windows arrive with its profiles", async () => {
   const [agent] = await store.agents(HOUR);
   expect(agent).toMatchObject({ id: 'agent-1', host: 'h1', lastSeq: 7 });
   expect(agent?.totals.counters).toMatchObject({ sampled: 6, lost_spool: 2, sent: 4 });
+});
+
+test('requests beyond the queue are told to come again', async () => {
+  const createWorker = () => new Worker('setInterval(() => {}, 1e6)', { eval: true });
+  const pool = new DecodePool({
+    createWorker,
+    workers: 1,
+    key: store.idKey,
+    knownWords: () => store.snapshot().knownStacks.words,
+  });
+  const body = () => push({ body: new Uint8Array(10) });
+  const waiting = Array.from({ length: MAX_QUEUED_INGESTS }, () => pool.decode(body(), NOW));
+  expect([pool.queuedRequests, pool.queuedBytes]).toEqual([2000, 20_000]);
+  expect(() => pool.decode(body(), NOW)).toThrow(
+    expect.objectContaining({ kind: 'overloaded', limit: 'MAX_QUEUED_INGESTS = 2000' }),
+  );
+  const ends = Promise.allSettled(waiting);
+  await pool.close();
+  expect(new Set((await ends).map((end) => end.status))).toEqual(new Set(['rejected']));
 });
 
 test('a worker that dies fails its jobs, and the next request gets a new one', async () => {
