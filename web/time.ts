@@ -75,12 +75,12 @@ const TICKS_MS = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10_08
   (minutes) => minutes * MINUTE,
 );
 
-/** Round moments of the reader's clock inside a range, at most `count` of them. */
-export function chooseTicks({ fromMs, toMs }: Range, count: number): number[] {
+/** Round moments in a range, at most `count`: of the reader's clock, or counted from `zeroMs`. */
+export function chooseTicks({ fromMs, toMs }: Range, count: number, zeroMs?: number): number[] {
   const wanted = (toMs - fromMs) / Math.max(1, count);
   const tick =
     TICKS_MS.find((step) => step >= wanted) ?? Math.ceil(wanted / 86_400_000) * 86_400_000;
-  const offset = new Date(fromMs).getTimezoneOffset() * MINUTE;
+  const offset = zeroMs ?? new Date(fromMs).getTimezoneOffset() * MINUTE;
   const ticks: number[] = [];
   for (let at = Math.ceil((fromMs - offset) / tick) * tick + offset; at < toMs; at += tick) {
     ticks.push(at);

@@ -4,9 +4,10 @@ import type { SeriesJson } from '../../wire/http.ts';
 import type { LoadedView } from '../flame/worker-client.ts';
 import { formatSpan } from '../format.ts';
 import { SeriesPlot } from '../parts/series-plot.tsx';
+import { chooseTicks } from '../time.ts';
 import { averagesOf, type CompareAnswers } from './compare-answers.ts';
 
-const TICKS = 4;
+const TICKS = 5;
 
 export interface CompareSeriesProps {
   answers: CompareAnswers;
@@ -20,10 +21,10 @@ export function CompareSeries({ answers, loaded }: CompareSeriesProps) {
     (data?.series[0]?.rate ?? []).map((value) =>
       value === null ? null : value * (quantity?.averageScale ?? 1),
     );
-  const ticks = Array.from({ length: TICKS - 1 }, (_, index) => {
-    const ms = (longest * (index + 1)) / TICKS;
-    return { ms, text: formatSpan(ms) };
-  });
+  const ticks = chooseTicks({ fromMs: 1, toMs: longest }, TICKS, 0).map((ms) => ({
+    ms,
+    text: formatSpan(ms),
+  }));
   const averages =
     loaded === undefined || quantity === null
       ? null

@@ -83,7 +83,7 @@ function paintBox(
   const faded = scene.matches !== null && !matched && !heading;
   const ancestor = node < scene.zoom && isWithin(view.tree, scene.zoom, node);
   if (ancestor) context.globalAlpha = 0.55;
-  context.fillStyle = faded ? tokens.dim : scene.style.fill(node, matched);
+  context.fillStyle = faded || tokens.forced ? tokens.dim : scene.style.fill(node, matched);
   context.fillRect(x, y, Math.max(width - gap, 0.6), rowPx - 1);
   context.globalAlpha = 1;
   if (!faded && width > 4 && scene.style.hatched(node)) {

@@ -18,6 +18,14 @@ export interface PaintTokens {
 const OKLCH = /oklch\(([\d.]+) ([\d.]+) ([\d.]+)/;
 export const DIFF_STEPS = ['a3', 'a2', 'a1', '0', 'b1', 'b2', 'b3'] as const;
 
+/** Where the system chooses the colours, frames are outlines on its own ground. */
+const SYSTEM_COLOURS = {
+  ink: 'CanvasText',
+  dim: 'Canvas',
+  dimInk: 'GrayText',
+  merged: 'GrayText',
+} as const;
+
 /** `light-dark()` is resolved only where a colour is used, so a hidden element uses each once. */
 export function readTokens(dark: boolean): PaintTokens {
   const probe = document.createElement('span');
@@ -50,5 +58,5 @@ export function readTokens(dark: boolean): PaintTokens {
     diff: Object.fromEntries(DIFF_STEPS.map((step) => [step, colour(`diff-${step}`)])),
   };
   probe.remove();
-  return tokens;
+  return tokens.forced ? { ...tokens, ...SYSTEM_COLOURS } : tokens;
 }
