@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { Location, Function as PprofFunction, Profile, Sample, ValueType } from 'pprof-format';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { ServerApp } from '../../cli/server-app.ts';
 import { openServerApp } from '../../cli/server-app.ts';
 import { MAX_BODY_BYTES, MAX_STACK_DEPTH } from '../../profile/limits.ts';
+import { faultyPprof, gzipBomb, noise } from '../../test/faulty-pprof.ts';
 import { pprofFromText } from '../../test/pprof-text.ts';
 import type { Problem } from '../../wire/http.ts';
 import { encodeWriteRaw } from '../../wire/write-raw.ts';
@@ -41,24 +41,6 @@ function writeRaw(profile: Uint8Array, labels = { service_name: 'x' }): Uint8Arr
   return encodeWriteRaw({ tenant: '', series, normalized: false, report: null });
 }
 
-interface Fault {
-  values?: bigint[];
-  locationIds?: number[];
-  functionId?: number;
-  timeMs?: number;
-}
-
-/** One sample of one function, with one thing wrong. */
-function faultyPprof({ values = [1n], locationIds = [1], functionId = 1, timeMs }: Fault) {
-  const profile = new Profile({ timeNanos: BigInt(timeMs ?? NOW - 60_000) * 1_000_000n });
-  const text = (value: string) => profile.stringTable.dedup(value);
-  profile.sampleType = [new ValueType({ type: text('cpu'), unit: text('nanoseconds') })];
-  profile.function = [new PprofFunction({ id: 1, name: text('main') })];
-  profile.location = [new Location({ id: 1, line: [{ functionId, line: 1 }] })];
-  profile.sample = [new Sample({ locationId: locationIds, value: values })];
-  return profile.encode();
-}
-
 async function send(path: string, body: Uint8Array | string, headers: Record<string, string> = {}) {
   const init = { method: 'POST', body: body as Uint8Array<ArrayBuffer>, headers };
   return problemOf(await server.app.request(path, init));
@@ -73,12 +55,6 @@ async function problemOf(response: Response): Promise<Problem> {
   return problem;
 }
 
-/** 64 gzip members that are 1 GiB of zeros together, in 1 MB. */
-function gzipBomb(): Uint8Array {
-  const member = gzipSync(Buffer.alloc(16 * 2 ** 20));
-  return Buffer.concat(Array.from({ length: 64 }, () => member));
-}
-
 describe('pushes', () => {
   afterEach(async () => {
     const metrics = await (await server.app.request('/metrics')).text();
@@ -86,7 +62,7 @@ describe('pushes', () => {
     expect(metrics).toContain('\neverflame_store_series 0\n');
   });
 
-  const random = Uint8Array.from({ length: 4096 }, (_, i) => (i * 7919 + 13) % 251);
+  const random = noise(4096);
   const rows: [what: string, body: () => Uint8Array, status: number, problem: Partial<Problem>][] =
     [
       ['truncated gzip', () => gzipSync(writeRaw(good())).subarray(0, 100), 400, {}],
