@@ -84,7 +84,7 @@ export class Binaries {
 /**
  * The mapped file itself through map_files, which also reaches deleted and replaced files and those
  * of containers; without the capability for that, the path in the process' root, if it still is the
- * mapped inode. A path may have been replaced by anything, so what is no regular file is not opened.
+ * mapped inode. A path may have been replaced by anything: what is no regular file is not opened.
  */
 function statMapped(pid: number, mapping: MemoryMapping): { path: string; stat: Stats } | null {
   const range = `${mapping.start.toString(16)}-${mapping.end.toString(16)}`;

@@ -1,6 +1,7 @@
-/** Kernel stacks -> named frames, through /proc/kallsyms, read again when something new was loaded. */
-import { readFileSync } from 'node:fs';
+/** Kernel stacks -> named frames by /proc/kallsyms, read again when something was loaded. */
+import { closeSync, openSync, readSync } from 'node:fs';
 import { KERNEL_MAPPING } from '../profile/frame.ts';
+import { MAX_KALLSYMS_BYTES } from '../profile/limits.ts';
 import { type Kallsyms, parseKallsyms } from '../symbolizer/kallsyms.ts';
 import type { Frame, NamedFrames } from './frames.ts';
 
@@ -19,7 +20,7 @@ export class KernelFrames {
 
   constructor(
     frames: NamedFrames,
-    read: () => Uint8Array = () => readFileSync(KALLSYMS),
+    read: () => Uint8Array = readKallsyms,
     now: () => number = Date.now,
   ) {
     this.#frames = frames;
@@ -59,5 +60,23 @@ export class KernelFrames {
     const changed = this.#symbols.count !== before;
     this.#reloadMs = changed ? MIN_RELOAD_MS : Math.min(this.#reloadMs * 2, MAX_RELOAD_MS);
     return true;
+  }
+}
+
+/**
+ * A file under /proc has no size to go by. Read into one buffer whose pages are taken as they fill,
+ * and copied to its length: pieces put together would stay behind as 10 MB of holes in the heap.
+ */
+function readKallsyms(): Uint8Array {
+  const buffer = new Uint8Array(new ArrayBuffer(MAX_KALLSYMS_BYTES));
+  const fd = openSync(KALLSYMS, 'r');
+  try {
+    let length = 0;
+    for (let read = -1; read !== 0 && length < buffer.length; length += read) {
+      read = readSync(fd, buffer, length, buffer.length - length, null);
+    }
+    return buffer.slice(0, length);
+  } finally {
+    closeSync(fd);
   }
 }

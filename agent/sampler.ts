@@ -1,6 +1,6 @@
 /**
- * Sampling of the whole machine: loads the BPF program, keeps one clock event per online CPU, drains
- * records and hands over the sums of one window after the other. Knows nothing of processes.
+ * Sampling of the whole machine: loads the BPF program, keeps one clock event per online CPU,
+ * drains records and hands over the sums of one window after the other. Knows nothing of processes.
  */
 import { fileURLToPath } from 'node:url';
 import { assert, EverflameError } from '../profile/errors.ts';
