@@ -251,6 +251,14 @@ describe.skipIf(missing !== null)('pages', () => {
     await page.keyboard.press('?');
     await page.getByRole('heading', { name: 'Keys' }).waitFor();
     await page.keyboard.press('Escape');
+    const asked = fixture.requests.length;
+    await page.keyboard.press('r');
+    await expect.poll(() => fixture.requests.length).toBeGreaterThan(asked);
+    await page.keyboard.press('g');
+    await page.keyboard.press('c');
+    await expect.poll(() => new URL(page.url()).pathname).toBe(`${PREFIX}/compare`);
+    await page.goBack();
+    await ready();
     await page.locator('.top .dropdown button').last().click();
     await page.getByRole('menuitemradio', { name: 'Dark' }).click();
     const scheme = () =>

@@ -5,6 +5,7 @@ import { queryClient } from '../answers.ts';
 import { ApiError } from '../api.ts';
 import { useLastGood } from '../explore/explore-answers.ts';
 import { navigate } from '../navigation.ts';
+import { useKey } from '../parts/keys.ts';
 import { ErrorState, StaleBanner } from '../states/states.tsx';
 import type { Theme } from '../theme.ts';
 import { type CompareState, writeCompare } from '../url-state.ts';
@@ -33,6 +34,7 @@ export function Compare({ state, types, theme }: CompareProps) {
     clock.tick();
     void queryClient.invalidateQueries({ refetchType: 'active' });
   };
+  useKey('r', refresh);
   const { error } = diff;
   const transient = error instanceof ApiError && error.problem.status !== 0 && error.transient;
   const fatal = error !== null && !(transient && loaded !== undefined);

@@ -4,6 +4,7 @@ import type { ProfileTypeJson } from '../../wire/http.ts';
 import { queryClient } from '../answers.ts';
 import { ApiError } from '../api.ts';
 import { navigate } from '../navigation.ts';
+import { useKey } from '../parts/keys.ts';
 import { ErrorState, StaleBanner } from '../states/states.tsx';
 import type { Theme } from '../theme.ts';
 import { absoluteRange, type Range, type RangeText } from '../time.ts';
@@ -33,6 +34,7 @@ export function Explore({ state, types, theme }: ExploreProps) {
     answers.clock.tick();
     void queryClient.invalidateQueries({ refetchType: 'active' });
   };
+  useKey('r', refresh);
   // A selected part fixes the range: it would otherwise run away from under the selection.
   const [before, setBefore] = useState<RangeText | null>(null);
   const onBrush = useCallback(

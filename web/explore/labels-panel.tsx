@@ -45,8 +45,12 @@ export function LabelsPanel(props: LabelsPanelProps) {
           }
         </Dropdown>
         <span className="quiet small push">
-          {series === undefined ? '' : `${values} value${values === 1 ? '' : 's'}`}
-          {names.length > 0 ? `, ${names.length} labels` : ''}
+          {[
+            series === undefined ? '' : `${values} value${values === 1 ? '' : 's'}`,
+            names.length === 0 ? '' : `${names.length} label${names.length === 1 ? '' : 's'}`,
+          ]
+            .filter((part) => part !== '')
+            .join(', ')}
         </span>
       </header>
       {series === undefined ? (
