@@ -60,7 +60,8 @@ export class ProfileIds {
 
   #identifyTexts(columns: PprofColumns): void {
     const { texts } = columns;
-    const ids = (this.texts = roomFor(this.texts, texts.count));
+    this.texts = roomFor(this.texts, texts.count);
+    const ids = this.texts;
     let view = viewOf(columns.bytes);
     for (let i = 0; i < texts.count; i++) {
       const start = texts.start[i] as number;
@@ -75,7 +76,8 @@ export class ProfileIds {
 
   #identifyFunctions(columns: PprofColumns): void {
     const { count, name, systemName, file, startLine } = columns.functions;
-    const ids = (this.functions = roomFor(this.functions, count));
+    this.functions = roomFor(this.functions, count);
+    const ids = this.functions;
     const texts = this.texts;
     const words = this.#words;
     for (let i = 0; i < count; i++) {
@@ -89,7 +91,8 @@ export class ProfileIds {
 
   #identifyLocations(columns: PprofColumns, sites: LocationSites): void {
     const { lines, locations } = columns;
-    const ids = (this.locations = roomFor(this.locations, locations.count));
+    this.locations = roomFor(this.locations, locations.count);
+    const ids = this.locations;
     const words = this.#words;
     // Neighbours mostly differ in their lines only; what comes before those is absorbed once.
     const prefix = this.#prefix;
@@ -130,12 +133,14 @@ export class ProfileIds {
 
   #identifyStacks(columns: PprofColumns): void {
     const { samples, stackLocations } = columns;
-    const ids = (this.stacks = roomFor(this.stacks, samples.count));
+    this.stacks = roomFor(this.stacks, samples.count);
+    const ids = this.stacks;
     const locations = this.locations;
     for (let i = 0; i < samples.count; i++) {
       const first = samples.stack[i] as number;
       const end = samples.stack[i + 1] as number;
-      const words = (this.#words = roomFor(this.#words, end - first + 1));
+      this.#words = roomFor(this.#words, end - first + 1);
+      const words = this.#words;
       words[0] = end - first;
       let at = 1;
       for (let j = first; j < end; j++) {

@@ -40,7 +40,7 @@ function parseLabels(text: string, start: number, labels: Record<string, string>
     if (Object.keys(labels).length >= MAX_SENT_LABELS_PER_SERIES) {
       throw malformed(`more than ${MAX_SENT_LABELS_PER_SERIES} labels`, at);
     }
-    labels[name] = quoted === null ? (value?.[0] ?? '').trim() : unescape(quoted[1] as string, at);
+    labels[name] = quoted === null ? (value?.[0] ?? '').trim() : unquote(quoted[1] as string, at);
     at += value?.[0].length ?? 0;
     if (at < end && text[at] !== ',') throw malformed('a comma is missing', at);
     at++;
@@ -53,7 +53,7 @@ function match(pattern: RegExp, text: string, at: number): RegExpExecArray | nul
 }
 
 /** The escapes of a Go or JSON string. */
-function unescape(text: string, position: number): string {
+function unquote(text: string, position: number): string {
   try {
     return String(JSON.parse(`"${text}"`));
   } catch (cause) {
