@@ -37,13 +37,21 @@ export class KernelFrames {
 
   /** Program counters, leaf first -> frames, leaf first. All but the leaf are return addresses. */
   resolve(stack: BigUint64Array): Frame[] {
-    return Array.from(stack, (pc, depth) => this.#frame(depth === 0 ? pc : pc - 1n));
+    // As pairs of words: a 64-bit integer in JavaScript is an object.
+    const words = new Uint32Array(stack.buffer, stack.byteOffset, 2 * stack.length);
+    const frames: Frame[] = [];
+    for (let i = 0; i < words.length; i += 2) {
+      const low = words[i] as number;
+      const high = words[i + 1] as number;
+      if (i === 0) frames.push(this.#frame(high, low));
+      else frames.push(this.#frame(low === 0 ? high - 1 : high, low - 1));
+    }
+    return frames;
   }
 
-  #frame(address: bigint): Frame {
+  /** `low` may be -1: only its 32 bits count. */
+  #frame(high: number, low: number): Frame {
     if (this.hidden) return this.#frames.unknown('kernel addresses hidden', KERNEL_MAPPING);
-    const high = Number(address >> 32n);
-    const low = Number(address & 0xffff_ffffn);
     let symbol = this.#symbols.lookup(high, low);
     if (symbol === null && this.#reload()) symbol = this.#symbols.lookup(high, low);
     if (symbol === null) return this.#frames.unknown('no kernel symbol', KERNEL_MAPPING);

@@ -142,7 +142,14 @@ export class Process {
   /** Program counters, leaf first -> frames, leaf first. All but the leaf are return addresses. */
   resolve(stack: BigUint64Array): Frame[] {
     if (this.obstacle !== null) return [this.#host.frames.unknown(this.obstacle)];
-    return Array.from(stack, (pc, depth) => this.#frame(Number(pc) - (depth === 0 ? 0 : 1)));
+    // As pairs of words: a 64-bit integer in JavaScript is an object. User addresses fit a number.
+    const words = new Uint32Array(stack.buffer, stack.byteOffset, 2 * stack.length);
+    const frames: Frame[] = [];
+    for (let i = 0; i < words.length; i += 2) {
+      const address = (words[i + 1] as number) * 2 ** 32 + (words[i] as number);
+      frames.push(this.#frame(i === 0 ? address : address - 1));
+    }
+    return frames;
   }
 
   /** Binaries that are mapped now and could be opened. */

@@ -41,7 +41,10 @@ export interface RestedWindow {
   counters: Counters;
   /** Runs of the program that neither brought a record nor found the ring full. */
   lostRead: number;
-  /** Program counters of a stack of this window, leaf first; null if the map has lost it. */
+  /**
+   * Program counters of a stack of this window, leaf first; null if the map has lost it. They are
+   * good until the next call.
+   */
   readStack(domain: Domain, stack: number): BigUint64Array | null;
 }
 
@@ -66,6 +69,11 @@ export class Sampler {
   readonly #countersFd: number;
   readonly #controlFd: number;
   readonly #countersValue: Uint8Array;
+  /** Key and value of a look-up in a stack map, used again and again. */
+  readonly #keyWord = new Uint32Array(1);
+  readonly #key = new Uint8Array(this.#keyWord.buffer);
+  readonly #stack = new BigUint64Array(MAX_FRAMES);
+  readonly #stackBytes = new Uint8Array(this.#stack.buffer);
   readonly #sides: [Side, Side];
   readonly #frequencyHz: number;
   readonly #events = new Map<number, PerfEvent>();
@@ -241,17 +249,21 @@ export class Sampler {
   #readStack(side: Side, domain: Domain, stack: number): BigUint64Array | null {
     const fd = domain === 'kernel' ? side.kernelFd : side.userFd;
     side.read[domain].add(stack);
-    const value = new BigUint64Array(MAX_FRAMES);
-    if (!this.#bpf.lookup(fd, u32(stack), new Uint8Array(value.buffer))) return null;
-    const depth = value.indexOf(0n);
-    return depth < 0 ? value : value.subarray(0, depth);
+    if (!this.#bpf.lookup(fd, this.#keyOf(stack), this.#stackBytes)) return null;
+    const depth = this.#stack.indexOf(0n);
+    return depth < 0 ? this.#stack : this.#stack.subarray(0, depth);
   }
 
   /** Also finds the stacks of samples whose record was lost, which nobody has read. */
   #empty(fd: number, read: ReadonlySet<number>): void {
-    for (const stack of read) this.#bpf.delete(fd, u32(stack));
-    const key = new Uint8Array(4);
+    for (const stack of read) this.#bpf.delete(fd, this.#keyOf(stack));
+    const key = this.#key;
     while (this.#bpf.nextKey(fd, null, key)) this.#bpf.delete(fd, key);
+  }
+
+  #keyOf(stack: number): Uint8Array {
+    this.#keyWord[0] = stack;
+    return this.#key;
   }
 }
 
