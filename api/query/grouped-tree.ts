@@ -2,6 +2,7 @@
 import { FrameKind } from '../../profile/frame.ts';
 import { namedFrame } from '../../profile/frame-table.ts';
 import type { Labels } from '../../profile/labels.ts';
+import { labelValue } from '../../profile/selector.ts';
 import {
   type Branch,
   gatherTree,
@@ -27,7 +28,7 @@ export function gatherGroups(
 
 /** A label value is shown as it is; its frame's system name tells the label's name too. */
 function labelFrame(stacks: StackTree, name: string, labels: Labels): number {
-  const value = labels[name] ?? '';
+  const value = labelValue(labels, name);
   const frame = namedFrame(value === '' ? `(no ${name})` : value, FrameKind.label);
   return stacks.frames.table.intern({ ...frame, systemName: `${name}=${value}` });
 }

@@ -177,6 +177,16 @@ test('label values are the first levels', () => {
 `);
 });
 
+test('a label that is called as a property of every object is absent where it was not sent', () => {
+  const weights = weigh([1]);
+  for (const name of ['__proto__', 'constructor']) {
+    expect(draw('main', [], { weights, by: [name] })).toBe(`total 0/1
+  (no ${name}) 0/1
+    main 1/1
+`);
+  }
+});
+
 test('both sides of a diff, and its JSON in three measures', () => {
   const text = 'main;x\nmain;y\nmain;z';
   const job = { base: weigh([1, 1, 0]), weights: weigh([3, 0, 5]) };
