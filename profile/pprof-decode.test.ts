@@ -122,7 +122,7 @@ const foreignProfile = fc
     locationIds: ids(8),
     texts: fc.array(text, { minLength: 1, maxLength: 6 }),
     picks: fc.array(fc.nat(), { minLength: 60, maxLength: 60 }),
-    values: fc.array(fc.bigInt(0n, 2n ** 63n - 1n), { minLength: 6, maxLength: 6 }),
+    values: fc.array(fc.bigInt(0n, 2n ** 53n - 1n), { minLength: 6, maxLength: 6 }),
     lines: fc.array(line, { minLength: 16, maxLength: 16 }),
     period: fc.option(fc.bigInt(1n, 2n ** 40n)),
   })
@@ -323,6 +323,7 @@ describe('what is refused', () => {
     ...TEXTS,
   ];
   test.each<[string, string, string, Field[]]>([
+    ['nothing', 'invalid', 'sample_type', []],
     ['no strings', 'invalid', 'string_table[0]', [TYPE]],
     ['string 0 not empty', 'invalid', 'string_table[0]', [[6, 'x']]],
     ['a type beyond the strings', 'invalid', 'sample_type[0].type', [[1, [[1, 4]]], ...TEXTS]],
@@ -394,6 +395,7 @@ describe('what is refused', () => {
         [2, -1],
       ]),
     ],
+    ['a value of 2^53', 'unprocessable', 'sample[1].value[0]', withSample([[2, 2n ** 53n]])],
     ['a value of 2^63', 'unprocessable', 'sample[1].value[0]', withSample([[2, 2n ** 63n]])],
     [
       'a stack too deep',

@@ -36,7 +36,9 @@ export class PprofDecoder {
     const wire = this.#wire;
     this.#columns.reset(bytes);
     wire.reset(bytes);
-    if (bytes.length === 0) throw new EverflameError('invalid', 'the profile is empty');
+    if (bytes.length === 0) {
+      throw new EverflameError('invalid', 'the profile is empty', { field: 'sample_type' });
+    }
     let field = 0;
     try {
       while (wire.pos < bytes.length) {

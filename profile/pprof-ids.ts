@@ -130,7 +130,10 @@ function checkRef(texts: number, row: number, field: string): void {
   });
 }
 
-/** Each sample has one value per sample type, none negative. */
+/** From this upper half on, a value is 2^53 or more: no sum with it in it can be stated. */
+const TOO_HIGH = 2 ** 21;
+
+/** Each sample has one value per sample type, none negative or beyond what can be added up. */
 function checkValues(columns: PprofColumns): void {
   const { samples, values, sampleTypes } = columns;
   const width = sampleTypes.length;
@@ -144,8 +147,16 @@ function checkValues(columns: PprofColumns): void {
     }
   }
   for (let i = 0; i < values.count; i++) {
-    if ((values.value[i * 2 + 1] as number) >= 0) continue;
+    const high = values.value[i * 2 + 1] as number;
+    if (high >= 0 && high < TOO_HIGH) continue;
     const field = `sample[${Math.floor(i / width)}].value[${i % width}]`;
+    if (high > 0) {
+      throw new EverflameError('unprocessable', `${field} is too high to be added to others`, {
+        field,
+        limit: `MAX_SAFE_INTEGER = ${Number.MAX_SAFE_INTEGER}`,
+        remedy: 'Send it in a coarser unit.',
+      });
+    }
     throw new EverflameError('unprocessable', `${field} is negative`, {
       field,
       remedy: 'Send what happened in the time of the profile, not a difference of two profiles.',
