@@ -141,3 +141,5 @@ export const MAX_LABELSET_BYTES_PER_REQUEST = 16 * 2 ** 20;
 export const MAX_REPORT_TEXT_LENGTH = 256;
 /** Requests that wait for a decode worker; the bodies themselves are bounded in bytes elsewhere. */
 export const MAX_QUEUED_INGESTS = 2_000;
+/** One of the five fields of a profile type; with the others it must fit in a selector. */
+export const MAX_TYPE_FIELD_LENGTH = 256;

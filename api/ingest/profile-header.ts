@@ -1,9 +1,12 @@
 /** What a decoded profile says about itself: its types, its period, its time. */
 import { EverflameError } from '../../profile/errors.ts';
-import { MAX_FUTURE_MS } from '../../profile/limits.ts';
+import { MAX_FUTURE_MS, MAX_TYPE_FIELD_LENGTH } from '../../profile/limits.ts';
 import type { PprofColumns } from '../../profile/pprof-columns.ts';
 import type { PprofValueType } from '../../profile/pprof-encode.ts';
 import type { EpochMs } from '../../profile/units.ts';
+
+/** The fields of a profile type are written with colons between them, before a selector's braces. */
+const NOT_IN_TYPES = /[\s:{}"'`,=]/g;
 
 /** Throws `unprocessable` where a type has no name. */
 export function readSampleTypes(columns: PprofColumns): PprofValueType[] {
@@ -11,17 +14,27 @@ export function readSampleTypes(columns: PprofColumns): PprofValueType[] {
     const name = columns.textAt(type);
     const field = `sample_type[${i}].type`;
     if (name === '') throw new EverflameError('unprocessable', `${field} is empty`, { field });
-    // The fields of a profile type are written with colons between them.
-    return { type: name.replaceAll(':', '_'), unit: columns.textAt(unit).replaceAll(':', '_') };
+    return { type: typeText(name, field), unit: typeText(columns.textAt(unit), field) };
   });
 }
 
 /** Null where the profile has none; a type without a name is none. */
 export function readPeriodType(columns: PprofColumns): PprofValueType | null {
   if (columns.periodType === null) return null;
-  const type = columns.textAt(columns.periodType.type).replaceAll(':', '_');
-  const unit = columns.textAt(columns.periodType.unit).replaceAll(':', '_');
+  const type = typeText(columns.textAt(columns.periodType.type), 'period_type');
+  const unit = typeText(columns.textAt(columns.periodType.unit), 'period_type');
   return type === '' ? null : { type, unit };
+}
+
+/** A text as a field of a profile type, so that a selector can name every type that is stored. */
+export function typeText(text: string, field: string): string {
+  if (text.length > MAX_TYPE_FIELD_LENGTH) {
+    throw new EverflameError('unprocessable', `${field} has ${text.length} characters`, {
+      field,
+      limit: `MAX_TYPE_FIELD_LENGTH = ${MAX_TYPE_FIELD_LENGTH}`,
+    });
+  }
+  return text.replaceAll(NOT_IN_TYPES, '_');
 }
 
 /** In the period type's unit; 0 where there is none. Throws `unprocessable` if negative. */

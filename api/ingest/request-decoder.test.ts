@@ -2,6 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { SharedHashTable } from '../../profile/hash-table.ts';
 import { encodePprof, type PprofInput } from '../../profile/pprof-encode.ts';
+import { parseSelector } from '../../profile/selector.ts';
 import type { EpochMs } from '../../profile/units.ts';
 import type { WriteBatch } from '../../store/store.ts';
 import { drawSamples, drawTypes } from '../../test/batch-text.ts';
@@ -174,6 +175,20 @@ describe('types', () => {
     expect(drawTypes(decode(writeRaw([pprof({})], true, 'mine')))).toEqual([
       'mine:cpu:nanoseconds::',
     ]);
+  });
+
+  test('every type can be written in a selector', () => {
+    const odd = pprof({ sampleTypes: [{ type: 'cpu time', unit: 'MB{s}' }] });
+    const types = drawTypes(decode(writeRaw([odd], true, 'a:b "c"')));
+    expect(types).toEqual(['a_b__c_:cpu_time:MB_s_::']);
+    expect(parseSelector(types[0] as string).type?.name).toBe('a_b__c_');
+  });
+
+  test('a type that is too long is refused', () => {
+    const long = 'x'.repeat(257);
+    expect(() => decode(writeRaw([pprof({})], true, long))).toThrow(
+      expect.objectContaining({ kind: 'unprocessable', limit: 'MAX_TYPE_FIELD_LENGTH = 256' }),
+    );
   });
 });
 

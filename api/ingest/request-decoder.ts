@@ -24,6 +24,7 @@ import {
   readPeriodType,
   readProfileTime,
   readSampleTypes,
+  typeText,
 } from './profile-header.ts';
 import { ProfileIds } from './profile-ids.ts';
 import { parsePushName } from './push-name.ts';
@@ -134,7 +135,7 @@ export class RequestDecoder {
     const types = nameProfileTypes({
       sampleTypes: readSampleTypes(columns),
       periodType: readPeriodType(columns),
-      name: context.labels.__name__ ?? '',
+      name: typeText(context.labels.__name__ ?? '', 'labels.__name__'),
       configs: context.configs,
     });
     settleLocations(columns, context.normalized, this.#sites);
