@@ -91,3 +91,14 @@ test('a stream can be read bit by bit', async () => {
   }
   expect(seen).toEqual(['ab', 'cd']);
 });
+
+test('a client that goes away is no fault of the server', async () => {
+  const { source, incoming } = sourceOf(['0']);
+  incoming.destroy(new Error('aborted'));
+  const budget = new BodyBudget();
+  await expect(withBody(source, LIMIT, budget, text)).rejects.toMatchObject({
+    kind: 'cancelled',
+    field: 'body',
+  });
+  expect(budget.heldBytes).toBe(0);
+});

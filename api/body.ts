@@ -81,10 +81,24 @@ export async function* streamBody(
   }
 }
 
+/** A client that goes away in the middle of its body is no fault of ours. */
+async function* untilGone(incoming: AsyncIterable<Uint8Array>) {
+  try {
+    yield* incoming;
+  } catch (cause) {
+    throw new EverflameError('cancelled', 'the connection ended before the body did', {
+      field: 'body',
+      cause,
+    });
+  }
+}
+
 function chunksOf(source: BodySource): AsyncIterable<Uint8Array> {
   // Destroying the request would close the connection before the client has read the refusal.
-  if (source.incoming !== undefined) return source.incoming.iterator({ destroyOnReturn: false });
-  return source.body() ?? emptyBody();
+  if (source.incoming !== undefined) {
+    return untilGone(source.incoming.iterator({ destroyOnReturn: false }));
+  }
+  return untilGone(source.body() ?? emptyBody());
 }
 
 async function* emptyBody(): AsyncGenerator<Uint8Array, void, undefined> {}
