@@ -227,6 +227,12 @@ export interface Store {
     options?: ReadOptions,
   ): Promise<TimelineGroup[]>;
   summary(selection: Selection, options?: ReadOptions): Promise<SelectionSummary>;
+  /** `merge` and `summary` as of one moment, at less than the cost of both. */
+  mergeAndSummarize(
+    selection: Selection,
+    by: readonly string[],
+    options?: ReadOptions,
+  ): Promise<{ merged: MergeColumns; summary: SelectionSummary }>;
   profiles(selection: Selection, limit: number, options?: ReadOptions): Promise<StoredProfile[]>;
   agents(range: TimeRange): Promise<AgentRow[]>;
 

@@ -64,10 +64,7 @@ async function readSide(
   by: readonly string[],
   signal: AbortSignal,
 ): Promise<Side> {
-  const [weights, summary] = await Promise.all([
-    store.merge(selection, by, { signal }),
-    store.summary(selection, { signal }),
-  ]);
+  const { merged: weights, summary } = await store.mergeAndSummarize(selection, by, { signal });
   if (weights.stack.length === 0) await requireKnownType(store, selection);
   if (weights.groups.length > MAX_MERGE_GROUPS) {
     throw new EverflameError('too-large', `${by.join()} has ${weights.groups.length} values`, {

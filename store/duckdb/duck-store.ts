@@ -96,14 +96,34 @@ class DuckStore implements Store {
     by: readonly string[],
     options: ReadOptions = {},
   ): Promise<MergeColumns> {
-    const merge = aggregationOf(selection.type) === 'gauge' ? mergeGauges : mergeDeltas;
-    const merged = await this.#read(options, (session) =>
-      merge(session, this.#writer.catalogue, wholeMs(selection), by),
-    );
-    // A query may see a commit before its stacks are in the snapshot; the caller must not.
-    const known = this.#writer.dictionaries.stacks.index.committedCount;
-    if (merged.stack.some((ref) => ref >= known)) await this.#writer.settled();
+    const merged = await this.#read(options, (session) => this.#merge(session, selection, by));
+    await this.#stacksPublished(merged);
     return merged;
+  }
+
+  async mergeAndSummarize(
+    selection: Selection,
+    by: readonly string[],
+    options: ReadOptions = {},
+  ): Promise<{ merged: MergeColumns; summary: SelectionSummary }> {
+    const answer = await this.#read(options, async (session) => {
+      const { catalogue } = this.#writer;
+      const merged = await this.#merge(session, selection, by);
+      return { merged, summary: await readSummary(session, catalogue, wholeMs(selection), merged) };
+    });
+    await this.#stacksPublished(answer.merged);
+    return answer;
+  }
+
+  #merge(session: ReadSession, selection: Selection, by: readonly string[]): Promise<MergeColumns> {
+    const merge = aggregationOf(selection.type) === 'gauge' ? mergeGauges : mergeDeltas;
+    return merge(session, this.#writer.catalogue, wholeMs(selection), by);
+  }
+
+  /** A query may see a commit before its stacks are in the snapshot; the caller must not. */
+  async #stacksPublished({ stack }: MergeColumns): Promise<void> {
+    const known = this.#writer.dictionaries.stacks.index.committedCount;
+    if (stack.some((ref) => ref >= known)) await this.#writer.settled();
   }
 
   timeline(

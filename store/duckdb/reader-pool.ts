@@ -63,9 +63,8 @@ export class ReaderPool {
     try {
       signal?.throwIfAborted();
       connection = this.#idle.pop() ?? (await this.#database.connect());
-      await runQuery(connection, 'BEGIN');
       // The first read of a transaction fixes what it sees.
-      await runQuery(connection, 'SELECT value FROM meta LIMIT 1');
+      await runQuery(connection, 'BEGIN; SELECT value FROM meta LIMIT 1');
       return await run(new ReadSession(connection, signal));
     } catch (cause) {
       if (signal?.aborted) {
@@ -74,8 +73,8 @@ export class ReaderPool {
       throw cause;
     } finally {
       signal?.removeEventListener('abort', interrupt);
-      if (connection !== null) await this.#giveBack(connection);
-      this.#leave();
+      // The answer does not wait for it; a read that comes meanwhile, and `close`, do.
+      void this.#giveBack(connection);
     }
   }
 
@@ -91,10 +90,13 @@ export class ReaderPool {
   }
 
   /** Rolling back also drops the temporary tables that the read made. */
-  async #giveBack(connection: duckdb.Connection): Promise<void> {
-    const [rolledBack] = await Promise.allSettled([duckdb.query(connection, 'ROLLBACK')]);
-    if (rolledBack.status === 'fulfilled') this.#idle.push(connection);
-    else duckdb.disconnect_sync(connection);
+  async #giveBack(connection: duckdb.Connection | null): Promise<void> {
+    if (connection !== null) {
+      const [rolledBack] = await Promise.allSettled([duckdb.query(connection, 'ROLLBACK')]);
+      if (rolledBack.status === 'fulfilled') this.#idle.push(connection);
+      else duckdb.disconnect_sync(connection);
+    }
+    this.#leave();
   }
 
   /** Waits for the reads that run. */

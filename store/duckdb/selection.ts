@@ -10,8 +10,10 @@ import type { TimeRange } from '../../profile/units.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { ReadSession } from './reader-pool.ts';
 
-/** Up to so many series are written into the query itself. */
-const MAX_LISTED_SERIES = 64;
+/** Up to so many series are compared one after the other; testing a bit costs as much as these. */
+const MAX_COMPARED_SERIES = 16;
+/** Series with a number below this are written into the query, as a text of one digit per number. */
+const MAX_LISTED_SERIES = 65_536;
 
 /** Ids of row types: those that count as they are, and those that count times their period. */
 export interface TypeIds {
@@ -60,6 +62,25 @@ export function timeCondition(column: string, range: TimeRange): string {
 export function idList(ids: Iterable<number>): string {
   const text = [...ids].join(', ');
   return text === '' ? '(NULL)' : `(${text})`;
+}
+
+/**
+ * SQL: whether the column is one of the numbers, which ascend. `IN` of several would become a hash
+ * join, at three times the cost; BETWEEN lets whole row groups be left out.
+ */
+export function isAmong(column: string, numbers: readonly number[]): string {
+  const first = numbers[0] ?? 0;
+  const last = numbers.at(-1) ?? 0;
+  if (numbers.length === 1) return `${column} = ${first}`;
+  const between = `${column} BETWEEN ${first} AND ${last}`;
+  if (numbers.length <= MAX_COMPARED_SERIES) {
+    return `${between} AND list_contains([${numbers.join(', ')}]::UINTEGER[], ${column})`;
+  }
+  const bits = new Uint8Array(last + 2).fill(0x30);
+  for (const number of numbers) bits[number] = 0x31;
+  // What lies above the last number finds the 0 at the end; an index outside would be an error.
+  const index = `least(${column}, ${last + 1})::INTEGER`;
+  return `${between} AND get_bit('${new TextDecoder().decode(bits)}'::BIT, ${index}) = 1`;
 }
 
 /** Ids of the type sets that hold any of the types. */
@@ -244,10 +265,11 @@ export async function planSelection(
   if (rows.length === 0) return null;
   const onePeriod = grouping.factors.length <= 2;
   const uniform = !pairwise && grouping.groups.length === 1 && (onePeriod || isPlain(types));
-  const listed = uniform && (whole || rows.length <= MAX_LISTED_SERIES);
+  const chosen = rows.map((row) => row.series);
+  const listed = uniform && (whole || (chosen.at(-1) ?? 0) < MAX_LISTED_SERIES);
   if (!listed) await fillChosen(session, rows);
   const join = pairwise ? ' AND s.labelset = c.labelset' : '';
-  const series = whole ? '' : ` AND s.series IN ${idList(rows.map((row) => row.series))}`;
+  const among = (column: string) => (whole ? '' : ` AND ${isAmong(column, chosen)}`);
   const typeFilter = `s.type IN ${idList(typeIds)}`;
   const typesets = `p.types IN ${idList(typesetsWith(catalogue, typeIds))}`;
   const oneEach = '(SELECT DISTINCT series, grp FROM chosen)';
@@ -258,10 +280,10 @@ export async function planSelection(
     factor: factorOf(types, listed, onePeriod),
     factors: grouping.factors,
     samplesFrom: listed
-      ? `samples s WHERE ${typeFilter}${series}`
+      ? `samples s WHERE ${typeFilter}${among('s.series')}`
       : `samples s JOIN chosen c ON s.series = c.series${join} WHERE ${typeFilter}`,
     profilesFrom: listed
-      ? `profiles p WHERE ${typesets}${series.replace('s.series', 'p.series')}`
+      ? `profiles p WHERE ${typesets}${among('p.series')}`
       : `profiles p JOIN ${oneEach} c ON p.series = c.series WHERE ${typesets}`,
     series: [...new Set(rows.map((row) => row.series))],
   };

@@ -1,24 +1,27 @@
 /** What a selection consists of: its size, its profiles, and the windows they came from. */
 import { aggregationOf, type ProfileType } from '../../profile/profile-type.ts';
 import type { EpochMs } from '../../profile/units.ts';
-import type { Selection, SelectionSummary, StoredProfile } from '../store.ts';
+import type { MergeColumns, Selection, SelectionSummary, StoredProfile } from '../store.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { ReadSession } from './reader-pool.ts';
 import { eventTypes, valueTypes } from './row-types.ts';
-import { idList, planSelection, timeCondition } from './selection.ts';
+import { idList, type Plan, planSelection, timeCondition } from './selection.ts';
 import { totalsOfHosts } from './windows.ts';
 
+/** `merged` is the merge of the same selection, where there is one. */
 export async function readSummary(
   session: ReadSession,
   catalogue: Catalogue,
   selection: Selection,
+  merged: MergeColumns | null = null,
 ): Promise<SelectionSummary> {
   const types = valueTypes(catalogue, selection.type);
   const plan = await planSelection(session, catalogue, types, selection, []);
   if (plan === null) return { series: 0, profiles: 0, samples: null, windows: null };
   const rows = await session.query(
-    `SELECT p.series, count(DISTINCT p.ts_ms)::DOUBLE FROM ${plan.profilesFrom}
-     AND ${timeCondition('p.ts_ms', selection.range)} GROUP BY p.series`,
+    `SELECT series, count(*)::DOUBLE FROM (
+       SELECT DISTINCT p.series, p.ts_ms FROM ${plan.profilesFrom}
+       AND ${timeCondition('p.ts_ms', selection.range)}) GROUP BY series`,
   );
   const hosts = new Set<string>();
   for (const series of rows.u32(0)) hosts.add(catalogue.series[series]?.labels.host ?? '');
@@ -26,9 +29,35 @@ export async function readSummary(
   return {
     series: rows.rows,
     profiles: rows.f64(1).reduce((sum, count) => sum + count, 0),
-    samples: await countEvents(session, catalogue, selection),
-    windows: await totalsOfHosts(session, [...hosts].sort(), selection.range),
+    samples:
+      mergedEvents(catalogue, plan, selection, merged) ??
+      (await countEvents(session, catalogue, selection)),
+    windows: await totalsOfHosts(session, catalogue, hosts, selection.range),
   };
+}
+
+/** The events out of the merge's own values, where these are all that counting them would read. */
+function mergedEvents(
+  catalogue: Catalogue,
+  plan: Plan,
+  { type }: Selection,
+  merged: MergeColumns | null,
+): number | null {
+  if (merged === null || !merged.integer || aggregationOf(type) === 'gauge') return null;
+  const events = eventTypes(catalogue, type);
+  if (events === null) return null;
+  const values = valueTypes(catalogue, type);
+  const total = () => merged.value.reduce((sum, value) => sum + value, 0);
+  if (events.scaled.length === 0) {
+    return sameIds(events.plain, [...values.plain, ...values.scaled]) ? total() : null;
+  }
+  const [, period = 0, ...others] = plan.factors;
+  const onePeriod = period > 0 && others.length === 0;
+  return onePeriod && values.scaled.length === 0 ? total() / period : null;
+}
+
+function sameIds(some: readonly number[], others: readonly number[]): boolean {
+  return some.length === others.length && some.every((id) => others.includes(id));
 }
 
 async function countEvents(

@@ -6,7 +6,7 @@ import type { AgentRow } from '../store.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { ReadSession } from './reader-pool.ts';
 import { sqlText } from './schema.ts';
-import { timeCondition } from './selection.ts';
+import { isAmong, timeCondition } from './selection.ts';
 
 /** Each window has exactly one row of this counter, which stands for the window. */
 const ONE_PER_WINDOW = `w.counter = ${sqlText(SAMPLED)}`;
@@ -14,27 +14,27 @@ const ONE_PER_WINDOW = `w.counter = ${sqlText(SAMPLED)}`;
 /** Totals over the windows of some hosts; null where no window lies in the range. */
 export async function totalsOfHosts(
   session: ReadSession,
-  hosts: readonly string[],
+  catalogue: Catalogue,
+  hosts: ReadonlySet<string>,
   range: TimeRange,
 ): Promise<(WindowTotals & { nominalHz: number | null }) | null> {
-  if (hosts.length === 0) return null;
-  await session.fill('hosts', 'host VARCHAR', ['text'], hosts.length, (writer) => {
-    writer.text(0, (row) => hosts[row] ?? '');
-  });
-  const source = 'windows w JOIN hosts h ON w.host = h.host';
-  const time = timeCondition('w.ts_ms', range);
+  const agents = [...catalogue.agents.items.keys()].filter((agent) =>
+    hosts.has(catalogue.agents.items[agent]?.host ?? ''),
+  );
+  if (agents.length === 0) return null;
+  const chosen = `${isAmong('w.agent', agents)} AND ${timeCondition('w.ts_ms', range)}`;
   const windows = await session.query(
     `SELECT count(*)::DOUBLE, count(DISTINCT host)::DOUBLE, coalesce(sum(length_ms), 0),
        coalesce(sum(frequency * length_ms), 0), coalesce(sum(missing), 0)::DOUBLE
      FROM (SELECT w.host, w.length_ms, w.frequency, ${MISSING_BEFORE} AS missing
-       FROM ${source} WHERE ${ONE_PER_WINDOW} AND ${time})`,
+       FROM windows w WHERE ${ONE_PER_WINDOW} AND ${chosen})`,
   );
   const [count, hostCount, lengthMs, weighted, missing] = [0, 1, 2, 3, 4].map(
     (column) => windows.f64(column)[0] ?? 0,
   ) as [number, number, number, number, number];
   if (count === 0) return null;
   const counters = await session.query(
-    `SELECT w.counter, sum(w.value)::DOUBLE FROM ${source} WHERE ${time}
+    `SELECT w.counter, sum(w.value)::DOUBLE FROM windows w WHERE ${chosen}
      GROUP BY w.counter ORDER BY w.counter`,
   );
   const sums = counters.f64(1);

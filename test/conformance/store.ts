@@ -3,7 +3,14 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { formatProfileType, parseProfileType } from '../../profile/profile-type.ts';
 import { parseSelector } from '../../profile/selector.ts';
 import type { EpochMs, TimeRange } from '../../profile/units.ts';
-import type { AgentInfo, Selection, Store, TimelineGroup, WindowRow } from '../../store/store.ts';
+import type {
+  AgentInfo,
+  Selection,
+  SelectionSummary,
+  Store,
+  TimelineGroup,
+  WindowRow,
+} from '../../store/store.ts';
 import { type DrawnBatch, type DrawnProfile, drawBatch, mergeText } from './drawn-batch.ts';
 import { describeRandomWork } from './store-model.ts';
 
@@ -38,6 +45,16 @@ async function merge(
 ): Promise<string[]> {
   const merged = await store.merge(select(text, fromMs, toMs), by);
   return mergeText(store.snapshot(), merged);
+}
+
+/** The summary, which is the same alone and beside the merge. */
+async function summarize(store: Store, selection: Selection): Promise<SelectionSummary> {
+  const summary = await store.summary(selection);
+  const both = await store.mergeAndSummarize(selection, []);
+  expect(both.summary).toEqual(summary);
+  const alone = mergeText(store.snapshot(), await store.merge(selection, []));
+  expect(mergeText(store.snapshot(), both.merged)).toEqual(alone);
+  return summary;
 }
 
 function cpu(tsMs: number, stacks: string, labels = {}): DrawnProfile {
@@ -101,7 +118,7 @@ function describeWrites(newStore: NewStore, openNew: OpenNew): void {
       expect(await merge(store, CPU)).toEqual([]);
       expect(await store.profileTypes({ matchers: [] })).toEqual([]);
       expect(await store.agents(range(0, 1e6))).toEqual([]);
-      expect(await store.summary(select(CPU, 0, 1e6))).toEqual({
+      expect(await summarize(store, select(CPU, 0, 1e6))).toEqual({
         series: 0,
         profiles: 0,
         samples: null,
@@ -235,7 +252,7 @@ function describeWrites(newStore: NewStore, openNew: OpenNew): void {
       expect(profiles).toMatchObject([{ tsMs: T0, durationMs: 9_000, samples: 3 }]);
       expect(profiles[0]?.comments.sort()).toEqual(['one', 'two']);
       expect(profiles[0]?.types.map(formatProfileType)).toEqual([CPU]);
-      expect((await store.summary(select(CPU, 0, 1e6))).profiles).toBe(1);
+      expect((await summarize(store, select(CPU, 0, 1e6))).profiles).toBe(1);
     });
 
     test('values are exact up to 2^53 and an error beyond', async () => {
@@ -301,13 +318,24 @@ async function contentOf(store: Store): Promise<unknown> {
     types: await store.profileTypes({ matchers: [] }),
     names: await store.labelNames({ matchers: [] }),
     agents: await store.agents(range(0, 1e6)),
-    summary: await store.summary(select(HEAP, 0, 1e6)),
+    summary: await summarize(store, select(HEAP, 0, 1e6)),
     profiles: await store.profiles(select(CPU, 0, 1e6), 10),
     counts: { ...store.stats(), commits: 0, bytesOnDisk: 0, bytesOfMemory: 0 },
   };
 }
 
 function describeSelectors(newStore: NewStore): void {
+  test('few, many, and high numbers of series', async () => {
+    const store = await newStore();
+    const hosts = Array.from({ length: 60 }, (_, host) => cpu(0, 'a 1', { host: `h${host}` }));
+    await put(store, 'b1', ...hosts);
+    expect(await merge(store, `${CPU}{host=~"h(1|3|59)"}`)).toEqual(['a 3']);
+    expect(await merge(store, `${CPU}{host=~"h.?[02468]"}`)).toEqual(['a 30']);
+    expect(await merge(store, `${CPU}{host=~"h[1-4]?[13579]"}`)).toEqual(['a 25']);
+    const selection = select(`${CPU}{host=~"h.?[02468]"}`, 0, 1e6);
+    expect(await summarize(store, selection)).toMatchObject({ series: 30, profiles: 30 });
+  });
+
   describe('selectors', () => {
     async function fleet(): Promise<Store> {
       const store = await newStore();
@@ -400,7 +428,7 @@ function describeTypes(newStore: NewStore): void {
       expect(await merge(store, COUNT)).toEqual(['a 2', 'b 3']);
       const types = await store.profileTypes({ matchers: [] });
       expect(types.map(formatProfileType)).toEqual([CPU, COUNT]);
-      expect(await store.summary(select(CPU, 0, 1e6))).toMatchObject({ samples: 5 });
+      expect(await summarize(store, select(CPU, 0, 1e6))).toMatchObject({ samples: 5 });
     });
 
     test('several periods, and rows of the type itself: products', async () => {
@@ -432,7 +460,7 @@ function describeTypes(newStore: NewStore): void {
         { labels: { service_name: 'y' }, tsMs: T0, types: { 'io:bytes:bytes::': 'a 700' } },
       );
       const samples = async (type: string): Promise<number | null> =>
-        (await store.summary(select(type, 0, 1e6))).samples;
+        (await summarize(store, select(type, 0, 1e6))).samples;
       expect(await samples(CPU)).toBe(3);
       expect(await samples(COUNT)).toBe(3);
       expect(await samples(wall)).toBe(7);
@@ -628,7 +656,7 @@ function describeWindows(newStore: NewStore): void {
       await report(store, 'b4', [window(3)], { ...AGENT, id: 'a2', host: 'h2' });
       await put(store, 'b5', cpu(0, 'p 1', { service_name: 'pushed' }));
       const windows = async (text: string): Promise<unknown> =>
-        (await store.summary(select(text, 0, 1e6))).windows;
+        (await summarize(store, select(text, 0, 1e6))).windows;
       expect(await windows(`${CPU}{host="h1"}`)).toEqual({
         windows: 3,
         missingWindows: 2,
@@ -639,14 +667,14 @@ function describeWindows(newStore: NewStore): void {
       });
       expect(await windows(CPU)).toMatchObject({ windows: 4, missingWindows: 2, hosts: 2 });
       expect(await windows(`${CPU}{service_name="pushed"}`)).toBe(null);
-      expect(await store.summary(select(CPU, 0, 1e6))).toMatchObject({ series: 3, profiles: 5 });
+      expect(await summarize(store, select(CPU, 0, 1e6))).toMatchObject({ series: 3, profiles: 5 });
     });
 
     test('a window that is reported again counts as reported last', async () => {
       const store = await newStore();
       await report(store, 'b1', [window(1), window(2)]);
       await report(store, 'b2', [window(1, { sampled: 190, lost_rejected: 190 }), window(3)]);
-      const { windows } = await store.summary(select(CPU, 0, 1e6));
+      const { windows } = await summarize(store, select(CPU, 0, 1e6));
       expect(windows).toMatchObject({
         windows: 3,
         missingWindows: 0,
