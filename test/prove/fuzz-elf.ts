@@ -13,11 +13,10 @@ import { readElfIdentity } from '../../symbolizer/elf.ts';
 import { planStrip } from '../../symbolizer/strip.ts';
 import { openSymbolFile } from '../../symbolizer/symbol-file.ts';
 import { buildElf, ELF_NAMES, onlyDebug, stripped } from '../fixtures/elf-builds.ts';
+import { watchFuzz } from './fuzz-watch.ts';
+import type { ProofOptions } from './proof.ts';
 
 /** CPU time, so that a busy machine or a slow disk is no failure. */
-const MAX_RUN_MS = 1_000;
-const MAX_GROWTH_BYTES = 256 * 2 ** 20;
-const PROGRESS_EVERY = 10_000;
 
 /** Values at which counts, sizes and offsets go wrong. */
 const FORGED = [
@@ -25,36 +24,19 @@ const FORGED = [
 ];
 
 /** Returns one line of summary. Throws on the first file that breaks a promise. */
-export async function fuzzElf(options: {
-  seed: number;
-  runs: number;
-  log: (line: string) => void;
-}): Promise<string> {
+export async function fuzzElf(options: ProofOptions): Promise<string> {
   const directory = mkdtempSync(join(tmpdir(), 'fuzz-elf-'));
   try {
     const objects = buildObjects(directory);
     const random = xorshift(options.seed);
-    const rssAtStart = process.memoryUsage.rss();
-    const totals = { converted: 0, slowestMs: 0, growth: 0 };
+    const watch = watchFuzz('files');
     for (let run = 1; run <= options.runs; run++) {
       const object = objects[random(objects.length)] as Buffer;
       const bytes = mutate(object, random);
-      const started = process.cpuUsage();
-      if (await tryOne(bytes, join(directory, 'out.esf'))) totals.converted++;
-      const { user, system } = process.cpuUsage(started);
-      const tookMs = (user + system) / 1000;
-      totals.slowestMs = Math.max(totals.slowestMs, tookMs);
-      totals.growth = Math.max(totals.growth, process.memoryUsage.rss() - rssAtStart);
-      const where = `seed ${options.seed}, run ${run}`;
-      assert(tookMs < MAX_RUN_MS, `${where} took ${tookMs} ms`);
-      assert(totals.growth < MAX_GROWTH_BYTES, `${where}: memory grew by ${totals.growth} bytes`);
-      if (run % PROGRESS_EVERY === 0) options.log(`${run} files, ${totals.converted} converted`);
+      watch.begin();
+      watch.end(await tryOne(bytes, join(directory, 'out.esf')));
     }
-    return (
-      `${options.runs} files, ${totals.converted} converted, ` +
-      `slowest ${totals.slowestMs.toFixed(0)} ms, ` +
-      `memory grew by ${(totals.growth / 2 ** 20).toFixed(0)} MB`
-    );
+    return watch.summary();
   } finally {
     rmSync(directory, { recursive: true });
   }

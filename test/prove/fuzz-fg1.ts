@@ -7,10 +7,8 @@ import { EverflameError } from '../../profile/errors.ts';
 import { decodeFg1, encodeFg1 } from '../../profile/fg1.ts';
 import { deriveTree } from '../../profile/flame-graph.ts';
 import { parseGraphText } from '../../profile/text.ts';
+import { watchFuzz } from './fuzz-watch.ts';
 import type { ProofOptions } from './proof.ts';
-
-const MAX_MS = 1000;
-const MAX_GROWTH_BYTES = 256 * 2 ** 20;
 
 const WHOLE = [
   encodeFg1(parseGraphText('main;read@libc.so 2\nmain;read@libc.so;sys_read{kernel} 3\nmain 0.5')),
@@ -50,24 +48,13 @@ const input = fc.oneof({ weight: 19, arbitrary: damaged }, fc.uint8Array({ maxLe
 
 /** Throws on anything but EverflameError, on a decode over a second and on memory that grows. */
 export async function fuzzFg1(options: ProofOptions): Promise<string> {
-  const before = process.memoryUsage().rss;
-  let accepted = 0;
-  let slowestMs = 0;
-  let done = 0;
+  const watch = watchFuzz('bodies');
   const property = fc.property(input, (body) => {
-    const start = performance.now();
-    if (tryDecode(body)) accepted++;
-    const tookMs = performance.now() - start;
-    slowestMs = Math.max(slowestMs, tookMs);
-    if (tookMs > MAX_MS) throw new Error(`one body took ${tookMs.toFixed(0)} ms`);
-    if (++done % 1000 === 0) {
-      const grown = process.memoryUsage().rss - before;
-      if (grown > MAX_GROWTH_BYTES) throw new Error(`memory grew by ${grown} bytes`);
-    }
-    if (done % 20_000 === 0) options.log(`fg1: ${done} bodies`);
+    watch.begin();
+    watch.end(tryDecode(body));
   });
   fc.assert(property, { seed: options.seed, numRuns: options.runs });
-  return `${done} bodies, ${accepted} accepted, slowest ${slowestMs.toFixed(1)} ms`;
+  return watch.summary();
 }
 
 function tryDecode(body: Uint8Array): boolean {

@@ -8,10 +8,9 @@ import fc from 'fast-check';
 import { ByteBudget, gunzip } from '../../api/ingest/gunzip.ts';
 import { EverflameError } from '../../profile/errors.ts';
 import { richPprof } from '../rich-pprof.ts';
+import { watchFuzz } from './fuzz-watch.ts';
 import type { ProofOptions } from './proof.ts';
 
-const MAX_MS = 1000;
-const MAX_GROWTH_BYTES = 256 * 2 ** 20;
 /** Less than the server allows, so that what the collector keeps does not look like growth. */
 const MAX_OUTPUT_BYTES = 2 ** 25;
 
@@ -54,26 +53,15 @@ const input = fc.oneof({ weight: 999, arbitrary: damaged }, { weight: 1, arbitra
 
 /** Throws on anything but EverflameError, on a body over a second and on memory that grows. */
 export async function fuzzGzip(options: ProofOptions): Promise<string> {
-  const before = process.memoryUsage().rss;
-  let accepted = 0;
-  let slowestMs = 0;
-  let done = 0;
+  const watch = watchFuzz('bodies');
   const property = fc.asyncProperty(input, async (body) => {
-    const start = performance.now();
-    if (tryGunzip(body)) accepted++;
-    const tookMs = performance.now() - start;
-    slowestMs = Math.max(slowestMs, tookMs);
-    if (tookMs > MAX_MS) throw new Error(`one body took ${tookMs.toFixed(0)} ms`);
+    watch.begin();
+    watch.end(tryGunzip(body));
     // A worker handles each request in a turn of its own, and zlib's memory is freed between turns.
-    if (++done % 10 === 0) await setImmediate();
-    if (done % 1000 === 0) {
-      const grown = process.memoryUsage().rss - before;
-      if (grown > MAX_GROWTH_BYTES) throw new Error(`memory grew by ${grown} bytes`);
-    }
-    if (done % 20_000 === 0) options.log(`gzip: ${done} bodies`);
+    if (watch.runs % 10 === 0) await setImmediate();
   });
   await fc.assert(property, { seed: options.seed, numRuns: options.runs });
-  return `${done} bodies, ${accepted} accepted, slowest ${slowestMs.toFixed(1)} ms`;
+  return watch.summary();
 }
 
 function tryGunzip(body: Uint8Array): boolean {

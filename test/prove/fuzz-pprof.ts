@@ -9,10 +9,9 @@ import { EverflameError } from '../../profile/errors.ts';
 import type { EpochMs } from '../../profile/units.ts';
 import type { WriteBatch } from '../../store/store.ts';
 import { richPprof } from '../rich-pprof.ts';
+import { watchFuzz } from './fuzz-watch.ts';
 import type { ProofOptions } from './proof.ts';
 
-const MAX_MS = 1000;
-const MAX_GROWTH_BYTES = 256 * 2 ** 20;
 const NOW = 1_780_000_000_000 as EpochMs;
 
 const WHOLE = [1, 2, 3].map((sampleTypes) => richPprof(sampleTypes));
@@ -81,24 +80,13 @@ function varint(value: bigint): number[] {
 /** Throws on anything but EverflameError, on a decode over a second and on memory that grows. */
 export async function fuzzPprof(options: ProofOptions): Promise<string> {
   const decoder = new RequestDecoder({ k0: options.seed, k1: 7 });
-  const before = process.memoryUsage().rss;
-  let accepted = 0;
-  let slowestMs = 0;
-  let done = 0;
+  const watch = watchFuzz('profiles');
   const property = fc.property(input, (bytes) => {
-    const start = performance.now();
-    if (tryDecode(decoder, bytes)) accepted++;
-    const tookMs = performance.now() - start;
-    slowestMs = Math.max(slowestMs, tookMs);
-    if (tookMs > MAX_MS) throw new Error(`one profile took ${tookMs.toFixed(0)} ms`);
-    if (++done % 1000 === 0) {
-      const grown = process.memoryUsage().rss - before;
-      if (grown > MAX_GROWTH_BYTES) throw new Error(`memory grew by ${grown} bytes`);
-    }
-    if (done % 20_000 === 0) options.log(`pprof: ${done} profiles`);
+    watch.begin();
+    watch.end(tryDecode(decoder, bytes));
   });
   fc.assert(property, { seed: options.seed, numRuns: options.runs });
-  return `${done} profiles, ${accepted} accepted, slowest ${slowestMs.toFixed(1)} ms`;
+  return watch.summary();
 }
 
 function tryDecode(decoder: RequestDecoder, body: Uint8Array): boolean {

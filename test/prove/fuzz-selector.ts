@@ -5,10 +5,8 @@
 import fc from 'fast-check';
 import { assert, EverflameError } from '../../profile/errors.ts';
 import { compileMatchers, formatSelector, parseSelector } from '../../profile/selector.ts';
-
-const MAX_RUN_MS = 1_000;
-const MAX_GROWTH_BYTES = 256 * 2 ** 20;
-const PROGRESS_EVERY = 10_000;
+import { watchFuzz } from './fuzz-watch.ts';
+import type { ProofOptions } from './proof.ts';
 
 const PIECES = [
   ...['{', '}', ',', '=', '!=', '=~', '!~', '"', "'", '`', '\\', '\\"', '\\n', ' ', '\n', ':'],
@@ -38,33 +36,16 @@ const hostileText = fc.oneof(
 const LABELS = [{ a: 'a'.repeat(4_096) }, { a: '{("\\', service_name: 'checkout' }, {}];
 
 /** Returns one line of summary. Throws on the first text that breaks a promise. */
-export async function fuzzSelector(options: {
-  seed: number;
-  runs: number;
-  log: (line: string) => void;
-}): Promise<string> {
-  const rssAtStart = process.memoryUsage.rss();
-  let runs = 0;
-  let accepted = 0;
-  let slowestMs = 0;
-  let growth = 0;
+export async function fuzzSelector(options: ProofOptions): Promise<string> {
+  const watch = watchFuzz('selectors');
   fc.assert(
     fc.property(hostileText, (text) => {
-      const startMs = performance.now();
-      if (tryOne(text)) accepted++;
-      const tookMs = performance.now() - startMs;
-      slowestMs = Math.max(slowestMs, tookMs);
-      assert(tookMs < MAX_RUN_MS, `${JSON.stringify(text)} took ${tookMs} ms`);
-      growth = Math.max(growth, process.memoryUsage.rss() - rssAtStart);
-      assert(growth < MAX_GROWTH_BYTES, `memory grew by ${growth} bytes`);
-      if (++runs % PROGRESS_EVERY === 0) options.log(`${runs} selectors, ${accepted} accepted`);
+      watch.begin();
+      watch.end(tryOne(text));
     }),
     { seed: options.seed, numRuns: options.runs, endOnFailure: true },
   );
-  return (
-    `${runs} selectors, ${accepted} accepted, slowest ${slowestMs.toFixed(0)} ms, ` +
-    `memory grew by ${(growth / 2 ** 20).toFixed(0)} MB`
-  );
+  return watch.summary();
 }
 
 function tryOne(text: string): boolean {
