@@ -146,6 +146,8 @@ test('a Node program with --perf-basic-prof: names from its perf map', async () 
   const script = join(WORKLOADS, 'split.cjs');
   const child = await started(
     spawn(process.execPath, ['--perf-basic-prof', script, '60'], {
+      // V8 leaves a log where it runs.
+      cwd: tmpdir(),
       stdio: ['ignore', 'pipe', 'inherit'],
     }),
   );

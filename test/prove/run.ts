@@ -29,6 +29,20 @@ function readProgress(path: string): Progress | null {
   }
 }
 
+/** The parts' lines as one: what is the worst of each part is the worst of all, the rest adds up. */
+function combineLines(lines: readonly string[]): string {
+  const [first = '', ...rest] = lines;
+  const number = /(slowest |grew by )?(\d+(?:\.\d+)?)/g;
+  const columns = rest.map((line) => [...line.matchAll(number)].map((match) => Number(match[2])));
+  let column = -1;
+  return first.replace(number, (_, worst: string | undefined, text: string) => {
+    column++;
+    const values = [Number(text), ...columns.map((numbers) => numbers[column] ?? 0)];
+    const sum = values.reduce((total, value) => total + value, 0);
+    return worst === undefined ? `${sum}` : `${worst}${Math.max(...values)}`;
+  });
+}
+
 async function prove(name: string, seed: number, runs: number | undefined): Promise<void> {
   const proof = PROOFS[name];
   if (proof === undefined) {
@@ -54,8 +68,8 @@ async function prove(name: string, seed: number, runs: number | undefined): Prom
     writeFileSync(path, JSON.stringify(state));
     console.log(`${state.done}/${total}: ${line}`);
   }
-  const figures = state.lines.at(-1) ?? '';
-  recordResult(`${name} (seed ${seed}, ${total} runs, ${state.seconds.toFixed(0)} s)`, figures);
+  const title = `${name} (seed ${seed}, ${total} runs, ${state.seconds.toFixed(0)} s)`;
+  recordResult(title, `${proof.claim}: ${combineLines(state.lines)}.`);
   rmSync(path);
 }
 
