@@ -1,4 +1,12 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -55,6 +63,8 @@ async function ask(bytes: Buffer, kind: DebuginfoKind, agent: string) {
   if (answer === undefined) throw new Error('no answer');
   return answer;
 }
+
+const PART = { kind: 'debuginfo', file: 'x', lease: '', offset: 0 } as const;
 
 /** `wanted why`, without what changes from run to run. */
 async function asked(bytes: Buffer, kind: DebuginfoKind, agent = 'a'): Promise<string> {
@@ -215,6 +225,35 @@ describe('what is on disk', () => {
     expect(symbolizer.symbolFiles()).toEqual([]);
     await expect.poll(() => symbolizer.symbolFiles().length, { timeout: 25_000 }).toBe(1);
     expect(readFileSync(path).equals(good)).toBe(true);
+  });
+
+  test('uploads at one time share the budget: one that finds no room goes on later', async () => {
+    await symbolizer.close();
+    const totalBytes = 20 * 2 ** 20;
+    symbolizer = reopened(2 * totalBytes);
+    const upload = async (byte: string, end: Promise<void>) => {
+      async function* body() {
+        for (let at = 0; at < 16; at++) yield Buffer.alloc(2 ** 20, 1);
+        await end;
+      }
+      const id = byte.repeat(20) as BuildId;
+      return symbolizer.upload({ ...PART, buildId: id, totalBytes, body: body() });
+    };
+    let finish = () => {};
+    const gate = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const first = [upload('aa', gate), upload('bb', gate)];
+    for (const byte of ['aa', 'bb']) {
+      const part = join(dir, byte.repeat(20), 'part.json');
+      const read = () => (existsSync(part) ? readFileSync(part, 'utf8') : '');
+      await expect.poll(read).toContain(`"receivedBytes":${16 * 2 ** 20}`);
+    }
+    await expect(upload('cc', Promise.resolve())).rejects.toMatchObject({ kind: 'overloaded' });
+    finish();
+    const received = { receivedBytes: 16 * 2 ** 20, complete: false };
+    expect(await Promise.all(first)).toEqual([received, received]);
+    expect(await upload('cc', Promise.resolve())).toEqual(received);
   });
 
   test('stays within the budget: the least recently asked-for goes, and the reason stays', async () => {

@@ -218,7 +218,7 @@ class DebuginfoStore implements Symbolizer {
     if (!this.#entries.has(buildId)) this.#add(request);
     const receivedBytes = await receivePart(files, request, this.#options.clock, () => {
       this.#extendLease(buildId);
-      this.#makeRoom(buildId);
+      if (!this.#makeRoom(buildId)) throw noRoom(this.#options.maxBytes);
     });
     if (receivedBytes < totalBytes) return { receivedBytes, complete: false };
     await this.#convert(request, files);
@@ -336,20 +336,21 @@ class DebuginfoStore implements Symbolizer {
     if (lease !== undefined) lease.untilMs = this.#options.clock() + this.#options.leaseMs;
   }
 
-  /** Evicts until the budget holds again; the entry that grew stays. */
-  #makeRoom(buildId: BuildId): void {
+  /** Evicts until the budget holds again, if it can: this entry and uploads under way stay. */
+  #makeRoom(buildId: BuildId): boolean {
     this.#measure(buildId);
     let total = 0;
     for (const entry of this.#entries.values()) total += entry.bytesOnDisk;
-    if (total <= this.#options.maxBytes) return;
+    if (total <= this.#options.maxBytes) return true;
     const oldest = [...this.#entries.values()].sort((a, b) => a.lastUsedMs - b.lastUsedMs);
     for (const entry of oldest) {
-      if (total <= this.#options.maxBytes) return;
+      if (total <= this.#options.maxBytes) break;
       if (entry.bytesOnDisk === 0 || entry.buildId === buildId) continue;
       if (this.#busy.has(entry.buildId)) continue;
       total -= entry.bytesOnDisk;
       this.#evict(entry);
     }
+    return total <= this.#options.maxBytes;
   }
 
   #evict(entry: DebuginfoEntry): void {
@@ -366,6 +367,13 @@ class DebuginfoStore implements Symbolizer {
       problem: 'Evicted to keep to --debuginfo-bytes; raise it to keep more.',
     });
   }
+}
+
+function noRoom(maxBytes: number): EverflameError {
+  return new EverflameError('overloaded', 'too many uploads at once for the room there is', {
+    limit: `--debuginfo-bytes = ${maxBytes}`,
+    remedy: 'Send the rest of the file when other uploads are done.',
+  });
 }
 
 /** Neither says anything about the file. */
