@@ -60,7 +60,10 @@ export async function withBody<T>(
       held += chunk.byteLength;
       chunks.push(chunk);
     }
-    return await use(joinChunks(chunks, held));
+    const body = joinChunks(chunks, held);
+    // Else they would live beside the joined body until `use` is done.
+    chunks.length = 0;
+    return await use(body);
   } finally {
     budget.release(held);
   }
