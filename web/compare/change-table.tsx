@@ -11,7 +11,7 @@ import type { Quantity } from '../quantity.ts';
 import type { ChangeFilter } from '../url-state.ts';
 import { CHANGE_WORDS, type ChangeFormat, changeFormat, GLYPHS } from './change-words.ts';
 import type { CompareModel } from './compare-model.ts';
-import type { ComparePanesProps } from './compare-panes.tsx';
+import type { ComparePanesProps } from './compare-props.ts';
 
 const BESIDE_NAME_PX = 16 + 20 + 8 + 316;
 const BESIDE_NAME_PHONE_PX = 12 + 20 + 8 + 204;
@@ -146,7 +146,6 @@ function ChangeRow({ index, row, name, text, selected, format, onSelect }: Chang
   const { self } = row;
   const tone = self.kind === 'same' ? '' : self.delta > 0 ? 'B' : 'A';
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the grid has the keys.
     <tr
       id={`change-${index}`}
       title={name}

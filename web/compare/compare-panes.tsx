@@ -12,24 +12,15 @@ import { QualityFigures } from '../parts/quality-strip.tsx';
 import { Split } from '../parts/split.tsx';
 import { createStore } from '../parts/store.ts';
 import { GraphSkeleton, RowsSkeleton } from '../states/skeleton.tsx';
-import type { Theme } from '../theme.ts';
 import type { CompareState } from '../url-state.ts';
 import { ChangeTable, shownChanges } from './change-table.tsx';
-import type { ChangeCompare } from './compare.tsx';
-import { type CompareAnswers, MODES } from './compare-answers.ts';
+import { MODES } from './compare-answers.ts';
 import { type CompareModel, useCompareModel } from './compare-model.ts';
+import type { ComparePanesProps } from './compare-props.ts';
 import { CompareSeries } from './compare-series.tsx';
 import { DiffDetail } from './diff-detail.tsx';
 import { DiffPane } from './diff-pane.tsx';
 import { KindsPanel } from './kinds-panel.tsx';
-
-export interface ComparePanesProps {
-  state: CompareState;
-  answers: CompareAnswers;
-  loaded: LoadedView | undefined;
-  theme: Theme;
-  change: ChangeCompare;
-}
 
 const TABS = [
   { pane: 'table', title: 'What changed' },

@@ -11,10 +11,9 @@ import type { Theme } from '../theme.ts';
 import { type CompareState, writeCompare } from '../url-state.ts';
 import { useCompareAnswers } from './compare-answers.ts';
 import { ComparePanes } from './compare-panes.tsx';
+import type { ChangeCompare } from './compare-props.ts';
 import { EmptySide, emptySides } from './empty-side.tsx';
 import { SidesBar } from './sides-bar.tsx';
-
-export type ChangeCompare = (change: Partial<CompareState>, mode?: 'push' | 'replace') => void;
 
 export interface CompareProps {
   state: CompareState;

@@ -8,7 +8,7 @@ import type { Store } from '../parts/store.ts';
 import type { Quantity } from '../quantity.ts';
 import { CHANGE_WORDS, changeFormat } from './change-words.ts';
 import type { CompareModel } from './compare-model.ts';
-import type { ComparePanesProps } from './compare-panes.tsx';
+import type { ComparePanesProps } from './compare-props.ts';
 
 const SCALE: readonly [className: string, text: string][] = [
   ['a3', '< −50 %'],

@@ -4,8 +4,8 @@ import { formatRange } from '../format.ts';
 import { StatePage } from '../states/states.tsx';
 import { absoluteRange } from '../time.ts';
 import type { CompareState } from '../url-state.ts';
-import type { ChangeCompare } from './compare.tsx';
 import type { CompareAnswers } from './compare-answers.ts';
+import type { ChangeCompare } from './compare-props.ts';
 import { COMPARE_PRESETS, coveredHalves, presetRange } from './presets.ts';
 
 export type SideName = 'a' | 'b';

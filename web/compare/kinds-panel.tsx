@@ -3,7 +3,7 @@ import type { Quantity } from '../quantity.ts';
 import { RowsSkeleton } from '../states/skeleton.tsx';
 import { CHANGE_WORDS, changeFormat, GLYPHS } from './change-words.ts';
 import type { CompareModel } from './compare-model.ts';
-import type { ComparePanesProps } from './compare-panes.tsx';
+import type { ComparePanesProps } from './compare-props.ts';
 
 export interface KindsPanelProps extends ComparePanesProps {
   model: CompareModel | null;

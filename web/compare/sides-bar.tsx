@@ -11,8 +11,8 @@ import { TypeMenu } from '../query/type-menu.tsx';
 import { CopyButton } from '../states/states.tsx';
 import { absoluteRange } from '../time.ts';
 import type { CompareState } from '../url-state.ts';
-import type { ChangeCompare } from './compare.tsx';
 import { averagesOf, type CompareAnswers } from './compare-answers.ts';
+import type { ChangeCompare } from './compare-props.ts';
 import { COMPARE_PRESETS, presetRange } from './presets.ts';
 
 export interface SidesBarProps {

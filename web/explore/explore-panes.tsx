@@ -10,18 +10,14 @@ import {
   useMatches,
 } from '../flame/flame-model.ts';
 import { hasFolded } from '../flame/flame-view.ts';
-import type { LoadedView } from '../flame/worker-client.ts';
 import { useLasting } from '../parts/hooks.ts';
 import { PaneTabs } from '../parts/pane-tabs.tsx';
 import { Split } from '../parts/split.tsx';
 import { createStore } from '../parts/store.ts';
 import { writeQuery } from '../query/selected.ts';
 import { GraphSkeleton, RowsSkeleton } from '../states/skeleton.tsx';
-import type { Theme } from '../theme.ts';
-import type { Range } from '../time.ts';
-import type { ExploreState } from '../url-state.ts';
-import type { ChangeState } from './explore.tsx';
 import type { ExploreAnswers } from './explore-answers.ts';
+import type { ExplorePanesProps } from './explore-props.ts';
 import { countText } from './function-table.tsx';
 import { GraphPane, GraphTools } from './graph-pane.tsx';
 import { LabelsPanel } from './labels-panel.tsx';
@@ -29,15 +25,6 @@ import { NodeDetail } from './node-detail.tsx';
 import { QualityBar } from './quality-bar.tsx';
 import { SeriesPane } from './series-pane.tsx';
 import { TablePane } from './table-pane.tsx';
-
-export interface ExplorePanesProps {
-  state: ExploreState;
-  answers: ExploreAnswers;
-  loaded: LoadedView | undefined;
-  theme: Theme;
-  change: ChangeState;
-  onBrush: (brush: Range | null) => void;
-}
 
 const TABS = [
   { pane: 'table', title: 'Functions' },

@@ -11,10 +11,9 @@ import { absoluteRange, type Range, type RangeText } from '../time.ts';
 import { type ExploreState, writeExplore } from '../url-state.ts';
 import { useExploreAnswers, useLastGood } from './explore-answers.ts';
 import { ExplorePanes } from './explore-panes.tsx';
+import type { ChangeState } from './explore-props.ts';
 import { NoMatch } from './no-match.tsx';
 import { QueryBar } from './query-bar.tsx';
-
-export type ChangeState = (change: Partial<ExploreState>, mode?: 'push' | 'replace') => void;
 
 export interface ExploreProps {
   state: ExploreState;

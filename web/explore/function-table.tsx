@@ -166,7 +166,6 @@ function FunctionRow(props: FunctionRowProps) {
   const kind = FrameKind[FRAME_KIND_NAMES.find((name) => name === row.kind) ?? 'unknown'];
   const average = quantity.gauge || seconds <= 0 ? row.self : row.self / seconds;
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the grid has the keys.
     <tr
       id={`function-${index}`}
       title={row.name}

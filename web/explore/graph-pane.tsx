@@ -9,7 +9,7 @@ import { Legend } from '../flame/legend.tsx';
 import { SearchField } from '../flame/search-field.tsx';
 import { formatShare } from '../format.ts';
 import type { Store } from '../parts/store.ts';
-import type { ExplorePanesProps } from './explore-panes.tsx';
+import type { ExplorePanesProps } from './explore-props.ts';
 
 interface GraphToolsProps extends ExplorePanesProps {
   model: FlameModel | null;

@@ -6,8 +6,8 @@ import { writeQuery } from '../query/selected.ts';
 import { StatePage } from '../states/states.tsx';
 import type { Range } from '../time.ts';
 import type { ExploreState } from '../url-state.ts';
-import type { ChangeState } from './explore.tsx';
 import type { ExploreAnswers } from './explore-answers.ts';
+import type { ChangeState } from './explore-props.ts';
 
 const DAY_MS = 86_400_000;
 

@@ -11,8 +11,8 @@ import { matcherAt, writeQuery } from '../query/selected.ts';
 import { TypeMenu } from '../query/type-menu.tsx';
 import { CopyButton } from '../states/states.tsx';
 import { type ExploreState, writeCompare } from '../url-state.ts';
-import type { ChangeState } from './explore.tsx';
 import type { ExploreAnswers } from './explore-answers.ts';
+import type { ChangeState } from './explore-props.ts';
 
 export interface QueryBarProps {
   state: ExploreState;

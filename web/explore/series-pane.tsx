@@ -4,7 +4,7 @@ import { formatClock, formatRange, formatSpan } from '../format.ts';
 import { SeriesPlot } from '../parts/series-plot.tsx';
 import { chooseTicks } from '../time.ts';
 import type { ExploreAnswers } from './explore-answers.ts';
-import type { ExplorePanesProps } from './explore-panes.tsx';
+import type { ExplorePanesProps } from './explore-props.ts';
 
 /** An agent's window and its way to the server. */
 const ARRIVAL_MS = 15_000;

@@ -6,7 +6,7 @@ import { widestNode } from '../flame/flame-view.ts';
 import { searchExpression } from '../flame/frame-search.ts';
 import { useDelayed } from '../parts/hooks.ts';
 import { RowsSkeleton } from '../states/skeleton.tsx';
-import type { ExplorePanesProps } from './explore-panes.tsx';
+import type { ExplorePanesProps } from './explore-props.ts';
 import { FunctionTable } from './function-table.tsx';
 
 export interface TablePaneProps extends ExplorePanesProps {

@@ -34,7 +34,6 @@ export function SeriesPlot(props: SeriesPlotProps) {
   const frame: PlotFrame = { width, height, range, stepMs, max: niceMax(lines) };
   const [single] = lines.length === 1 ? lines : [];
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: the handles inside are the controls.
     <div
       className={`plot${onBrush ? ' brushable' : ''}`}
       ref={host}
