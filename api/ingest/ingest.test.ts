@@ -11,7 +11,7 @@ import type { EpochMs } from '../../profile/units.ts';
 import { openDuckStore } from '../../store/duckdb/duck-store.ts';
 import type { Store } from '../../store/store.ts';
 import { pprofFromText } from '../../test/pprof-text.ts';
-import { type AgentReport, encodeWriteRaw } from '../../wire/write-raw.ts';
+import { type AgentReport, encodeWriteRaw, type ReportWindow } from '../../wire/write-raw.ts';
 import { DecodePool } from './decode-pool.ts';
 import { createIngest } from './ingest.ts';
 import type { Ingest, PyroscopePush, WriteRawPush } from './ingest-request.ts';
@@ -147,6 +147,31 @@ test("an agent's windows arrive with its profiles", async () => {
   const [agent] = await store.agents(HOUR);
   expect(agent).toMatchObject({ id: 'agent-1', host: 'h1', lastSeq: 7 });
   expect(agent?.totals.counters).toMatchObject({ sampled: 6, lost_spool: 2, sent: 4 });
+});
+
+const WINDOW = { seq: 1, startMs: NOW - 10_000, lengthMs: 10_000, frequencyHz: 19, counters: {} };
+
+test.each<[string, Partial<ReportWindow>]>([
+  ['counters', { counters: { 'a b': 1 } }],
+  ['counters', { counters: { ['x'.repeat(65)]: 1 } }],
+  ['length_ms', { lengthMs: 3_600_000 }],
+  ['start_ms', { startMs: NOW + 3_600_000 }],
+  ['frequency_hz', { frequencyHz: Number.NaN }],
+])('a window with impossible %s is refused', async (name, fault) => {
+  const windows = [{ ...WINDOW, ...fault }];
+  const report = { batchId: 'w', agentId: 'a', agentVersion: '', host: '', kernel: '', windows };
+  const labels = { __name__: 'process_cpu', service_name: 'w' };
+  await expect(
+    ingest.accept(writeRaw([{ labels, profiles: [profile('main 1')] }], report)),
+  ).rejects.toMatchObject({ kind: 'unprocessable', field: `report.windows[0].${name}` });
+});
+
+test('a counter that is called as a property of every object is a number like others', async () => {
+  const windows = [{ ...WINDOW, counters: { constructor: 3 } as Record<string, number> }];
+  const report = { batchId: 'c', agentId: 'c', agentVersion: '', host: '', kernel: '', windows };
+  await ingest.accept(writeRaw([], report));
+  const agent = (await store.agents(HOUR)).find(({ id }) => id === 'c');
+  expect(Object.entries(agent?.totals.counters ?? {})).toContainEqual(['constructor', 3]);
 });
 
 test('requests beyond the queue are told to come again', async () => {

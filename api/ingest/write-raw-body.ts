@@ -39,10 +39,20 @@ export function readLabels(
   return record;
 }
 
+/** The names in profile/window-counters.ts, and those of agents that are newer. */
+const COUNTER_NAME = /^[a-z][a-z0-9_]{0,63}$/;
+
 export function readAgent(report: AgentReport): AgentInfo {
   if (report.agentId === '') throw badReport('agent_id', 'is empty');
   const { agentId, agentVersion, host, kernel, batchId } = report;
-  for (const [name, text] of Object.entries({ agentId, agentVersion, host, kernel, batchId })) {
+  const texts = {
+    agent_id: agentId,
+    agent_version: agentVersion,
+    host,
+    kernel,
+    batch_id: batchId,
+  };
+  for (const [name, text] of Object.entries(texts)) {
     if (text.length > MAX_REPORT_TEXT_LENGTH) throw badReport(name, 'is too long');
   }
   return { id: agentId, host, version: agentVersion, kernel };
@@ -55,6 +65,12 @@ export function readWindows(report: AgentReport, nowMs: EpochMs): WindowRow[] {
       throw badReport(`${field}.frequency_hz`, 'is not between 0 and 1,000,000');
     }
     checkNotFuture(window.startMs, nowMs, `report.${field}.start_ms`);
+    checkNotFuture(window.startMs + window.lengthMs, nowMs, `report.${field}.length_ms`);
+    for (const name of Object.keys(window.counters)) {
+      if (!COUNTER_NAME.test(name)) {
+        throw badReport(`${field}.counters`, `has ${JSON.stringify(name.slice(0, 80))}`);
+      }
+    }
     return {
       seq: window.seq,
       startMs: window.startMs as EpochMs,

@@ -90,7 +90,8 @@ export async function readAgents(
   for (const [row, state] of counters.u32(0).entries()) {
     const sum = rows.of(state).totals.counters;
     const name = names[row] ?? '';
-    sum[name] = (sum[name] ?? 0) + (sums[row] as number);
+    // Not ??, because a counter may be called as a property of every object.
+    sum[name] = (Object.hasOwn(sum, name) ? (sum[name] as number) : 0) + (sums[row] as number);
   }
   return rows.sorted();
 }
