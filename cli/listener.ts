@@ -53,7 +53,7 @@ export async function listen(
   fetchAnswer: Parameters<typeof getRequestListener>[0],
   address: SocketAddress,
 ): Promise<Listener> {
-  const onRequest = getRequestListener(fetchAnswer, { overrideGlobalObjects: false });
+  const onRequest = getRequestListener(fetchAnswer);
   const limits = {
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,

@@ -3,7 +3,7 @@
  * fresh ones for each query cost more in page faults and collections than the sums themselves.
  */
 
-/** Where columns come from; all are zero. */
+/** Where columns come from. What is in them is arbitrary: who needs zeros clears them. */
 export interface ColumnSource {
   uint8(count: number): Uint8Array;
   uint16(count: number): Uint16Array;
@@ -25,7 +25,7 @@ const CHUNK_BYTES = 8 * 2 ** 20;
 /** Memory that stays between jobs: an answer of a million nodes. */
 const KEPT_BYTES = 96 * 2 ** 20;
 
-/** Columns out of chunks that are used again. After `reset`, all that were given out are invalid. */
+/** Columns out of chunks that are used again, as they are. After `reset`, all that were given out are invalid. */
 export class Arena implements ColumnSource {
   #chunks: ArrayBuffer[] = [];
   /** The chunk in use and the bytes of it that are given out. */
@@ -62,10 +62,7 @@ export class Arena implements ColumnSource {
     return this.#take(count * 8, (buffer, offset) => new Float64Array(buffer, offset, count));
   }
 
-  #take<T extends { fill(value: 0): T }>(
-    bytes: number,
-    make: (buffer: ArrayBuffer, offset: number) => T,
-  ): T {
+  #take<T>(bytes: number, make: (buffer: ArrayBuffer, offset: number) => T): T {
     let chunk = this.#chunks[this.#current];
     while (chunk !== undefined && this.#used + bytes > chunk.byteLength) {
       chunk = this.#chunks[++this.#current];
@@ -77,6 +74,6 @@ export class Arena implements ColumnSource {
     }
     const offset = this.#used;
     this.#used = (offset + bytes + 7) & ~7;
-    return make(chunk, offset).fill(0);
+    return make(chunk, offset);
   }
 }

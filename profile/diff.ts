@@ -163,7 +163,7 @@ export function combineGraphs(base: FlameGraph, graph: FlameGraph): FlameGraph {
   const sideA = plant(base, tree, frames);
   const sideB = plant(graph, tree, frames);
   const combined = flattenTree(gatherTree(tree, sideB, sideA), {
-    frames: frames.frames,
+    frames,
     multiplier: graph.multiplier,
     multiplierBase: base.multiplier,
     meta: {

@@ -28,9 +28,7 @@ function draw(text: string, options: PruneOptions = {}): string {
   const weighted = gatherTree(tree, plant(text, tree, frames));
   const keep = pruneTree(weighted, (row) => frames.frames[row]?.name ?? '', options);
   const meta = textMeta(0);
-  return formatGraphText(
-    flattenTree(weighted, { frames: frames.frames, keep, multiplier: 1, meta }),
-  );
+  return formatGraphText(flattenTree(weighted, { frames, keep, multiplier: 1, meta }));
 }
 
 test('a drawn graph', () => {
@@ -115,9 +113,7 @@ test('joined trees share the nodes of their paths', () => {
   ];
   const joined = joinTrees(branches);
   const meta = textMeta(6);
-  expect(
-    formatGraphText(flattenTree(joined, { frames: frames.frames, multiplier: 1, meta })),
-  ).toBe(`total 0/6
+  expect(formatGraphText(flattenTree(joined, { frames, multiplier: 1, meta }))).toBe(`total 0/6
   x 0/6
     y 0/1
       a 0/1
@@ -137,7 +133,7 @@ test('frames beyond the depth that a graph can hold are folded, and stated', () 
   for (let depth = 0; depth < MAX_FLAME_DEPTH + 3; depth++) leaf = tree.child(leaf, frame);
   const weights = { node: Int32Array.of(leaf), value: Float64Array.of(7) };
   const graph = flattenTree(gatherTree(tree, weights), {
-    frames: frames.frames,
+    frames,
     multiplier: 1,
     meta: textMeta(7),
   });
@@ -180,7 +176,7 @@ test('nothing is lost, whatever is left out, and parents stay', () => {
         const keep = pruneTree(weighted, () => '', { maxNodes, minFraction });
         const sum = rows.reduce((total, [, value]) => total + value, 0);
         const graph = flattenTree(weighted, {
-          frames: frames.frames,
+          frames,
           keep,
           multiplier: 1,
           meta: textMeta(sum),
@@ -209,7 +205,7 @@ test('a separator in a name is replaced', () => {
   const tree = new CallTree();
   const node = Int32Array.of(tree.child(0, frames.intern(namedFrame('a;b\nc'))));
   const weighted = gatherTree(tree, { node, value: Float64Array.of(1) });
-  const graph = flattenTree(weighted, { frames: frames.frames, multiplier: 3, meta: textMeta(1) });
+  const graph = flattenTree(weighted, { frames, multiplier: 3, meta: textMeta(1) });
   expect(formatFolded(graph)).toBe('a:b c 3\n');
 });
 

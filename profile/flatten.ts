@@ -2,13 +2,13 @@
 import { type ColumnSource, FRESH_COLUMNS } from './arena.ts';
 import { EverflameError } from './errors.ts';
 import { type FlameGraph, type FlameMeta, NodeFlag } from './flame-graph.ts';
-import { type Frame, frameColumns, ROOT_FRAME } from './frame-table.ts';
+import type { FrameTable } from './frame-table.ts';
 import { MAX_FLAME_DEPTH, MAX_FLAME_NODES } from './limits.ts';
 import { totalsOf, type WeightedTree } from './weighted-tree.ts';
 
 export interface FlattenOptions {
   /** The tree's frame numbers are rows of this. */
-  frames: readonly Frame[];
+  frames: FrameTable;
   /** Rows to keep, closed under parents; all where it is absent or null. */
   keep?: Uint8Array | null;
   multiplier: number;
@@ -24,10 +24,9 @@ export interface FlattenOptions {
  */
 export function flattenTree(tree: WeightedTree, options: FlattenOptions): FlameGraph {
   const { columns = FRESH_COLUMNS } = options;
-  const depths = depthsOf(tree, columns.uint32(tree.count));
-  const keep = keepShallow(depths, options.keep ?? null);
-  const place = columns.int32(tree.count);
-  const count = setPlaces(tree, keep, place, columns.int32(tree.count));
+  const keep = keepShallow(tree, columns.uint32(tree.count), options.keep ?? null);
+  const size = columns.int32(tree.count).fill(0);
+  const count = sumSizes(tree, keep, size);
   if (count > MAX_FLAME_NODES) {
     throw new EverflameError('too-large', `the flame graph has ${count} nodes`, {
       limit: `MAX_FLAME_NODES = ${MAX_FLAME_NODES}`,
@@ -35,9 +34,8 @@ export function flattenTree(tree: WeightedTree, options: FlattenOptions): FlameG
     });
   }
   const nodes = new NodeColumns(columns, count, tree.selfBase !== null);
-  const used = new FrameRows(options.frames.length);
-  placeNodes(tree, depths, keep, place, nodes, used);
-  moveValues(tree.self, nodes.self, place, keep);
+  const place = columns.int32(tree.count);
+  const used = placeNodes(tree, keep, size, place, nodes, options.frames.count);
   moveValues(tree.selfBase, nodes.selfBase, place, keep);
   if (keep !== null) {
     foldLeftOut(tree, tree.self, keep, place, nodes.folded, nodes.flags);
@@ -55,7 +53,7 @@ export function flattenTree(tree: WeightedTree, options: FlattenOptions): FlameG
     flags,
     folded,
     foldedBase,
-    ...frameColumns([...used.pick(options.frames)]),
+    ...options.frames.columnsOf(used),
     multiplier: options.multiplier,
     multiplierBase: options.multiplierBase ?? options.multiplier,
     meta: options.meta,
@@ -76,41 +74,95 @@ class NodeColumns {
     this.frame = columns.uint32(count);
     this.flags = columns.uint8(count);
     this.self = columns.float64(count);
-    this.folded = columns.float64(count);
+    this.folded = columns.float64(count).fill(0);
     this.selfBase = diff ? columns.float64(count) : null;
-    this.foldedBase = diff ? columns.float64(count) : null;
+    this.foldedBase = diff ? columns.float64(count).fill(0) : null;
   }
 }
 
-/** Rows to keep, without those that are too deep; null keeps all. */
-function keepShallow(depths: Uint32Array, keep: Uint8Array | null): Uint8Array | null {
-  let kept: Uint8Array | null = null;
-  for (let row = 0; row < depths.length; row++) {
-    if ((depths[row] as number) <= MAX_FLAME_DEPTH) continue;
-    kept ??= keep?.slice() ?? new Uint8Array(depths.length).fill(1);
-    kept[row] = 0;
+/** Rows to keep, without those that are too deep; null keeps all. `depth` is working memory. */
+function keepShallow(
+  { parent, count }: WeightedTree,
+  depth: Uint32Array,
+  keep: Uint8Array | null,
+): Uint8Array | null {
+  let deepest = 0;
+  depth[0] = 0;
+  for (let row = 1; row < count; row++) {
+    const level = (depth[parent[row] as number] as number) + 1;
+    depth[row] = level;
+    if (level > deepest) deepest = level;
   }
-  return kept ?? keep;
+  if (deepest <= MAX_FLAME_DEPTH) return keep;
+  const kept = keep?.slice() ?? new Uint8Array(count).fill(1);
+  for (let row = 0; row < count; row++) {
+    if ((depth[row] as number) > MAX_FLAME_DEPTH) kept[row] = 0;
+  }
+  return kept;
 }
 
-/** Locals, since stores to typed arrays make the engine load properties anew. */
+/** Kept rows in each kept row's subtree; returns their number. `size` is of zeros. */
+function sumSizes(
+  { parent, count }: WeightedTree,
+  keep: Uint8Array | null,
+  size: Int32Array,
+): number {
+  for (let row = count - 1; row > 0; row--) {
+    if (keep !== null && keep[row] === 0) continue;
+    const below = (size[row] as number) + 1;
+    size[row] = below;
+    const up = parent[row] as number;
+    size[up] = (size[up] as number) + below;
+  }
+  return (size[0] as number) + 1;
+}
+
+/**
+ * Gives the kept rows their preorder positions, with a cursor per parent, and moves them there.
+ * Returns the frames that they use, in the order in which the graph numbers them from 1.
+ */
 function placeNodes(
   tree: WeightedTree,
-  depths: Uint32Array,
   keep: Uint8Array | null,
+  size: Int32Array,
   place: Int32Array,
   nodes: NodeColumns,
-  used: FrameRows,
-): void {
-  const { depth, flags, frame } = nodes;
-  const { flags: flagsOf, frame: frameOf, count } = tree;
+  frames: number,
+): Int32Array {
+  // Locals, since stores to typed arrays make the engine load properties anew.
+  const { parent, frame: frameOf, flags: flagsOf, self: selfOf, count } = tree;
+  const { depth, frame, flags, self } = nodes;
+  const local = new Int32Array(frames);
+  const used = new Int32Array(Math.min(frames, count));
+  let usedCount = 0;
+  place[0] = 0;
+  depth[0] = 0;
+  frame[0] = 0;
+  flags[0] = flagsOf[0] as number;
+  self[0] = selfOf[0] as number;
+  // A row's size is read once, before its children come; then its place holds their cursor.
+  const next = size;
+  next[0] = 1;
   for (let row = 1; row < count; row++) {
     if (keep !== null && keep[row] === 0) continue;
-    const node = place[row] as number;
-    depth[node] = depths[row] as number;
-    flags[node] = flagsOf[row] as number;
-    frame[node] = used.localRow(frameOf[row] as number);
+    const up = parent[row] as number;
+    const at = next[up] as number;
+    next[up] = at + (next[row] as number);
+    next[row] = at + 1;
+    place[row] = at;
+    depth[at] = (depth[place[up] as number] as number) + 1;
+    flags[at] = flagsOf[row] as number;
+    self[at] = selfOf[row] as number;
+    const frameRow = frameOf[row] as number;
+    let number = local[frameRow] as number;
+    if (number === 0) {
+      used[usedCount] = frameRow;
+      number = ++usedCount;
+      local[frameRow] = number;
+    }
+    frame[at] = number;
   }
+  return used.subarray(0, usedCount);
 }
 
 function moveValues(
@@ -123,71 +175,6 @@ function moveValues(
   for (let row = 0; row < from.length; row++) {
     if (keep === null || keep[row] === 1) to[place[row] as number] = from[row] as number;
   }
-}
-
-/** Numbers the frames that an answer uses, in the order they come; 0 is the root's. */
-class FrameRows {
-  readonly #local: Int32Array;
-  readonly #rows: number[] = [];
-
-  constructor(frames: number) {
-    this.#local = new Int32Array(frames);
-  }
-
-  localRow(frame: number): number {
-    let local = this.#local[frame] as number;
-    if (local === 0) {
-      local = this.#rows.push(frame);
-      this.#local[frame] = local;
-    }
-    return local;
-  }
-
-  *pick(frames: readonly Frame[]): Iterable<Frame> {
-    yield ROOT_FRAME;
-    for (const row of this.#rows) yield frames[row] as Frame;
-  }
-}
-
-function depthsOf(tree: WeightedTree, depths: Uint32Array): Uint32Array {
-  for (let row = 1; row < tree.count; row++) {
-    depths[row] = (depths[tree.parent[row] as number] as number) + 1;
-  }
-  return depths;
-}
-
-/**
- * Preorder positions of the kept rows: sizes backwards, then a cursor per parent forwards. Returns
- * the number of nodes. `size` is working memory, of zeros.
- */
-function setPlaces(
-  { parent, count }: WeightedTree,
-  keep: Uint8Array | null,
-  place: Int32Array,
-  size: Int32Array,
-): number {
-  for (let row = count - 1; row >= 0; row--) {
-    if (keep !== null && keep[row] === 0) continue;
-    const below = (size[row] as number) + 1;
-    size[row] = below;
-    if (row > 0) {
-      const up = parent[row] as number;
-      size[up] = (size[up] as number) + below;
-    }
-  }
-  const nodes = size[0] as number;
-  // A row's size is read once, before its children come; then its place holds their cursor.
-  const next = size;
-  next[0] = 1;
-  for (let row = 1; row < count; row++) {
-    if (keep !== null && keep[row] === 0) continue;
-    const up = parent[row] as number;
-    const at = next[up] as number;
-    place[row] = at;
-    next[up] = at + (size[row] as number);
-    next[row] = at + 1;
-  }
-  return nodes;
 }
 
 function foldLeftOut(

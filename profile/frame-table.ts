@@ -5,6 +5,7 @@
 import type { StringColumns } from './dictionary.ts';
 import type { FrameColumns } from './flame-graph.ts';
 import { FrameKind } from './frame.ts';
+import { TextTable } from './text-table.ts';
 
 export interface Frame {
   name: string;
@@ -51,9 +52,16 @@ export function formatAddress({ addressLow, addressHigh }: Frame): string {
   return `0x${((BigInt(addressHigh) << 32n) | BigInt(addressLow)).toString(16)}`;
 }
 
+/** Text columns of a frame, in the order in which a frame's texts are numbered. */
+const TEXTS = 6;
+
 export class FrameTable {
   readonly frames: Frame[] = [];
   readonly #rows = new Map<string, number>();
+  readonly #texts = new TextTable();
+  /** Rows of `#texts`, TEXTS per frame; of as many frames as were in answers so far. */
+  #textRows = new Int32Array(0);
+  #numbered = 0;
 
   get count(): number {
     return this.frames.length;
@@ -69,16 +77,87 @@ export class FrameTable {
     }
     return row;
   }
+
+  /** The root's frame and then these rows as columns, with the text they use. */
+  columnsOf(rows: Int32Array): { frames: FrameColumns; strings: StringColumns } {
+    this.#numberTexts();
+    const count = rows.length + 1;
+    const used = new UsedTexts(this.#texts.count, TEXTS * count + 1);
+    const columns = emptyColumns(count);
+    const { name, systemName, binary, buildId, file, reason } = columns;
+    name[0] = used.localRow(this.#texts.intern(ROOT_FRAME.name));
+    systemName[0] = name[0];
+    columns.kind[0] = ROOT_FRAME.kind;
+    const texts = this.#textRows;
+    for (let at = 1; at < count; at++) {
+      const row = rows[at - 1] as number;
+      const first = row * TEXTS;
+      name[at] = used.localRow(texts[first] as number);
+      systemName[at] = used.localRow(texts[first + 1] as number);
+      binary[at] = used.localRow(texts[first + 2] as number);
+      buildId[at] = used.localRow(texts[first + 3] as number);
+      file[at] = used.localRow(texts[first + 4] as number);
+      reason[at] = used.localRow(texts[first + 5] as number);
+      const frame = this.frames[row] as Frame;
+      columns.line[at] = frame.line;
+      columns.address[at * 2] = frame.addressLow;
+      columns.address[at * 2 + 1] = frame.addressHigh;
+      columns.kind[at] = frame.kind;
+    }
+    return { frames: columns, strings: this.#texts.columnsOf(used.rows()) };
+  }
+
+  /** Looks up the texts of the frames that came since the last answer. */
+  #numberTexts(): void {
+    const texts = this.#texts;
+    texts.intern(ROOT_FRAME.name);
+    if (this.frames.length * TEXTS > this.#textRows.length) {
+      const grown = new Int32Array(2 * this.frames.length * TEXTS);
+      grown.set(this.#textRows);
+      this.#textRows = grown;
+    }
+    let at = this.#numbered * TEXTS;
+    for (; this.#numbered < this.frames.length; this.#numbered++) {
+      const frame = this.frames[this.#numbered] as Frame;
+      this.#textRows[at++] = texts.intern(frame.name);
+      this.#textRows[at++] = texts.intern(frame.systemName);
+      this.#textRows[at++] = texts.intern(frame.binary);
+      this.#textRows[at++] = texts.intern(frame.buildId);
+      this.#textRows[at++] = texts.intern(frame.file);
+      this.#textRows[at++] = texts.intern(frame.reason);
+    }
+  }
 }
 
-/** The frames as columns, in their order, with the text they use. */
-export function frameColumns(frames: readonly Frame[]): {
-  frames: FrameColumns;
-  strings: StringColumns;
-} {
-  const count = frames.length;
-  const text = new TextTable();
-  const columns: FrameColumns = {
+/** Numbers the texts of one answer in the order they come; 0 is the empty one. */
+class UsedTexts {
+  readonly #local: Int32Array;
+  readonly #rows: Int32Array;
+  #count = 1;
+
+  constructor(texts: number, most: number) {
+    this.#local = new Int32Array(texts);
+    this.#rows = new Int32Array(Math.min(texts, most));
+  }
+
+  localRow(text: number): number {
+    if (text === 0) return 0;
+    let local = this.#local[text] as number;
+    if (local === 0) {
+      local = this.#count++;
+      this.#local[text] = local;
+      this.#rows[local] = text;
+    }
+    return local;
+  }
+
+  rows(): Int32Array {
+    return this.#rows.subarray(0, this.#count);
+  }
+}
+
+function emptyColumns(count: number): FrameColumns {
+  return {
     count,
     name: new Uint32Array(count),
     systemName: new Uint32Array(count),
@@ -90,61 +169,6 @@ export function frameColumns(frames: readonly Frame[]): {
     kind: new Uint8Array(count),
     reason: new Uint32Array(count),
   };
-  for (let row = 0; row < count; row++) {
-    const frame = frames[row] as Frame;
-    const name = text.intern(frame.name);
-    columns.name[row] = name;
-    columns.systemName[row] =
-      frame.systemName === frame.name ? name : text.intern(frame.systemName);
-    columns.binary[row] = text.intern(frame.binary);
-    columns.buildId[row] = text.intern(frame.buildId);
-    columns.file[row] = text.intern(frame.file);
-    columns.line[row] = frame.line;
-    columns.address[row * 2] = frame.addressLow;
-    columns.address[row * 2 + 1] = frame.addressHigh;
-    columns.kind[row] = frame.kind;
-    columns.reason[row] = text.intern(frame.reason);
-  }
-  return { frames: columns, strings: text.columns() };
-}
-
-/** Distinct texts; row 0 is the empty one. */
-class TextTable {
-  readonly #rows = new Map<string, number>([['', 0]]);
-
-  intern(text: string): number {
-    if (text === '') return 0;
-    let row = this.#rows.get(text);
-    if (row === undefined) {
-      row = this.#rows.size;
-      this.#rows.set(text, row);
-    }
-    return row;
-  }
-
-  columns(): StringColumns {
-    const texts = [...this.#rows.keys()];
-    const encoder = new TextEncoder();
-    // Names are nearly always ASCII: then one call encodes them all.
-    const whole = texts.join('');
-    const together = encoder.encode(whole);
-    if (together.length === whole.length) {
-      return { count: texts.length, offsets: offsetsOf(texts), bytes: together };
-    }
-    const apart = texts.map((text) => encoder.encode(text));
-    const offsets = offsetsOf(apart);
-    const bytes = new Uint8Array(offsets[texts.length] as number);
-    for (const [row, text] of apart.entries()) bytes.set(text, offsets[row]);
-    return { count: texts.length, offsets, bytes };
-  }
-}
-
-function offsetsOf(parts: readonly { length: number }[]): Uint32Array {
-  const offsets = new Uint32Array(parts.length + 1);
-  for (const [row, { length }] of parts.entries()) {
-    offsets[row + 1] = (offsets[row] as number) + length;
-  }
-  return offsets;
 }
 
 /** Row of the frames back as an object. */

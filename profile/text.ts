@@ -42,7 +42,7 @@ export function parseGraphText(text: string, baseText?: string): FlameGraph {
   const base = baseText === undefined ? null : readSide(baseText, tree, frames);
   const sum = (weights: LeafWeights): number => weights.value.reduce((a, b) => a + b, 0);
   const meta = base === null ? textMeta(sum(side)) : textMeta(sum(side), sum(base));
-  return flattenTree(gatherTree(tree, side, base), { frames: frames.frames, multiplier: 1, meta });
+  return flattenTree(gatherTree(tree, side, base), { frames, multiplier: 1, meta });
 }
 
 function readSide(text: string, tree: CallTree, frames: FrameTable): LeafWeights {

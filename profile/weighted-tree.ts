@@ -35,59 +35,35 @@ export function gatherTree(
   const marks = new Marks(tree, columns);
   marks.addPaths(weights.node);
   if (base !== null) marks.addPaths(base.node);
-  const nodes = marks.list(columns);
-  const count = nodes.length;
+  const count = marks.size;
   const parent = columns.int32(count);
   const frame = columns.int32(count);
   const flags = columns.uint8(count);
-  const { parent: parentOf, frame: frameOf } = tree;
-  for (let row = 1; row < count; row++) {
-    const node = nodes[row] as number;
-    parent[row] = parentOf[node] as number;
-    frame[row] = frameOf[node] as number;
-    flags[row] = tree.flags(node);
-  }
-  marks.toRows(parent);
-  parent[0] = -1;
-  frame[0] = NO_FRAME;
-  const sumUp = (side: LeafWeights): Float64Array => {
-    const rows = columns.int32(side.node.length);
-    rows.set(side.node);
-    marks.toRows(rows);
-    return sumByRow(rows, side.value, columns.float64(count));
-  };
-  const self = sumUp(weights);
-  const selfBase = base === null ? null : sumUp(base);
+  marks.fillRows(parent, frame, flags);
+  const self = marks.sumByRow(weights, columns.float64(count).fill(0));
+  const selfBase = base === null ? null : marks.sumByRow(base, columns.float64(count).fill(0));
   return { count, parent, frame, flags, self, selfBase };
-}
-
-function sumByRow(rows: Int32Array, value: Float64Array, self: Float64Array): Float64Array {
-  for (let i = 0; i < rows.length; i++) {
-    const row = rows[i] as number;
-    self[row] = (self[row] as number) + (value[i] as number);
-  }
-  return self;
 }
 
 /** A set of nodes as a bitmap, closed under parents; rows number its members in ascending order. */
 class Marks {
-  readonly #parent: Int32Array;
-  readonly #bits: Int32Array;
-  /** Members in the words before each word; filled by `list`. */
-  readonly #before: Int32Array;
   /** The root is always in it. */
-  #size = 1;
+  size = 1;
+  readonly #tree: CallTree;
+  readonly #bits: Int32Array;
+  /** Members in the words before each word; filled by `fillRows`. */
+  readonly #before: Int32Array;
 
   constructor(tree: CallTree, columns: ColumnSource) {
-    this.#parent = tree.parent;
-    this.#bits = columns.int32((tree.count >>> 5) + 1);
+    this.#tree = tree;
+    this.#bits = columns.int32((tree.count >>> 5) + 1).fill(0);
     this.#before = columns.int32(this.#bits.length);
     this.#bits[0] = 1;
   }
 
   addPaths(nodes: Int32Array): void {
     const bits = this.#bits;
-    const parent = this.#parent;
+    const { parent } = this.#tree;
     let added = 0;
     for (let i = 0; i < nodes.length; i++) {
       let node = nodes[i] as number;
@@ -100,31 +76,46 @@ class Marks {
         node = parent[node] as number;
       }
     }
-    this.#size += added;
+    this.size += added;
   }
 
-  list(columns: ColumnSource): Int32Array {
-    const nodes = columns.int32(this.#size);
-    let row = 0;
-    for (let word = 0; word < this.#bits.length; word++) {
-      this.#before[word] = row;
-      for (let bits = this.#bits[word] as number; bits !== 0; bits &= bits - 1) {
-        nodes[row++] = word * 32 + 31 - Math.clz32(bits & -bits);
+  /** The columns of the members. Parents come first, so their rows are known when they are needed. */
+  fillRows(parent: Int32Array, frame: Int32Array, flags: Uint8Array): void {
+    const bits = this.#bits;
+    const before = this.#before;
+    const tree = this.#tree;
+    const { parent: parentOf, frame: frameOf } = tree;
+    parent[0] = -1;
+    frame[0] = NO_FRAME;
+    flags[0] = 0;
+    let row = 1;
+    before[0] = 0;
+    for (let word = 0; word < bits.length; word++) {
+      let rest = bits[word] as number;
+      if (word === 0) rest &= ~1;
+      else before[word] = row;
+      for (; rest !== 0; rest &= rest - 1) {
+        const node = word * 32 + 31 - Math.clz32(rest & -rest);
+        const up = parentOf[node] as number;
+        const below = (bits[up >>> 5] as number) & ((1 << (up & 31)) - 1);
+        parent[row] = (before[up >>> 5] as number) + bitCount(below);
+        frame[row] = frameOf[node] as number;
+        flags[row] = tree.flags(node);
+        row++;
       }
     }
-    return nodes;
   }
 
-  /** Replaces members by their rows. */
-  toRows(nodes: Int32Array): void {
+  sumByRow({ node: nodes, value }: LeafWeights, sums: Float64Array): Float64Array {
     const bits = this.#bits;
     const before = this.#before;
     for (let i = 0; i < nodes.length; i++) {
       const node = nodes[i] as number;
-      const word = node >>> 5;
-      const below = (bits[word] as number) & ((1 << (node & 31)) - 1);
-      nodes[i] = (before[word] as number) + bitCount(below);
+      const below = (bits[node >>> 5] as number) & ((1 << (node & 31)) - 1);
+      const row = (before[node >>> 5] as number) + bitCount(below);
+      sums[row] = (sums[row] as number) + (value[i] as number);
     }
+    return sums;
   }
 }
 

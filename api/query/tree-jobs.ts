@@ -93,8 +93,8 @@ export class TreeJobs {
     const stacks = this.#stackTree(job.tree.granularity);
     const columns = this.#columns;
     const tree = weigh(stacks, job, job.base, job.by, columns);
-    const frames = stacks.frames.table.frames;
-    const keep = pruneTree(tree, (frame) => frames[frame]?.name ?? '', job.tree);
+    const frames = stacks.frames.table;
+    const keep = pruneTree(tree, (frame) => frames.frames[frame]?.name ?? '', job.tree);
     const graph = flattenTree(tree, {
       frames,
       keep,
@@ -112,7 +112,7 @@ export class TreeJobs {
     const columns = this.#columns;
     const tree = weigh(stacks, job, null, [], columns);
     const { multiplier } = job.weights;
-    const frames = stacks.frames.table.frames;
+    const frames = stacks.frames.table;
     const graph = flattenTree(tree, { frames, multiplier, meta: job.meta, columns });
     return { contentType: JSON_MEDIA_TYPE, body: formatFunctionsJson(graph, job) };
   }
