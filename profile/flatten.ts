@@ -24,7 +24,8 @@ export interface FlattenOptions {
  */
 export function flattenTree(tree: WeightedTree, options: FlattenOptions): FlameGraph {
   const { columns = FRESH_COLUMNS } = options;
-  const keep = keepShallow(tree, columns.uint32(tree.count), options.keep ?? null);
+  const depths = columns.uint32(tree.count);
+  const keep = keepShallow(tree, depths, options.keep ?? null);
   const size = columns.int32(tree.count).fill(0);
   const count = sumSizes(tree, keep, size);
   if (count > MAX_FLAME_NODES) {
@@ -35,7 +36,7 @@ export function flattenTree(tree: WeightedTree, options: FlattenOptions): FlameG
   }
   const nodes = new NodeColumns(columns, count, tree.selfBase !== null);
   const place = columns.int32(tree.count);
-  const used = placeNodes(tree, keep, size, place, nodes, options.frames.count);
+  const used = placeNodes(tree, keep, { depths, size, place }, nodes, options.frames.count);
   moveValues(tree.selfBase, nodes.selfBase, place, keep);
   if (keep !== null) {
     foldLeftOut(tree, tree.self, keep, place, nodes.folded, nodes.flags);
@@ -80,7 +81,7 @@ class NodeColumns {
   }
 }
 
-/** Rows to keep, without those that are too deep; null keeps all. `depth` is working memory. */
+/** Sets the rows' depths. Returns the rows to keep, without those too deep; null keeps all. */
 function keepShallow(
   { parent, count }: WeightedTree,
   depth: Uint32Array,
@@ -124,8 +125,7 @@ function sumSizes(
 function placeNodes(
   tree: WeightedTree,
   keep: Uint8Array | null,
-  size: Int32Array,
-  place: Int32Array,
+  { depths, size, place }: { depths: Uint32Array; size: Int32Array; place: Int32Array },
   nodes: NodeColumns,
   frames: number,
 ): Int32Array {
@@ -150,7 +150,7 @@ function placeNodes(
     next[up] = at + (next[row] as number);
     next[row] = at + 1;
     place[row] = at;
-    depth[at] = (depth[place[up] as number] as number) + 1;
+    depth[at] = depths[row] as number;
     flags[at] = flagsOf[row] as number;
     self[at] = selfOf[row] as number;
     const frameRow = frameOf[row] as number;

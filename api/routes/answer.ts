@@ -1,6 +1,7 @@
 /** Answers: JSON, text and bytes, compressed where that pays. */
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import { isLoopbackAddress } from '../doors.ts';
 import type { AppContext } from './endpoint.ts';
 
 /** Below this, compression saves less than a packet. */
@@ -28,7 +29,7 @@ export function sendText(context: AppContext, text: string, contentType: string)
   return context.body(text, 200, { 'Content-Type': contentType, 'Cache-Control': 'no-store' });
 }
 
-/** Sends a query's answer, with gzip where the client takes it and it is large. */
+/** Sends a query's answer, with gzip if the client takes it, it is large and leaves this machine. */
 export async function sendAnswer(context: AppContext, answer: Answer): Promise<Response> {
   const headers: Record<string, string> = {
     'Content-Type': answer.contentType,
@@ -38,7 +39,9 @@ export async function sendAnswer(context: AppContext, answer: Answer): Promise<R
   };
   let body = typeof answer.body === 'string' ? encoder.encode(answer.body) : answer.body;
   const small = body.byteLength < MIN_GZIP_BYTES || answer.compressed === true;
-  if (!small && acceptsGzip(context.req.header('accept-encoding') ?? '')) {
+  const acceptEncoding = context.req.header('accept-encoding') ?? '';
+  const wanted = !staysOnMachine(context) || refusesIdentity(acceptEncoding);
+  if (!small && wanted && acceptsGzip(acceptEncoding)) {
     body = await gzipBytes(body);
     headers['Content-Encoding'] = 'gzip';
   }
@@ -51,6 +54,23 @@ export function acceptsGzip(acceptEncoding: string): boolean {
     const [coding, ...parameters] = part.split(';').map((text) => text.trim().toLowerCase());
     return coding === 'gzip' && !parameters.some((text) => /^q=0(\.0*)?$/.test(text));
   });
+}
+
+/**
+ * Whether the client runs on this machine, where packing takes ten times as long as copying. One
+ * that says it forwards for another does not count.
+ */
+function staysOnMachine(context: AppContext): boolean {
+  const address = context.env?.incoming?.socket?.remoteAddress ?? '';
+  const forwards = ['forwarded', 'x-forwarded-for', 'via'].some(
+    (name) => context.req.header(name) !== undefined,
+  );
+  return !forwards && isLoopbackAddress(address.replace(/^::ffff:/, ''));
+}
+
+/** A client on this machine that wants gzip all the same says so. */
+function refusesIdentity(acceptEncoding: string): boolean {
+  return /\bidentity\s*;\s*q=0(\.0*)?\s*(,|$)/i.test(acceptEncoding);
 }
 
 /** On a thread of libuv's pool, so that a large answer does not hold up the others. */

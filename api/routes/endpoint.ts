@@ -8,7 +8,7 @@ import type { Metrics } from '../metrics.ts';
 
 /** Under Node's server, `incoming` is the request as Node has it. */
 export interface AppEnv {
-  Bindings: { incoming?: Readable };
+  Bindings: { incoming?: Readable & { socket?: { remoteAddress?: string | undefined } } };
   Variables: { requestId: string };
 }
 export type AppContext = Context<AppEnv>;
