@@ -209,6 +209,20 @@ test('a separator in a name is replaced', () => {
   expect(formatFolded(graph)).toBe('a:b c 3\n');
 });
 
+test('lines that would be gigabytes are refused', () => {
+  const frames = new FrameTable();
+  const tree = new CallTree();
+  const frame = frames.intern(namedFrame('n'.repeat(2 ** 16)));
+  const nodes = [0];
+  for (let depth = 0; depth < 200; depth++) nodes.push(tree.child(nodes[depth] as number, frame));
+  const node = Int32Array.from(nodes.slice(1));
+  const weighted = gatherTree(tree, { node, value: new Float64Array(node.length).fill(1) });
+  const graph = flattenTree(weighted, { frames, multiplier: 1, meta: textMeta(1) });
+  expect(() => formatFolded(graph)).toThrow(
+    expect.objectContaining({ kind: 'too-large', limit: 'MAX_FOLDED_LENGTH = 268435456' }),
+  );
+});
+
 test.each(['main', 'main x', 'a;b -1', 'a;b NaN', ' 3'])('"%s" is no folded stack', (line) => {
   expect(() => parseFolded(`ok 1\n${line}`)).toThrow('is not a folded stack');
 });

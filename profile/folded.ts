@@ -13,6 +13,12 @@ export interface FoldedLine {
 export const FOLDED_TRUNCATED = '[truncated]';
 
 /**
+ * Characters of one text. Every line repeats the names of its whole stack, so a profile of a
+ * kilobyte can be gigabytes of lines; V8's strings end at 512 MB.
+ */
+const MAX_FOLDED_LENGTH = 2 ** 28;
+
+/**
  * One line per node with weight of its own, in the graph's unit. A `;` or line break in a name
  * becomes `:` or a space, since the format has no escapes; a side A is not written.
  */
@@ -28,6 +34,12 @@ export function formatFolded(graph: FlameGraph): string {
   // paths[d] is the text of the current path down to depth d, so each node adds only its name.
   const paths: string[] = [''];
   const lines: string[] = [];
+  let length = 0;
+  const add = (line: string): void => {
+    length += line.length;
+    if (length > MAX_FOLDED_LENGTH) throw tooLong();
+    lines.push(line);
+  };
   for (let node = 0; node < graph.nodeCount; node++) {
     const depth = graph.depth[node] as number;
     if (depth > 0) {
@@ -38,10 +50,18 @@ export function formatFolded(graph: FlameGraph): string {
     const path = paths[depth] as string;
     const self = (graph.self[node] as number) * graph.multiplier;
     const folded = (graph.folded[node] as number) * graph.multiplier;
-    if (self > 0) lines.push(`${path || '[root]'} ${self}\n`);
-    if (folded > 0) lines.push(`${path === '' ? '' : `${path};`}${FOLDED_TRUNCATED} ${folded}\n`);
+    if (self > 0) add(`${path || '[root]'} ${self}\n`);
+    if (folded > 0) add(`${path === '' ? '' : `${path};`}${FOLDED_TRUNCATED} ${folded}\n`);
   }
   return lines.join('');
+}
+
+function tooLong(): EverflameError {
+  return new EverflameError('too-large', 'the folded stacks are too long', {
+    field: 'format',
+    limit: `MAX_FOLDED_LENGTH = ${MAX_FOLDED_LENGTH}`,
+    remedy: 'Ask for pprof or fg1, which hold each name once, or give max_nodes.',
+  });
 }
 
 /** Reads folded lines; blank lines are skipped. The value is the text after the last space. */
