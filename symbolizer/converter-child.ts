@@ -21,6 +21,9 @@ function answerJob(job: ConversionJob): ConversionAnswer {
     const isMemory = error instanceof RangeError && /allocation failed/.test(error.message);
     if (isMemory)
       return { error: { kind: 'too-large', message: 'the converter ran out of memory' } };
+    const code = error instanceof Error && 'code' in error ? error.code : '';
+    if (code === 'ENOSPC' || code === 'EDQUOT')
+      return { error: { kind: 'storage-full', message: 'no room for the symbol file' } };
     throw error;
   }
 }

@@ -13,7 +13,7 @@ import {
   renameSync,
   rmSync,
   statSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import type { BuildId, EpochMs } from '../profile/units.ts';
@@ -198,7 +198,8 @@ function readJson(path: string): unknown {
 function writeWhole(path: string, value: unknown): void {
   const fd = openSync(`${path}.tmp`, 'w', 0o640);
   try {
-    writeSync(fd, JSON.stringify(value));
+    // Not writeSync, which may write a part on a disk that is nearly full.
+    writeFileSync(fd, JSON.stringify(value));
     fsyncSync(fd);
   } finally {
     closeSync(fd);

@@ -47,8 +47,6 @@ export async function receivePart(
       await save();
     }
     return receivedBytes;
-  } catch (error) {
-    throw isFull(error) ? storageFull(error) : error;
   } finally {
     await handle.close();
   }
@@ -77,6 +75,11 @@ function tooLong(totalBytes: number): EverflameError {
     field: 'Content-Range',
     remedy: 'Send the size of the whole file after the slash.',
   });
+}
+
+/** Any error of an upload, told as such where the disk is full. */
+export function toUploadError(error: unknown): unknown {
+  return isFull(error) ? storageFull(error) : error;
 }
 
 function isFull(error: unknown): boolean {

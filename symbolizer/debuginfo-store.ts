@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { basename } from 'node:path';
-import { assert, EverflameError } from '../profile/errors.ts';
+import { assert, type ErrorKind, EverflameError } from '../profile/errors.ts';
 import {
   MAX_DEBUGINFO_BYTES,
   MAX_DEBUGINFO_ENTRIES,
@@ -24,7 +24,7 @@ import {
   readEntries,
   readSymbols,
 } from './debuginfo-entry.ts';
-import { receivePart } from './debuginfo-part.ts';
+import { receivePart, toUploadError } from './debuginfo-part.ts';
 import { SymbolQuality } from './symbol-file.ts';
 import type {
   DebuginfoStatus,
@@ -92,6 +92,8 @@ class DebuginfoStore implements Symbolizer {
     this.#busy.add(buildId);
     try {
       return await this.#receive(request);
+    } catch (error) {
+      throw toUploadError(error);
     } finally {
       this.#busy.delete(buildId);
       this.#measure(buildId);
@@ -376,9 +378,11 @@ function noRoom(maxBytes: number): EverflameError {
   });
 }
 
-/** Neither says anything about the file. */
+const TRANSIENT: readonly ErrorKind[] = ['overloaded', 'cancelled', 'storage-full'];
+
+/** What says nothing about the file. */
 function isTransient(error: EverflameError): boolean {
-  return error.kind === 'overloaded' || error.kind === 'cancelled';
+  return TRANSIENT.includes(error.kind);
 }
 
 /** What people should know of a file that was converted without a fault. */

@@ -1,0 +1,77 @@
+/** A full disk: pushes and uploads are told so, reads go on, nothing acknowledged is lost. */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { MergeJson } from '../../wire/http.ts';
+import { pprofFromText } from '../pprof-text.ts';
+import { getJson, startServerProcess, withFolder } from './server-process.ts';
+
+const NOW = Date.now();
+const QUERY = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds{}';
+const STACKS = 2_000;
+
+/** Names that no compression makes small. */
+function push(round: number): Uint8Array {
+  const lines = Array.from({ length: STACKS }, (_, i) => {
+    const name = createHash('sha256').update(`${round} ${i}`).digest('hex');
+    return `${name} 1`;
+  });
+  return pprofFromText(lines.join('\n'), { timeMs: NOW - 60_000 + round });
+}
+
+async function send(method: string, url: string, body: Uint8Array): Promise<number> {
+  const answer = await fetch(url, { method, body: body as Uint8Array<ArrayBuffer> });
+  const text = await answer.text();
+  if (!answer.ok) {
+    expect(answer.headers.get('content-type'), text).toBe('application/problem+json');
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+  }
+  return answer.status;
+}
+
+const total = async (url: string) =>
+  (await getJson<MergeJson>(url, '/api/v1/merge', { query: QUERY, max_nodes: '1' })).total;
+
+async function withTmpfs(use: (folder: string) => Promise<void>): Promise<void> {
+  await withFolder(async (parent) => {
+    const folder = join(parent, 'tmpfs');
+    mkdirSync(folder);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'everflame-test', folder]);
+    try {
+      await use(folder);
+    } finally {
+      execFileSync('umount', [folder]);
+    }
+  });
+}
+
+test('a full disk is 507 until there is room; what was acknowledged stays', async () => {
+  await withTmpfs(async (folder) => {
+    const dataDir = join(folder, 'data');
+    let acknowledged = 0;
+    let round = 0;
+    const pushOne = async (url: string) => {
+      const status = await send('POST', `${url}/ingest?name=full`, push(round++));
+      if (status === 200) acknowledged += STACKS;
+      return status;
+    };
+    const full = await startServerProcess(dataDir);
+    while ((await pushOne(full.url)) === 200) expect(round).toBeLessThan(1_000);
+    expect(await pushOne(full.url)).toBe(507);
+    const upload = `${full.url}/api/v1/debuginfo/${'ab'.repeat(20)}?kind=debuginfo`;
+    expect(await send('PUT', upload, new Uint8Array(8 * 2 ** 20))).toBe(507);
+    expect(await send('PUT', upload, new Uint8Array(8 * 2 ** 20))).toBe(507);
+    expect(await total(full.url)).toBe(acknowledged);
+    await full.kill();
+
+    const reopened = await startServerProcess(dataDir);
+    expect(await total(reopened.url)).toBe(acknowledged);
+    execFileSync('mount', ['-o', 'remount,size=64m', folder]);
+    expect(await pushOne(reopened.url)).toBe(200);
+    expect(await total(reopened.url)).toBe(acknowledged);
+    expect(await reopened.stop()).toBe(0);
+    expect(`${full.output()}${reopened.output()}`).not.toContain('failed');
+  });
+});
