@@ -32,6 +32,15 @@ test('ids that begin at the same slot, and the id of zeros, are told apart', () 
   expect(table.get(4096, 0)).toBe(-1);
 });
 
+test.each([3, 70_000])('a table of %d ids is empty once cleared, and used again', (count) => {
+  const table = new SharedHashTable();
+  for (let i = 0; i < count; i++) table.insert(i, ~i, i);
+  table.clear();
+  expect([table.size, table.get(2, ~2)]).toEqual([0, -1]);
+  table.insert(2, ~2, 9);
+  expect([table.size, table.get(2, ~2), table.get(1, ~1)]).toEqual([1, 9, -1]);
+});
+
 test('a view of the same words sees what is inserted later, and survives a growth', () => {
   const table = new SharedHashTable();
   const view = new SharedHashTable(table.words);

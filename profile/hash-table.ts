@@ -6,6 +6,9 @@ import { assert } from './errors.ts';
 
 /** Words per slot: id low half, id high half, value + 1 (0 marks an empty slot). */
 const SLOT = 3;
+const FIRST_SLOTS = 1024;
+/** A larger table is given back when it is emptied. */
+const KEPT_SLOTS = 2 ** 16;
 
 export class SharedHashTable {
   /** Shared with other threads by passing it in a message and `new SharedHashTable(words, n)`. */
@@ -14,7 +17,7 @@ export class SharedHashTable {
   #mask: number;
 
   constructor(words?: Int32Array, size = 0) {
-    this.words = words ?? allocate(1024);
+    this.words = words ?? allocate(FIRST_SLOTS);
     this.size = size;
     this.#mask = this.words.length / SLOT - 1;
     assert((this.#mask & (this.#mask + 1)) === 0, 'hash table slots are a power of two');
@@ -24,11 +27,27 @@ export class SharedHashTable {
   get(low: number, high: number): number {
     const words = this.words;
     const mask = this.#mask;
+    const wantedLow = low | 0;
+    const wantedHigh = high | 0;
+    // Every word is written once, so one that is not zero is final. Atomic reads cost several times
+    // as much and are only needed where zero, what an unwritten word holds too, is what is sought.
+    if (wantedLow === 0 || wantedHigh === 0) return this.#getAtomic(wantedLow, wantedHigh);
+    for (let slot = slotOf(low, high, mask); ; slot = (slot + 1) & mask) {
+      const base = slot * SLOT;
+      const value = words[base + 2] as number;
+      if (value === 0) return -1;
+      if (words[base] === wantedLow && words[base + 1] === wantedHigh) return value - 1;
+    }
+  }
+
+  #getAtomic(low: number, high: number): number {
+    const words = this.words;
+    const mask = this.#mask;
     for (let slot = slotOf(low, high, mask); ; slot = (slot + 1) & mask) {
       const base = slot * SLOT;
       const value = Atomics.load(words, base + 2);
       if (value === 0) return -1;
-      if (words[base] === (low | 0) && words[base + 1] === (high | 0)) return value - 1;
+      if (words[base] === low && words[base + 1] === high) return value - 1;
     }
   }
 
@@ -37,6 +56,17 @@ export class SharedHashTable {
     if ((this.size + 1) * 2 > this.#mask + 1) this.#grow();
     place(this.words, this.#mask, low | 0, high | 0, value + 1);
     this.size++;
+  }
+
+  /** Empties a table that no other thread has. */
+  clear(): void {
+    if (this.#mask >= KEPT_SLOTS) {
+      this.words = allocate(FIRST_SLOTS);
+      this.#mask = FIRST_SLOTS - 1;
+    } else if (this.size > 0) {
+      this.words.fill(0);
+    }
+    this.size = 0;
   }
 
   #grow(): void {

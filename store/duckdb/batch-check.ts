@@ -38,7 +38,9 @@ export function checkBatch(batch: WriteBatch): void {
         remedy: 'Push deltas or gauges, both of which are never negative.',
       });
     }
-    check(isCount(samples.tsMs[row] as number), 'samples.tsMs', `of row ${row} is no time`);
+    if (!isCount(samples.tsMs[row] as number)) {
+      check(false, 'samples.tsMs', `of row ${row} is no time`);
+    }
   }
   check(labelsets.length > 0 && labelsets[0]?.length === 0, 'labelsets[0]', 'is not the empty set');
   check(batch.labelsetIds.length >= 2 * labelsets.length, 'labelsetIds', 'is too short');
@@ -118,6 +120,7 @@ function checkColumn(
   limit: number,
 ): void {
   check(Number.isInteger(count) && column.length >= count, field, 'is too short');
+  if (limit >= 2 ** (8 * column.BYTES_PER_ELEMENT)) return;
   for (let row = 0; row < count; row++) {
     if ((column[row] as number) >= limit) check(false, field, `points beyond its table at ${row}`);
   }

@@ -1,8 +1,8 @@
 /**
  * Group commit. A batch is turned into rows when it arrives; a transaction takes all rows that wait
  * and its writers are answered after COMMIT. While it runs, the next group gathers. Idle, a batch
- * starts its own transaction at once; under load groups start GROUP_INTERVAL_MS apart, because a
- * transaction costs some milliseconds however few rows it has.
+ * starts its own transaction at once; under load groups start GROUP_INTERVAL_MS apart, or further
+ * where transactions take long: each costs some milliseconds however few rows it has.
  */
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import duckdb from '@duckdb/node-bindings';
@@ -25,6 +25,9 @@ import { toStoreError } from './store-error.ts';
 import { WriteBuffer } from './write-buffer.ts';
 
 const GROUP_INTERVAL_MS = 20;
+const MAX_GROUP_INTERVAL_MS = 100;
+/** Under load a transaction takes at most this part of the time from one to the next. */
+const TRANSACTION_SHARE = 0.25;
 /** Sample rows that may wait for their transaction, about 30 bytes each. */
 const MAX_WAITING_SAMPLES = 4_000_000;
 
@@ -54,6 +57,7 @@ export class GroupWriter {
   #closed = false;
   #lastGroupSize = 0;
   #lastStartMs = 0;
+  #lastEndMs = 0;
 
   constructor(connection: duckdb.Connection, key: IdKey) {
     this.#connection = connection;
@@ -123,13 +127,16 @@ export class GroupWriter {
       this.#waiting = [];
       this.#lastGroupSize = group.length;
       await this.#commitOrRetry(group);
+      this.#lastEndMs = performance.now();
     }
     this.#running = null;
   }
 
   async #gather(): Promise<void> {
     const busy = this.#lastGroupSize > 1 && !this.#closed;
-    const pauseMs = busy ? this.#lastStartMs + GROUP_INTERVAL_MS - performance.now() : 0;
+    const wantedMs = (this.#lastEndMs - this.#lastStartMs) / TRANSACTION_SHARE;
+    const intervalMs = Math.min(MAX_GROUP_INTERVAL_MS, Math.max(GROUP_INTERVAL_MS, wantedMs));
+    const pauseMs = busy ? this.#lastStartMs + intervalMs - performance.now() : 0;
     // A turn of the event loop lets requests join that arrived together with the first.
     await (pauseMs > 0 ? sleep(Math.ceil(pauseMs)) : nextTurn());
   }

@@ -9,7 +9,7 @@ import { SharedHashTable } from '../../profile/hash-table.ts';
 export class IdIndex {
   /** Only what is durable; shared with decoders. */
   readonly committed = new SharedHashTable();
-  #pending = new SharedHashTable();
+  readonly #pending = new SharedHashTable();
   /** Ids of the refs from `committedCount` on, interleaved. */
   #pendingIds = new Int32Array(1_024);
   committedCount = 0;
@@ -54,7 +54,7 @@ export class IdIndex {
     }
     ids.copyWithin(0, 2 * (end - base), 2 * (this.count - base));
     this.committedCount = end;
-    this.#pending = new SharedHashTable();
+    this.#pending.clear();
     for (let ref = end; ref < this.count; ref++) {
       const at = 2 * (ref - end);
       this.#pending.insert(ids[at] as number, ids[at + 1] as number, ref);
@@ -65,7 +65,7 @@ export class IdIndex {
   rollback(): void {
     if (this.count === this.committedCount) return;
     this.count = this.committedCount;
-    this.#pending = new SharedHashTable();
+    this.#pending.clear();
   }
 
   get byteLength(): number {
