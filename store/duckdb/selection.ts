@@ -2,7 +2,7 @@
  * From a selection to SQL: matchers are evaluated in memory, over distinct label values, and what
  * they select becomes a condition on dense series numbers or a join with a temporary table.
  */
-import { EverflameError } from '../../profile/errors.ts';
+import { assert, EverflameError } from '../../profile/errors.ts';
 import type { Labels } from '../../profile/labels.ts';
 import { MAX_LABELSET_PAIRS } from '../../profile/limits.ts';
 import { compileMatchers, labelValue, type Matcher } from '../../profile/selector.ts';
@@ -10,10 +10,10 @@ import type { TimeRange } from '../../profile/units.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { ReadSession } from './reader-pool.ts';
 
-/** Up to so many series are compared one after the other; testing a bit costs as much as these. */
+/** Comparing so many series one after the other costs as much as the hash join that IN becomes. */
 const MAX_COMPARED_SERIES = 16;
-/** Series with a number below this are written into the query, as a text of one digit per number. */
-const MAX_LISTED_SERIES = 65_536;
+/** Up to so many series are written into the query itself. */
+const MAX_LISTED_SERIES = 64;
 
 /** Ids of row types: those that count as they are, and those that count times their period. */
 export interface TypeIds {
@@ -65,22 +65,15 @@ export function idList(ids: Iterable<number>): string {
 }
 
 /**
- * SQL: whether the column is one of the numbers, which ascend. `IN` of several would become a hash
- * join, at three times the cost; BETWEEN lets whole row groups be left out.
+ * SQL: whether the column is one of the numbers, which ascend. Of few, the comparison is part of
+ * the scan, and BETWEEN lets whole row groups be left out.
  */
 export function isAmong(column: string, numbers: readonly number[]): string {
-  const first = numbers[0] ?? 0;
-  const last = numbers.at(-1) ?? 0;
-  if (numbers.length === 1) return `${column} = ${first}`;
-  const between = `${column} BETWEEN ${first} AND ${last}`;
-  if (numbers.length <= MAX_COMPARED_SERIES) {
-    return `${between} AND list_contains([${numbers.join(', ')}]::UINTEGER[], ${column})`;
-  }
-  const bits = new Uint8Array(last + 2).fill(0x30);
-  for (const number of numbers) bits[number] = 0x31;
-  // What lies above the last number finds the 0 at the end; an index outside would be an error.
-  const index = `least(${column}, ${last + 1})::INTEGER`;
-  return `${between} AND get_bit('${new TextDecoder().decode(bits)}'::BIT, ${index}) = 1`;
+  assert(numbers.length > 0, 'there is a number to compare with');
+  if (numbers.length === 1) return `${column} = ${numbers[0]}`;
+  if (numbers.length > MAX_COMPARED_SERIES) return `${column} IN ${idList(numbers)}`;
+  const among = `list_contains([${numbers.join(', ')}]::UINTEGER[], ${column})`;
+  return `${column} BETWEEN ${numbers[0]} AND ${numbers.at(-1)} AND ${among}`;
 }
 
 /** Ids of the type sets that hold any of the types. */
@@ -266,7 +259,7 @@ export async function planSelection(
   const onePeriod = grouping.factors.length <= 2;
   const uniform = !pairwise && grouping.groups.length === 1 && (onePeriod || isPlain(types));
   const chosen = rows.map((row) => row.series);
-  const listed = uniform && (whole || (chosen.at(-1) ?? 0) < MAX_LISTED_SERIES);
+  const listed = uniform && (whole || chosen.length <= MAX_LISTED_SERIES);
   if (!listed) await fillChosen(session, rows);
   const join = pairwise ? ' AND s.labelset = c.labelset' : '';
   const among = (column: string) => (whole ? '' : ` AND ${isAmong(column, chosen)}`);
