@@ -145,6 +145,12 @@ describe('pages', () => {
     expect((await plain.text()).length).toBe(5000);
   });
 
+  test('a dot in the prefix is a dot', async () => {
+    const { app } = createBareApp({ pathPrefix: '/a.b' });
+    const statusOf = async (path: string) => (await app.request(path)).status;
+    expect([await statusOf('/a.b/healthz'), await statusOf('/axb/healthz')]).toEqual([200, 404]);
+  });
+
   test('everything lies below the prefix', async () => {
     const { app } = createBareApp({ pathPrefix: '/x' });
     expect((await app.request('/x/healthz')).status).toBe(200);

@@ -137,8 +137,8 @@ function answerNotFound(context: AppContext, methods: readonly string[]): Respon
 /** Path -> the methods of the endpoint there; empty where there is none. */
 function methodFinder(endpoints: readonly Endpoint[], pathPrefix: string) {
   const patterns = endpoints.map(({ path, method }) => {
-    const literal = path.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+');
-    return { method, pattern: new RegExp(`^${pathPrefix}${literal}$`) };
+    const literal = `${pathPrefix}${path}`.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+');
+    return { method, pattern: new RegExp(`^${literal}$`) };
   });
   return (path: string): string[] =>
     patterns.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method);

@@ -168,6 +168,7 @@ describe('what cannot be started is one line', () => {
     ['an open address', { httpAddress: '0.0.0.0:0' }, /--insecure/],
     ['no address', { httpAddress: 'here' }, /^--http-address here: is not/],
     ['a prefix without a slash', { pathPrefix: 'x' }, /^--path-prefix x: is not/],
+    ['a prefix that leads up', { pathPrefix: '/x/..' }, /^--path-prefix \/x\/\.\.: is not/],
   ])('%s', async (_, overrides, message) => {
     const error = await startServer(options(overrides)).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(Error);

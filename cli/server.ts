@@ -39,7 +39,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
 function readPathPrefix(text: string): string {
   const prefix = text.replace(/\/+$/, '');
-  if (prefix === '' || /^(\/[\w.~-]+)+$/.test(prefix)) return prefix;
+  // Clients take . and .. out of a path before they ask for it.
+  if (prefix === '' || /^(\/(?!\.{1,2}(\/|$))[\w.~-]+)+$/.test(prefix)) return prefix;
   throw new EverflameError('invalid', `--path-prefix ${text}: is not of the form /path`);
 }
 
