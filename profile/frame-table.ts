@@ -5,7 +5,7 @@
 import type { StringColumns } from './dictionary.ts';
 import type { FrameColumns } from './flame-graph.ts';
 import { FrameKind } from './frame.ts';
-import { TextTable } from './text-table.ts';
+import { TextTable } from './strings.ts';
 
 export interface Frame {
   name: string;

@@ -79,7 +79,7 @@ class Marks {
     this.size += added;
   }
 
-  /** The columns of the members. Parents come first, so their rows are known when they are needed. */
+  /** The members' columns. Parents come first, so that their rows are known when needed. */
   fillRows(parent: Int32Array, frame: Int32Array, flags: Uint8Array): void {
     const bits = this.#bits;
     const before = this.#before;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { stringAt } from './dictionary.ts';
-import { TextTable } from './text-table.ts';
+import { TextTable } from './strings.ts';
 import type { StringRef } from './units.ts';
 
 test('texts keep their numbers; 0 is the empty one', () => {
