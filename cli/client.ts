@@ -36,6 +36,11 @@ export function endpointUrl(server: string, path: string, parameters: Record<str
   } catch (cause) {
     throw new EverflameError('invalid', `--server ${server}: is not a URL`, { cause });
   }
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+    throw new EverflameError('invalid', `--server ${server}: is not an http or https URL`, {
+      remedy: 'Write it like http://127.0.0.1:7070.',
+    });
+  }
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
   return url;
 }

@@ -1,7 +1,7 @@
 /** `everflame push`: pprof files into a server. */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { EverflameError } from '../profile/errors.ts';
+import { EverflameError, fromErrorRecord, toErrorRecord } from '../profile/errors.ts';
 import { canonicalLabels } from '../profile/labels.ts';
 import type { PushJson } from '../wire/http.ts';
 import { encodeWriteRaw } from '../wire/write-raw.ts';
@@ -29,12 +29,23 @@ export const pushCommand: Command = {
       });
     }
     for (const path of operands) {
-      const stored = await pushFile(path, labels, values.server);
+      const stored = await pushFile(path, labels, values.server).catch((error) => {
+        throw ofFile(path, error);
+      });
       output.out(`${path}: stored ${stored.profiles} profiles with ${stored.samples} samples\n`);
     }
     return 0;
   },
 };
+
+/** The fault with the file's name, which the server does not know. */
+function ofFile(path: string, error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  if (!(error instanceof EverflameError)) {
+    return new EverflameError('invalid', `${path}: ${error.message}`, { cause: error });
+  }
+  return fromErrorRecord({ ...toErrorRecord(error), message: `${path}: ${error.message}` });
+}
 
 async function pushFile(
   path: string,

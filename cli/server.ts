@@ -1,5 +1,6 @@
 /** Starts the server: checks what it was told, opens everything, listens. */
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { EverflameError } from '../profile/errors.ts';
 import { checkExposure, listen, parseSocketAddress } from './listener.ts';
 import { type AppSettings, openServerApp } from './server-app.ts';
@@ -44,9 +45,16 @@ function readPathPrefix(text: string): string {
   throw new EverflameError('invalid', `--path-prefix ${text}: is not of the form /path`);
 }
 
+/** Like mkdir -p. Node's own recursive form never ends where a file system makes no folders. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  mkdirSync(path);
+}
+
 function checkDataDir(dataDir: string): void {
   try {
-    mkdirSync(dataDir, { recursive: true });
+    makeFolder(resolve(dataDir));
     accessSync(dataDir, constants.W_OK | constants.X_OK);
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);

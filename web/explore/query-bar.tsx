@@ -10,7 +10,7 @@ import { RangeMenu } from '../query/range-menu.tsx';
 import { matcherAt, writeQuery } from '../query/selected.ts';
 import { TypeMenu } from '../query/type-menu.tsx';
 import { CopyButton } from '../states/states.tsx';
-import { type ExploreState, writeCompare } from '../url-state.ts';
+import { type ExploreState, writeCompare, writeExplore } from '../url-state.ts';
 import type { ExploreAnswers } from './explore-answers.ts';
 import type { ChangeState } from './explore-props.ts';
 
@@ -68,11 +68,18 @@ export function QueryBar({ state, types, answers, error, change, refresh }: Quer
         Compare
       </a>
       <span className="wide">
-        <CopyButton text={location.href} label="Share" />
+        <CopyButton text={shareUrl(state, answers)} label="Share" />
       </span>
       <ExportMenu answers={answers} />
     </search>
   );
+}
+
+/** The page with its times fixed, so that the reader of the link sees what its sender saw. */
+function shareUrl(state: ExploreState, { range }: ExploreAnswers): string {
+  const fixed = { from: String(range.fromMs), to: String(range.toMs) };
+  const params = writeExplore({ ...state, range: fixed });
+  return new URL(hrefOf('explore', params), location.href).href;
 }
 
 function faultyMatcher(error: Error | null, { selected }: ExploreAnswers): number {

@@ -20,6 +20,9 @@ export interface FlameModel {
   binaries: readonly [binary: string, weight: number][];
 }
 
+/** Colours hold while the page is open, whatever weighs most at the moment. */
+const keptSlots = new Map<string, number>();
+
 export function useFlameModel(loaded: LoadedView | undefined, dark: boolean): FlameModel | null {
   const tokens = useMemo(() => readTokens(dark), [dark]);
   const model = useMemo(() => {
@@ -27,7 +30,9 @@ export function useFlameModel(loaded: LoadedView | undefined, dark: boolean): Fl
     const texts = createFrameTexts(loaded.view.graph);
     const weights = weighBinaries(loaded.view.frameSelf, texts);
     const binaries = [...weights].sort((p, q) => q[1] - p[1]);
-    return { loaded, texts, binaries, slots: assignSlots(weights) };
+    const slots = assignSlots(weights, keptSlots);
+    for (const [binary, slot] of slots) keptSlots.set(binary, slot);
+    return { loaded, texts, binaries, slots };
   }, [loaded]);
   return useMemo(
     () =>

@@ -11,6 +11,12 @@ const TOKENS: FlameTokens = {
 };
 
 describe('assignSlots', () => {
+  test('a binary keeps the slot it had, whatever outweighs it later', () => {
+    const first = assignSlots(new Map([['a', 1]]));
+    const weights = new Map(Array.from({ length: 12 }, (_, i) => [`p${i}`, 10 + i] as const));
+    expect(assignSlots(new Map([...weights, ['a', 1]]), first).get('a')).toBe(first.get('a'));
+  });
+
   test('seven programs and seven libraries have a hue each', () => {
     const names = ['checkout', 'pricing', 'node', 'redis-server', 'a', 'b', 'c'];
     const weights = new Map(names.flatMap((n, i) => [[n, i + 1] as const, [`lib${n}.so.1`, 9]]));

@@ -43,17 +43,24 @@ export function isKernel(binary: string): boolean {
 }
 
 /**
- * Slot per binary: the hash of its name; where two clash the heavier keeps it and the lighter
- * takes the next free one. Past seven programs (or libraries) hues are shared.
+ * Slot per binary: the one it had (`kept`), else the hash of its name; where two clash the heavier
+ * keeps it and the lighter takes the next free one. Past seven programs (or libraries) hues are
+ * shared. A page that refreshes itself passes what it had, so that colours do not jump.
  */
-export function assignSlots(weights: ReadonlyMap<string, number>): Map<string, number> {
+export function assignSlots(
+  weights: ReadonlyMap<string, number>,
+  kept: ReadonlyMap<string, number> = new Map(),
+): Map<string, number> {
   const slots = new Map<string, number>();
   const taken = { program: new Set<number>(), library: new Set<number>() };
-  const order = [...weights].sort((p, q) => q[1] - p[1] || (p[0] < q[0] ? -1 : 1));
+  const order = [...weights].sort(
+    (p, q) =>
+      Number(kept.has(q[0])) - Number(kept.has(p[0])) || q[1] - p[1] || (p[0] < q[0] ? -1 : 1),
+  );
   for (const [binary] of order) {
     if (binary === '' || isKernel(binary)) continue;
     const pool = isLibrary(binary) ? taken.library : taken.program;
-    let slot = hashText(binary) % SLOT_COUNT;
+    let slot = kept.get(binary) ?? hashText(binary) % SLOT_COUNT;
     for (let step = 0; step < SLOT_COUNT && pool.has(slot); step++) slot = (slot + 1) % SLOT_COUNT;
     pool.add(slot);
     slots.set(binary, slot);

@@ -1,5 +1,5 @@
 /** The matchers of a selector as chips: a click edits one, × removes it, the last button adds. */
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import { MAX_MATCHERS } from '../../profile/limits.ts';
 import type { Matcher, MatchOp } from '../../profile/selector.ts';
 import { type Selection, useLabelNames, useLabelValues } from '../answers.ts';
@@ -99,12 +99,20 @@ function MatcherForm({ matcher, selection, action, onSubmit }: MatcherFormProps)
   const omitted = values.data?.omitted ?? 0;
   const known = names.data?.values ?? [];
   const wanted = draft.name.toLowerCase();
+  const form = useRef<HTMLFormElement>(null);
+  /** Enter takes a name that is known, or the first that begins so, and goes on to its value. */
+  const takeName = (text: string) => {
+    const name = known.includes(text) ? text : (known.find((n) => n.startsWith(text)) ?? text);
+    setDraft((now) => ({ ...now, name }));
+    if (name !== '') form.current?.querySelectorAll('input')[1]?.focus();
+  };
   const submit = (value = draft.value) => {
     if (draft.name !== '') onSubmit({ ...draft, value });
   };
   return (
     <form
       className="matcher"
+      ref={form}
       onSubmit={(event) => {
         event.preventDefault();
         submit();
@@ -115,7 +123,7 @@ function MatcherForm({ matcher, selection, action, onSubmit }: MatcherFormProps)
         value={draft.name}
         options={known.filter((name) => name !== draft.name && name.includes(wanted))}
         onChange={(name) => setDraft((now) => ({ ...now, name: name.trim() }))}
-        onCommit={() => undefined}
+        onCommit={takeName}
       />
       <label className="field">
         <span className="sr">Comparison</span>
