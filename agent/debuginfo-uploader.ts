@@ -113,6 +113,7 @@ class Uploader implements DebuginfoUploader {
   /** When each build id may be taken up again, in order of being settled. */
   readonly #settled = new Map<BuildId, number>();
   #backoffMs = FIRST_BACKOFF_MS;
+  #loggedFiles = 0;
 
   constructor(options: DebuginfoUploaderOptions) {
     this.#options = options;
@@ -145,6 +146,7 @@ class Uploader implements DebuginfoUploader {
       try {
         await this.#round(signal);
         this.#backoffMs = FIRST_BACKOFF_MS;
+        if (this.#pending.size === 0) this.#logSent();
       } catch (error) {
         if (signal.aborted) return;
         this.stats.retries++;
@@ -233,13 +235,12 @@ class Uploader implements DebuginfoUploader {
 
   /** Throws for what may succeed later; the offer then stays pending. */
   async #upload(candidate: Candidate, answer: Wanted, signal: AbortSignal): Promise<void> {
-    const { buildId, file } = candidate.offer;
+    const { buildId } = candidate.offer;
     const opened = await this.#open(candidate.offer);
     if (opened === null) return;
     try {
       const taken = await this.#sendParts(opened, candidate, answer, signal);
       this.#settle(buildId, taken ? 'uploadedFiles' : 'refused');
-      if (taken) this.#options.log('info', 'debug information sent', { file });
     } finally {
       await opened.close();
     }
@@ -294,6 +295,14 @@ class Uploader implements DebuginfoUploader {
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     });
     return { status: response.status, text: await response.text() };
+  }
+
+  /** One line for all that was sent since the last one. */
+  #logSent(): void {
+    const files = this.stats.uploadedFiles - this.#loggedFiles;
+    if (files === 0) return;
+    this.#loggedFiles = this.stats.uploadedFiles;
+    this.#options.log('info', 'debug information sent', { files });
   }
 
   #logRefusal(file: string, { status, text }: { status: number; text: string }): void {
