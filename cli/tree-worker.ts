@@ -3,11 +3,12 @@ import { parentPort } from 'node:worker_threads';
 import { TreeJobs } from '../api/query/tree-jobs.ts';
 import type { TreeRequest } from '../api/query/tree-messages.ts';
 import { assert } from '../profile/errors.ts';
+import { createDemangler } from '../symbolizer/demangle/demangle.ts';
 import { openSymbolFile } from '../symbolizer/symbol-file.ts';
 
 assert(parentPort !== null, 'tree-worker runs as a worker thread');
 const port = parentPort;
-const jobs = new TreeJobs(openSymbolFile);
+const jobs = new TreeJobs(openSymbolFile, createDemangler());
 port.on('message', (request: TreeRequest) => {
   const reply = jobs.reply(request);
   const body = 'answer' in reply ? reply.answer.body : null;

@@ -100,7 +100,7 @@ export class LocationFrames {
     const systemName = this.#text(functions.systemName[row] as number);
     const name = this.#text(functions.name[row] as number) || systemName;
     const frame = this.#frameAt(location);
-    frame.name = name;
+    frame.name = this.#symbols.demangle(name);
     frame.systemName = systemName || name;
     frame.file = this.#text(functions.file[row] as number);
     if (this.#granularity === 'line' || this.#granularity === 'address') {
@@ -123,7 +123,7 @@ export class LocationFrames {
     const { buildId, addressLow, addressHigh } = frame;
     const found = this.#symbols.nameOf(buildId, space, addressLow, addressHigh);
     if (found.kind === 'name') {
-      frame.name = found.name;
+      frame.name = this.#symbols.demangle(found.name);
       frame.systemName = found.name;
       if (this.#granularity !== 'address') clearAddress(frame);
       return { frame, space };

@@ -154,16 +154,26 @@ class PprofTables {
 
   #functionRow(ref: number): number {
     const { functions } = this.#dictionary;
-    return this.#function(ref, () => ({
-      name: this.#text(functions.name[ref] as number),
-      systemName: this.#text(functions.systemName[ref] as number),
-      file: this.#text(functions.file[ref] as number),
-      startLine: functions.startLine[ref] as number,
-    }));
+    return this.#function(ref, () => {
+      const systemName = this.#text(functions.systemName[ref] as number);
+      const written = this.#text(functions.name[ref] as number) || systemName;
+      const name = this.#symbols.demangle(written);
+      return {
+        name,
+        systemName: systemName || (name === written ? '' : written),
+        file: this.#text(functions.file[ref] as number),
+        startLine: functions.startLine[ref] as number,
+      };
+    });
   }
 
   #symbolRow(name: string): number {
-    return this.#function(name, () => ({ name, systemName: name, file: '', startLine: 0 }));
+    return this.#function(name, () => ({
+      name: this.#symbols.demangle(name),
+      systemName: name,
+      file: '',
+      startLine: 0,
+    }));
   }
 
   #function(key: number | string, make: () => PprofFunction): number {

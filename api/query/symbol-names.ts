@@ -25,14 +25,19 @@ const REASONS: Record<UnknownSymbolReason, string> = {
 /** Addresses are kept as two halves; above 2^53 they are in no file. */
 const MAX_ADDRESS_HIGH = 2 ** 21;
 
+/** A name as its source code has it; symbolizer/demangle has the real one. */
+export type Demangle = (name: string) => string;
+
 export class SymbolNames {
   readonly #open: OpenSymbolFile;
+  readonly demangle: Demangle;
   #rows = new Map<string, SymbolFileRow>();
   /** By build id, least recently used first; null is a file that could not be read. */
   readonly #files = new Map<string, SymbolSource | null>();
 
-  constructor(open: OpenSymbolFile) {
+  constructor(open: OpenSymbolFile, demangle: Demangle) {
     this.#open = open;
+    this.demangle = demangle;
   }
 
   /** Takes the new list and returns the build ids whose answers may differ now. */

@@ -9,6 +9,7 @@ import { parseProfileType } from '../../profile/profile-type.ts';
 import { stringReader } from '../../profile/strings.ts';
 import { formatGraphText, textMeta } from '../../profile/text.ts';
 import type { BuildId, ElfAddress } from '../../profile/units.ts';
+import { demangle } from '../../symbolizer/demangle/demangle.ts';
 import type { SymbolFileRow } from '../../symbolizer/symbolizer.ts';
 import { parseDictionaryText } from '../../test/dictionary-text.ts';
 import type { FunctionsJson, MergeJson } from '../../wire/http.ts';
@@ -32,7 +33,10 @@ function weigh(values: readonly number[], more: Partial<StackWeights> = {}): Sta
   };
 }
 
-/** Every symbol file has `alpha` at 0x10..0x1f and `beta` at 0x20..0x2f; offsets + 0x10 = address. */
+/**
+ * Every symbol file has `alpha` at 0x10..0x1f, `beta` at 0x20..0x2f and `c::gamma()` at 0x30..0x3f;
+ * offsets + 0x10 = address.
+ */
 const openSymbols: OpenSymbolFile = (path) => {
   if (path === 'missing') throw new Error('ENOENT');
   const elfAddress = (offset: number) => (offset < 0x100 ? offset + 0x10 : null) as ElfAddress;
@@ -43,6 +47,7 @@ const openSymbols: OpenSymbolFile = (path) => {
       if (elf === null) return { kind: 'unknown', reason: 'unmapped' };
       if (elf >= 0x10 && elf < 0x20) return { kind: 'symbol', name: 'alpha', start: elf };
       if (elf >= 0x20 && elf < 0x30) return { kind: 'symbol', name: 'beta', start: elf };
+      if (elf >= 0x30 && elf < 0x40) return { kind: 'symbol', name: '_ZN1c5gammaEv', start: elf };
       return { kind: 'unknown', reason: 'not-covered' };
     },
     close() {},
@@ -83,7 +88,7 @@ function decode(answer: Answer): FlameGraph {
 }
 
 function draw(text: string, values: readonly number[], more: Partial<GraphJob> = {}): string {
-  const jobs = new TreeJobs(openSymbols);
+  const jobs = new TreeJobs(openSymbols, demangle);
   const world = { dictionary: parseDictionaryText(text), symbolFiles: [symbolFile('abc')] };
   return formatGraphText(decode(run(jobs, graphJob(values, more), world)));
 }
@@ -198,7 +203,7 @@ test('both sides of a diff, and its JSON in three measures', () => {
 `);
   const json = (mode: GraphJob['mode']): MergeJson => {
     const meta = { ...textMeta(0, 0), toMs: 4000 };
-    const jobs = new TreeJobs(openSymbols);
+    const jobs = new TreeJobs(openSymbols, demangle);
     const world = { dictionary: parseDictionaryText(text), symbolFiles: [] };
     const graph = graphJob([], {
       weights: weigh([3, 0, 5]),
@@ -216,7 +221,7 @@ test('both sides of a diff, and its JSON in three measures', () => {
 });
 
 test('what is left out is stated, in the unit', () => {
-  const jobs = new TreeJobs(openSymbols);
+  const jobs = new TreeJobs(openSymbols, demangle);
   const world = { dictionary: parseDictionaryText('a;b\nc'), symbolFiles: [] };
   const tree = { granularity: 'function', maxNodes: 2 } as const;
   const weights = weigh([5, 2], { multiplier: 10 });
@@ -233,7 +238,7 @@ test('quality: incomplete stacks and leaves without a name, by reason', () => {
     main@a;0x99@/bin/x#abc
     main@a;0x99@/bin/x
     0x1@/bin/x#none;main@a`;
-  const jobs = new TreeJobs(openSymbols);
+  const jobs = new TreeJobs(openSymbols, demangle);
   const world = { dictionary: parseDictionaryText(text), symbolFiles: [symbolFile('abc')] };
   const weights = weigh([1, 2, 4, 8, 16, 32], { multiplier: 10 });
   const { meta } = decode(run(jobs, graphJob([], { weights }), world));
@@ -248,7 +253,7 @@ describe('symbol files that arrive later', () => {
   const dictionary = parseDictionaryText(text);
 
   test('name what was an address, and nothing else', () => {
-    const jobs = new TreeJobs(openSymbols);
+    const jobs = new TreeJobs(openSymbols, demangle);
     const drawn = (symbolFiles?: readonly SymbolFileRow[]) => {
       const world = symbolFiles === undefined ? {} : { symbolFiles };
       return formatGraphText(decode(run(jobs, graphJob([1, 2, 4]), { dictionary, ...world })));
@@ -263,7 +268,7 @@ describe('symbol files that arrive later', () => {
   });
 
   test('a file that cannot be read is a reason', () => {
-    const jobs = new TreeJobs(openSymbols);
+    const jobs = new TreeJobs(openSymbols, demangle);
     const world = { dictionary, symbolFiles: [symbolFile('abc', 'missing')] };
     const { meta } = decode(run(jobs, graphJob([1, 0, 0]), world));
     expect(meta.quality.series.unsymbolized).toEqual({ 'symbol file damaged': 1 });
@@ -273,7 +278,7 @@ describe('symbol files that arrive later', () => {
 describe('functions', () => {
   const dictionary = parseDictionaryText('main@a;f@a;f@a\nmain@a;g@b\nmain@a');
   const page = (more: object): string => {
-    const jobs = new TreeJobs(openSymbols);
+    const jobs = new TreeJobs(openSymbols, demangle);
     const job = {
       kind: 'functions',
       weights: weigh([5, 2, 1], { multiplier: 2 }),
@@ -303,6 +308,62 @@ describe('functions', () => {
   });
 });
 
+describe('mangled names', () => {
+  const text = `
+    0x30@/bin/x#abc
+    _ZN1c5gammaEv@/bin/x
+    c::gamma@/bin/x`;
+  const world = { dictionary: parseDictionaryText(text), symbolFiles: [symbolFile('abc')] };
+
+  test('are shown demangled; what a function is, the mangled name says', () => {
+    const job = graphJob([1, 2, 4]);
+    const { frames, strings } = decode(run(new TreeJobs(openSymbols, demangle), job, world));
+    const read = stringReader(strings);
+    const names = Array.from(
+      frames.name,
+      (name, row) => `${read(name)} = ${read(frames.systemName[row] as number)}`,
+    );
+    expect(names.slice(1)).toEqual(['c::gamma() = _ZN1c5gammaEv', 'c::gamma = c::gamma']);
+  });
+
+  test('are found by what is shown', () => {
+    const job: TreeJob = {
+      kind: 'functions',
+      weights: weigh([1, 2, 4]),
+      meta: textMeta(0),
+      sort: 'self',
+      offset: 0,
+      limit: 10,
+      search: '^c::gamma',
+    };
+    const body = run(new TreeJobs(openSymbols, demangle), job, world).body as string;
+    const { functions } = JSON.parse(body) as FunctionsJson;
+    expect(functions.map((f) => [f.name, f.system_name, f.self])).toEqual([
+      ['c::gamma', 'c::gamma', 4],
+      ['c::gamma()', '_ZN1c5gammaEv', 3],
+    ]);
+  });
+
+  test('are both in a pprof', () => {
+    const job = {
+      kind: 'pprof',
+      weights: weigh([1, 2, 4]),
+      type: parseProfileType('process_cpu:cpu:nanoseconds:cpu:nanoseconds'),
+      period: 10,
+      comments: [],
+      meta: { ...textMeta(0), fromMs: 1000, toMs: 3000 },
+    } as const;
+    const body = run(new TreeJobs(openSymbols, demangle), job, world).body as Uint8Array;
+    const profile = Profile.decode(body);
+    const string = (index: number | bigint) => profile.stringTable.strings[Number(index)];
+    expect(profile.function.map((f) => [string(f.name), string(f.systemName)])).toEqual([
+      ['c::gamma()', '_ZN1c5gammaEv'],
+      ['c::gamma()', '_ZN1c5gammaEv'],
+      ['c::gamma', 'c::gamma'],
+    ]);
+  });
+});
+
 test('pprof: names that were found, addresses that were not, groups as labels', () => {
   const text = 'main(m.c):3@/bin/a;outer>inner@/bin/a;0x11@/bin/x#abc\n0x5000@/bin/x#abc';
   const weights = weigh([3, 4], {
@@ -319,7 +380,9 @@ test('pprof: names that were found, addresses that were not, groups as labels', 
     meta: { ...textMeta(0), fromMs: 1000, toMs: 3000 },
   } as const;
   const world = { dictionary: parseDictionaryText(text), symbolFiles: [symbolFile('abc')] };
-  const profile = Profile.decode(run(new TreeJobs(openSymbols), job, world).body as Uint8Array);
+  const profile = Profile.decode(
+    run(new TreeJobs(openSymbols, demangle), job, world).body as Uint8Array,
+  );
   const string = (index: number | bigint) => profile.stringTable.strings[Number(index)] ?? '';
   const location = (id: number | bigint): string => {
     const row = profile.location[Number(id) - 1];
@@ -393,7 +456,7 @@ test('answers equal a walk over all stacks, query after query on one tree', () =
       stackList,
       fc.array(fc.infiniteStream(fc.nat(3)), { minLength: 1, maxLength: 4 }),
       (stacks, queries) => {
-        const jobs = new TreeJobs(openSymbols);
+        const jobs = new TreeJobs(openSymbols, demangle);
         const dictionary = parseDictionaryText(stacks.join('\n'));
         for (const stream of queries) {
           const values = stacks.map(() => stream.next().value as number);
@@ -411,7 +474,11 @@ test('answers equal a walk over all stacks, query after query on one tree', () =
 describe('the tree of known stacks is bounded', () => {
   const dictionary = parseDictionaryText('a;b;c\nd;e;f\ng;h;i');
   const make = (maxNodes: number) => {
-    const frames = new LocationFrames('function', new SymbolNames(openSymbols), dictionary);
+    const frames = new LocationFrames(
+      'function',
+      new SymbolNames(openSymbols, demangle),
+      dictionary,
+    );
     return new StackTree(frames, dictionary, maxNodes);
   };
 

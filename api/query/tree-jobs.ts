@@ -21,7 +21,7 @@ import { LocationFrames } from './location-frames.ts';
 import type { Answer, Granularity } from './params.ts';
 import { buildPprof } from './pprof-answer.ts';
 import { StackTree } from './stack-tree.ts';
-import { type OpenSymbolFile, SymbolNames } from './symbol-names.ts';
+import { type Demangle, type OpenSymbolFile, SymbolNames } from './symbol-names.ts';
 import type {
   FunctionsJob,
   GraphJob,
@@ -41,8 +41,8 @@ export class TreeJobs {
   #dictionary: DictionaryColumns | null = null;
   #known: StackTree | null = null;
 
-  constructor(openSymbolFile: OpenSymbolFile) {
-    this.#symbols = new SymbolNames(openSymbolFile);
+  constructor(openSymbolFile: OpenSymbolFile, demangle: Demangle) {
+    this.#symbols = new SymbolNames(openSymbolFile, demangle);
   }
 
   /** Answers a request; an EverflameError becomes a reply, anything else is thrown. */
