@@ -26,6 +26,11 @@ export class Appenders {
     }
     appender.append(rows, fill);
   }
+
+  /** After a failure: nothing of the transaction is written later. */
+  discard(): void {
+    for (const appender of this.#byTable.values()) appender.discard();
+  }
 }
 
 export function flushDictionaries(to: Appenders, dictionaries: Dictionaries): void {

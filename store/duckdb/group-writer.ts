@@ -249,6 +249,7 @@ export class GroupWriter {
   /** Takes back everything in memory that is not durable, and starts with fresh appenders. */
   async #recover(): Promise<void> {
     this.#takeBack();
+    this.#appenders.discard();
     this.#appenders = new Appenders(this.#connection);
     // COMMIT that failed has ended its transaction, so that ROLLBACK may find none: both are fine.
     await Promise.allSettled([duckdb.query(this.#connection, 'ROLLBACK')]);

@@ -146,6 +146,11 @@ export class TableAppender {
     duckdb.appender_flush_sync(this.#appender);
   }
 
+  /** Drops rows that could not be flushed: DuckDB writes what an appender holds when it is freed. */
+  discard(): void {
+    duckdb.appender_clear(this.#appender);
+  }
+
   /** Must not hold rows that were not flushed. */
   close(): void {
     duckdb.appender_close_sync(this.#appender);

@@ -1,6 +1,5 @@
 /** What every fuzzer promises of one input: no second of CPU time, no 256 MB of memory. */
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { collectGarbage } from '../garbage.ts';
 
 const MAX_CPU_MS = 1_000;
 const MAX_GROWTH_BYTES = 256 * 2 ** 20;
@@ -13,12 +12,6 @@ export interface FuzzWatch {
   runs: number;
   /** E.g. `1000 bodies, 12 accepted, slowest 3 ms, memory grew by 9 MB`. */
   summary(): string;
-}
-
-/** V8's collector, also where Node was started without --expose-gc. */
-function collectGarbage(): void {
-  setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
 }
 
 /**
