@@ -146,11 +146,11 @@ export const MAX_TYPE_FIELD_LENGTH = 256;
 
 /** Constructs of a mangled name inside each other; the deepest seen, in LLVM, is 60. */
 export const MAX_DEMANGLE_DEPTH = 256;
-/** Characters of a demangled name; over it the mangled one is shown. The longest seen has 20,000. */
+/** Characters of a demangled name; over it the mangled one is shown. The longest has 20,000. */
 export const MAX_DEMANGLED_LENGTH = 65_536;
 /** Parts of a mangled name that are looked at while it is written, repetitions included. */
 export const MAX_DEMANGLE_STEPS = 200_000;
 /** Characters of a mangled name that is read; the longest seen, in V8, has 8,000. */
 export const MAX_MANGLED_LENGTH = 32_768;
-/** Characters of names that one thread remembers with what they demangle to; then it starts anew. */
+/** Characters of names that a thread remembers with what they demangle to; then it starts anew. */
 export const MAX_DEMANGLER_CHARACTERS = 16_000_000;

@@ -1,5 +1,5 @@
-// Runs a server and, as root, an agent, and ends them in the order in which nothing is lost: the agent
-// sends its last window while the server still takes it.
+// Runs a server and, as root, an agent, and ends them in the order in which nothing is lost: the
+// agent sends its last window while the server still takes it.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';

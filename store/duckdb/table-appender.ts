@@ -146,7 +146,7 @@ export class TableAppender {
     duckdb.appender_flush_sync(this.#appender);
   }
 
-  /** Drops rows that could not be flushed: DuckDB writes what an appender holds when it is freed. */
+  /** Drops what could not be flushed: DuckDB writes what an appender holds when it is freed. */
   discard(): void {
     duckdb.appender_clear(this.#appender);
   }

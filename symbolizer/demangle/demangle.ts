@@ -38,7 +38,7 @@ function demangleParsed(mangled: string): string {
   return rust ?? demangleItanium(mangled);
 }
 
-/** Lengths in mangled names count bytes: other than ASCII, text is handed over a byte a character. */
+/** Lengths in mangled names count bytes: text beyond ASCII is handed over a byte a character. */
 function withBytes(text: string, run: (bytes: string) => string): string {
   if (/^[ -~]*$/.test(text)) return run(text);
   const bytes = Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte));

@@ -176,8 +176,8 @@ class Writer {
     const before = this.whole(name, context);
     const list = this.#list(args, context);
     const last = args.at(-1);
-    // As binutils writes it, so that names can be looked for in the output of perf and gdb: brackets
-    // stand apart, unless an empty pack is between them.
+    // As binutils writes it, so that names can be looked for in the output of perf and gdb:
+    // brackets stand apart, unless an empty pack is between them.
     const apart = list.endsWith('>') && last !== undefined && this.whole(last, context) !== '';
     return `${before}${before.endsWith('<') ? ' ' : ''}<${list}${apart ? ' ' : ''}>`;
   }
