@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 
 const address = process.env.EVERFLAME_HTTP_ADDRESS ?? '127.0.0.1:7070';
 const url = `http://${address}`;
@@ -14,7 +15,8 @@ const env = {
 const say = (line) => console.log(`everflame: ${line}`);
 
 // In sessions of their own: Ctrl-C reaches this process only, which then asks them one by one.
-const start = (...args) => spawn('bin/everflame', args, { stdio: 'inherit', detached: true, env });
+const everflame = fileURLToPath(new URL('../bin/everflame', import.meta.url));
+const start = (...args) => spawn(everflame, args, { stdio: 'inherit', detached: true, env });
 const ended = (child) => child.exitCode !== null || child.signalCode !== null;
 
 async function stop(child) {
