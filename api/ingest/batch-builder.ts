@@ -22,9 +22,14 @@ import type {
   WindowRow,
   WriteBatch,
 } from '../../store/store.ts';
-import { DictionaryRows, type IdentifiedProfile } from './dictionary-rows.ts';
+import { ColumnBlock } from './column-block.ts';
+import { DICTIONARY_COLUMNS, DictionaryRows, type IdentifiedProfile } from './dictionary-rows.ts';
 import type { StoredColumn } from './row-types.ts';
 import { SampleLabels } from './sample-labels.ts';
+
+/** Bytes of one sample in all its columns, and how many these are. */
+const SAMPLE_BYTES = 34;
+const SAMPLE_COLUMNS = 6;
 
 export interface BatchProfile extends IdentifiedProfile {
   /** Canonical. */
@@ -151,8 +156,9 @@ export class BatchBuilder {
 
   /** The batch; the builder may begin the next one at once. */
   finish(batchId: string, agent: AgentInfo | null, windows: WindowRow[]): WriteBatch {
-    const count = this.#count;
-    const { type, profile, tsMs, stack, labelset, value } = this.#samples;
+    const bytes =
+      this.#count * SAMPLE_BYTES + this.#labels.byteLength + this.#dictionary.byteLength;
+    const block = new ColumnBlock(bytes, SAMPLE_COLUMNS + 1 + DICTIONARY_COLUMNS);
     return {
       batchId,
       agent,
@@ -160,18 +166,31 @@ export class BatchBuilder {
       types: this.#types,
       series: this.#series,
       profiles: this.#profiles,
-      samples: {
-        count,
-        type: type.slice(0, count),
-        profile: profile.slice(0, count),
-        tsMs: tsMs.slice(0, count),
-        stack: stack.slice(0, count * 2),
-        labelset: labelset.slice(0, count),
-        value: value.slice(0, count * 2),
-      },
-      ...this.#labels.finish(),
-      ...this.#dictionary.finish(),
+      samples: this.#copySamples(block),
+      ...this.#labels.finish(block),
+      ...this.#dictionary.finish(block),
     };
+  }
+
+  #copySamples(block: ColumnBlock): SampleColumns {
+    const count = this.#count;
+    const from = this.#samples;
+    const to = {
+      count,
+      type: block.uint16(count),
+      profile: block.uint32(count),
+      tsMs: block.float64(count),
+      stack: block.int32(count * 2),
+      labelset: block.uint32(count),
+      value: block.int32(count * 2),
+    };
+    to.type.set(from.type.subarray(0, count));
+    to.profile.set(from.profile.subarray(0, count));
+    to.tsMs.set(from.tsMs.subarray(0, count));
+    to.stack.set(from.stack.subarray(0, count * 2));
+    to.labelset.set(from.labelset.subarray(0, count));
+    to.value.set(from.value.subarray(0, count * 2));
+    return to;
   }
 }
 

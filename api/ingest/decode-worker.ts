@@ -19,11 +19,11 @@ port.on('message', (message: ToDecodeWorker) => {
 
 function answer(jobs: readonly DecodeJob[]): void {
   const results = jobs.map(decodeJob);
-  const buffers: ArrayBuffer[] = [];
+  const buffers = new Set<ArrayBuffer>();
   for (const result of results) {
     if ('decoded' in result) collectBuffers(result.decoded.batch, buffers);
   }
-  port?.postMessage(results, buffers);
+  port?.postMessage(results, [...buffers]);
 }
 
 /** Errors of the input are answers; any other ends the worker, and the pool starts a new one. */
@@ -38,11 +38,11 @@ function decodeJob({ id, request, nowMs }: DecodeJob): DecodeResult {
 }
 
 /** The memory of a batch's columns, which moves to the main thread instead of being copied. */
-function collectBuffers(batch: WriteBatch, buffers: ArrayBuffer[]): void {
+function collectBuffers(batch: WriteBatch, buffers: Set<ArrayBuffer>): void {
   const { samples, strings, functions, locations, stacks, labelsetIds } = batch;
   for (const table of [samples, strings, functions, locations, stacks, { labelsetIds }]) {
     for (const column of Object.values(table)) {
-      if (ArrayBuffer.isView(column)) buffers.push(column.buffer as ArrayBuffer);
+      if (ArrayBuffer.isView(column)) buffers.add(column.buffer as ArrayBuffer);
     }
   }
 }

@@ -7,6 +7,7 @@ import type { SharedHashTable } from '../../profile/hash-table.ts';
 import { MAX_STACK_ENTRIES_PER_PROFILE } from '../../profile/limits.ts';
 import type { PprofColumns } from '../../profile/pprof-columns.ts';
 import type { WriteBatch } from '../../store/store.ts';
+import type { ColumnBlock } from './column-block.ts';
 import { GrowingWords } from './growing-words.ts';
 import { IdTable } from './id-table.ts';
 import type { LocationSites } from './location-sites.ts';
@@ -19,7 +20,12 @@ export interface IdentifiedProfile {
   ids: ProfileIds;
 }
 
+/** How many columns there are. */
+export const DICTIONARY_COLUMNS = 22;
+
 type DictionaryPart = Pick<WriteBatch, 'strings' | 'functions' | 'locations' | 'stacks'>;
+
+const NO_BYTES = new DataView(new ArrayBuffer(0));
 
 /** Words of one row: id, name, system name, file, start line. */
 const FUNCTION_WORDS = 6;
@@ -37,7 +43,10 @@ export class DictionaryRows {
   readonly #textIds = new GrowingWords();
   readonly #textOffsets = new GrowingWords();
   #textBytes = new Uint8Array(65_536);
+  #textView = new DataView(this.#textBytes.buffer);
   #textLength = 0;
+  /** The bytes of the profile at hand. */
+  #source: DataView = NO_BYTES;
   readonly #functions = new GrowingWords();
   readonly #locations = new GrowingWords();
   readonly #lines = new GrowingWords();
@@ -65,13 +74,18 @@ export class DictionaryRows {
     this.#stackOffsets.clear();
     this.#stackLocations.clear();
     this.#textLength = 0;
-    if (this.#textBytes.length > 2 ** 22) this.#textBytes = new Uint8Array(65_536);
+    if (this.#textBytes.length > 2 ** 22) {
+      this.#textBytes = new Uint8Array(65_536);
+      this.#textView = new DataView(this.#textBytes.buffer);
+    }
     this.#textOffsets.push(0);
     this.#stackOffsets.push(0);
   }
 
   /** To be called before the first `addStack` of a profile. */
   beginProfile({ columns }: IdentifiedProfile): void {
+    const { buffer, byteOffset, length } = columns.bytes;
+    this.#source = new DataView(buffer, byteOffset, length);
     this.#textRow = emptyRows(this.#textRow, columns.texts.count);
     this.#functionRow = emptyRows(this.#functionRow, columns.functions.count);
     this.#locationRow = emptyRows(this.#locationRow, columns.locations.count);
@@ -86,12 +100,16 @@ export class DictionaryRows {
     if (this.#stackTable.add(low, high) >= 0) return;
     this.#stackIds.push(low);
     this.#stackIds.push(high);
-    const { stack } = columns.samples;
     const { location } = columns.stackLocations;
-    for (let i = stack[sample] as number; i < (stack[sample + 1] as number); i++) {
+    const first = columns.samples.stack[sample] as number;
+    const end = columns.samples.stack[sample + 1] as number;
+    const locationRow = this.#locationRow;
+    let to = this.#stackLocations.reserve(end - first);
+    const { words } = this.#stackLocations;
+    for (let i = first; i < end; i++) {
       const row = location[i] as number;
-      const cached = this.#locationRow[row] as number;
-      this.#stackLocations.push(cached >= 0 ? cached : this.#location(profile, row));
+      const cached = locationRow[row] as number;
+      words[to++] = cached >= 0 ? cached : this.#location(profile, row);
     }
     if (this.#stackLocations.length > MAX_STACK_ENTRIES_PER_PROFILE) throw tooManyEntries();
     this.#stackOffsets.push(this.#stackLocations.length);
@@ -168,68 +186,105 @@ export class DictionaryRows {
     if (present >= 0) return batchRow;
     const start = columns.texts.start[row] as number;
     const length = columns.texts.length[row] as number;
-    while (this.#textLength + length > this.#textBytes.length) this.#growText();
-    this.#textBytes.set(columns.bytes.subarray(start, start + length), this.#textLength);
-    this.#textLength += length;
+    this.#copyText(columns.bytes, start, length);
     this.#textIds.push(low);
     this.#textIds.push(high);
     this.#textOffsets.push(this.#textLength);
     return batchRow;
   }
 
+  /** By words: names are short, and making a view of each would take longer than copying it. */
+  #copyText(bytes: Uint8Array, start: number, length: number): void {
+    while (this.#textLength + length + 3 > this.#textBytes.length) this.#growText();
+    const to = this.#textLength;
+    this.#textLength += length;
+    // Up to 3 bytes behind the text come along; the next text overwrites them.
+    if (start + length + 3 > bytes.length) {
+      this.#textBytes.set(bytes.subarray(start, start + length), to);
+      return;
+    }
+    const source = this.#source;
+    const target = this.#textView;
+    for (let at = 0; at < length; at += 4) {
+      target.setInt32(to + at, source.getInt32(start + at, true), true);
+    }
+  }
+
   #growText(): void {
     const grown = new Uint8Array(this.#textBytes.length * 2);
     grown.set(this.#textBytes);
     this.#textBytes = grown;
+    this.#textView = new DataView(grown.buffer);
   }
 
-  /** Copies of all columns, exactly as long as they need to be. */
-  finish(): DictionaryPart {
+  /** Bytes of all columns together. */
+  get byteLength(): number {
+    const words =
+      this.#textIds.length +
+      this.#textOffsets.length +
+      this.#functions.length +
+      this.#locations.length +
+      this.#lines.length +
+      this.#stackIds.length +
+      this.#stackOffsets.length +
+      this.#stackLocations.length;
+    return words * 4 + this.#textLength;
+  }
+
+  /** Copies of all columns into a block. */
+  finish(block: ColumnBlock): DictionaryPart {
+    this.#source = NO_BYTES;
     const functions = this.#functions;
-    const lines = this.#lines;
+    const bytes = block.uint8(this.#textLength);
+    bytes.set(this.#textBytes.subarray(0, this.#textLength));
     return {
       strings: {
-        ids: this.#textIds.signed(),
-        offsets: this.#textOffsets.unsigned(),
-        bytes: this.#textBytes.slice(0, this.#textLength),
+        ids: this.#textIds.signed(block),
+        offsets: this.#textOffsets.unsigned(block),
+        bytes,
       },
       functions: {
-        ids: functions.signedColumn(FUNCTION_WORDS, 0, 2),
-        name: functions.unsignedColumn(FUNCTION_WORDS, 2),
-        systemName: functions.unsignedColumn(FUNCTION_WORDS, 3),
-        file: functions.unsignedColumn(FUNCTION_WORDS, 4),
-        startLine: functions.unsignedColumn(FUNCTION_WORDS, 5),
+        ids: functions.pairs(block, FUNCTION_WORDS, 0),
+        name: functions.column(block, FUNCTION_WORDS, 2),
+        systemName: functions.column(block, FUNCTION_WORDS, 3),
+        file: functions.column(block, FUNCTION_WORDS, 4),
+        startLine: functions.column(block, FUNCTION_WORDS, 5),
       },
-      locations: {
-        ...this.#locationColumns(),
-        lineFunction: lines.unsignedColumn(LINE_WORDS, 0),
-        lineNumber: lines.unsignedColumn(LINE_WORDS, 1),
-        lineColumn: lines.unsignedColumn(LINE_WORDS, 2),
-      },
+      locations: this.#locationColumns(block),
       stacks: {
-        ids: this.#stackIds.signed(),
-        offsets: this.#stackOffsets.unsigned(),
-        locations: this.#stackLocations.unsigned(),
+        ids: this.#stackIds.signed(block),
+        offsets: this.#stackOffsets.unsigned(block),
+        locations: this.#stackLocations.unsigned(block),
       },
     };
   }
 
-  #locationColumns() {
+  #locationColumns(block: ColumnBlock): DictionaryPart['locations'] {
     const locations = this.#locations;
-    const lineEnds = locations.unsignedColumn(LOCATION_WORDS, 9);
-    const lineOffsets = new Uint32Array(lineEnds.length + 1);
-    lineOffsets.set(lineEnds, 1);
+    const lines = this.#lines;
+    const count = locations.length / LOCATION_WORDS;
+    const lineOffsets = block.uint32(count + 1);
+    for (let row = 0; row < count; row++) {
+      lineOffsets[row + 1] = locations.words[row * LOCATION_WORDS + 9] as number;
+    }
     return {
-      ids: locations.signedColumn(LOCATION_WORDS, 0, 2),
-      binary: locations.unsignedColumn(LOCATION_WORDS, 2),
-      buildId: locations.unsignedColumn(LOCATION_WORDS, 3),
-      address: locations.unsignedColumn(LOCATION_WORDS, 4, 2),
-      space: locations.byteColumn(LOCATION_WORDS, 6),
-      kind: locations.byteColumn(LOCATION_WORDS, 7),
-      flags: locations.byteColumn(LOCATION_WORDS, 8),
+      ids: locations.pairs(block, LOCATION_WORDS, 0),
+      binary: locations.column(block, LOCATION_WORDS, 2),
+      buildId: locations.column(block, LOCATION_WORDS, 3),
+      address: asUnsigned(locations.pairs(block, LOCATION_WORDS, 4)),
+      space: locations.byteColumn(block, LOCATION_WORDS, 6),
+      kind: locations.byteColumn(block, LOCATION_WORDS, 7),
+      flags: locations.byteColumn(block, LOCATION_WORDS, 8),
       lineOffsets,
+      lineFunction: lines.column(block, LINE_WORDS, 0),
+      lineNumber: lines.column(block, LINE_WORDS, 1),
+      lineColumn: lines.column(block, LINE_WORDS, 2),
     };
   }
+}
+
+function asUnsigned({ buffer, byteOffset, length }: Int32Array<ArrayBuffer>): Uint32Array {
+  return new Uint32Array(buffer, byteOffset, length);
 }
 
 /** `rows` rows of -1, in the column itself where they fit. */

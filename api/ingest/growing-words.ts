@@ -1,4 +1,6 @@
 /** A list of 32-bit words that grows and is emptied without giving its memory back. */
+import type { ColumnBlock } from './column-block.ts';
+
 export class GrowingWords {
   words = new Int32Array(1024);
   length = 0;
@@ -22,33 +24,41 @@ export class GrowingWords {
     if (this.words.length > 2 ** 20) this.words = new Int32Array(1024);
   }
 
-  signed(): Int32Array<ArrayBuffer> {
-    return this.words.slice(0, this.length);
+  signed(block: ColumnBlock): Int32Array<ArrayBuffer> {
+    const column = block.int32(this.length);
+    column.set(this.words.subarray(0, this.length));
+    return column;
   }
 
-  unsigned(): Uint32Array<ArrayBuffer> {
-    return new Uint32Array(this.signed().buffer);
+  unsigned(block: ColumnBlock): Uint32Array<ArrayBuffer> {
+    const column = block.uint32(this.length);
+    column.set(this.words.subarray(0, this.length));
+    return column;
   }
 
-  /** Of a list of rows of `stride` words: words `part .. part + width` of each as a column. */
-  signedColumn(stride: number, part: number, width: number): Int32Array<ArrayBuffer> {
+  /** Of a list of rows of `stride` words: words `part` and `part + 1` of each as a column. */
+  pairs(block: ColumnBlock, stride: number, part: number): Int32Array<ArrayBuffer> {
     const { words, length } = this;
-    const column = new Int32Array((length / stride) * width);
-    let to = 0;
-    for (let row = part; row < length; row += stride) {
-      for (let i = row; i < row + width; i++) column[to++] = words[i] as number;
+    const column = block.int32((length / stride) * 2);
+    for (let row = part, to = 0; row < length; row += stride, to += 2) {
+      column[to] = words[row] as number;
+      column[to + 1] = words[row + 1] as number;
     }
     return column;
   }
 
-  unsignedColumn(stride: number, part: number, width = 1): Uint32Array<ArrayBuffer> {
-    return new Uint32Array(this.signedColumn(stride, part, width).buffer);
+  /** Word `part` of each row. */
+  column(block: ColumnBlock, stride: number, part: number): Uint32Array<ArrayBuffer> {
+    const { words, length } = this;
+    const column = block.uint32(length / stride);
+    for (let row = part, to = 0; row < length; row += stride) column[to++] = words[row] as number;
+    return column;
   }
 
   /** The lowest byte of word `part` of each row. */
-  byteColumn(stride: number, part: number): Uint8Array<ArrayBuffer> {
+  byteColumn(block: ColumnBlock, stride: number, part: number): Uint8Array<ArrayBuffer> {
     const { words, length } = this;
-    const column = new Uint8Array(length / stride);
+    const column = block.uint8(length / stride);
     for (let row = part, to = 0; row < length; row += stride) column[to++] = words[row] as number;
     return column;
   }

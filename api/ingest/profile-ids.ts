@@ -33,7 +33,6 @@ export class ProfileIds {
   readonly #location: HashState;
   readonly #stack: HashState;
   #words: Column = new Int32Array(SITE_WORDS + 4 * MAX_LINES_PER_LOCATION);
-  readonly #prefix = new Int32Array(SITE_WORDS);
 
   constructor(key: IdKey) {
     this.#text = startHash(key, IdTag.string);
@@ -94,21 +93,21 @@ export class ProfileIds {
     this.locations = roomFor(this.locations, locations.count);
     const ids = this.locations;
     const words = this.#words;
+    const { functions } = this;
+    const { firstLine, lineCount } = sites;
     // Neighbours mostly differ in their lines only; what comes before those is absorbed once.
-    const prefix = this.#prefix;
-    prefix.fill(-1);
     let state: HashState | null = null;
     for (let i = 0; i < locations.count; i++) {
-      const lineCount = sites.lineCount[i] as number;
-      this.#writeSite(columns, sites, i);
-      if (!startsWith(words, prefix)) {
-        for (let at = 0; at < SITE_WORDS; at++) prefix[at] = words[at] as number;
+      const isSame = i > 0 && locations.folded[i] === locations.folded[i - 1] && sameSite(sites, i);
+      if (!isSame) {
         state = null;
-      } else state ??= prefix.reduce(absorb, this.#location);
+        this.#writeSite(columns, sites, i);
+      } else state ??= words.subarray(0, SITE_WORDS).reduce(absorb, this.#location);
       let at = SITE_WORDS;
-      const first = sites.firstLine[i] as number;
-      for (let line = first; line < first + lineCount; line++) {
-        copyId(this.functions, lines.function[line] as number, words, at);
+      const first = firstLine[i] as number;
+      const end = first + (lineCount[i] as number);
+      for (let line = first; line < end; line++) {
+        copyId(functions, lines.function[line] as number, words, at);
         words[at + 2] = lines.line[line] as number;
         words[at + 3] = lines.column[line] as number;
         at += 4;
@@ -136,6 +135,7 @@ export class ProfileIds {
     this.stacks = roomFor(this.stacks, samples.count);
     const ids = this.stacks;
     const locations = this.locations;
+    const { location } = stackLocations;
     for (let i = 0; i < samples.count; i++) {
       const first = samples.stack[i] as number;
       const end = samples.stack[i + 1] as number;
@@ -144,7 +144,9 @@ export class ProfileIds {
       words[0] = end - first;
       let at = 1;
       for (let j = first; j < end; j++) {
-        copyId(locations, stackLocations.location[j] as number, words, at);
+        const row = location[j] as number;
+        words[at] = locations[row * 2] as number;
+        words[at + 1] = locations[row * 2 + 1] as number;
         at += 2;
       }
       hashWords(this.#stack, words, 0, at, ids, i * 2);
@@ -157,9 +159,19 @@ function copyId(ids: Int32Array, row: number, words: Int32Array, at: number): vo
   words[at + 1] = ids[row * 2 + 1] as number;
 }
 
-function startsWith(words: Int32Array, prefix: Int32Array): boolean {
-  for (let i = 0; i < prefix.length; i++) if (words[i] !== prefix[i]) return false;
-  return true;
+/** Whether a location's words before its lines are those of the location before it. */
+function sameSite(sites: LocationSites, row: number): boolean {
+  const { kind, space, binary, buildId, address, lineCount } = sites;
+  const before = row - 1;
+  return (
+    address[row * 2] === address[before * 2] &&
+    address[row * 2 + 1] === address[before * 2 + 1] &&
+    lineCount[row] === lineCount[before] &&
+    binary[row] === binary[before] &&
+    buildId[row] === buildId[before] &&
+    kind[row] === kind[before] &&
+    space[row] === space[before]
+  );
 }
 
 function viewOf(bytes: Uint8Array): DataView {

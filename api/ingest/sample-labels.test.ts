@@ -3,6 +3,7 @@ import { MAX_LABELS_PER_SAMPLE, MAX_LABELSETS_PER_PROFILE } from '../../profile/
 import { PprofColumns } from '../../profile/pprof-columns.ts';
 import { PprofDecoder } from '../../profile/pprof-decode.ts';
 import { encodePprof, type PprofLabel } from '../../profile/pprof-encode.ts';
+import { ColumnBlock } from './column-block.ts';
 import { SampleLabels } from './sample-labels.ts';
 
 const KEY = { k0: 1, k1: 2 };
@@ -42,7 +43,7 @@ function collect(labels: PprofLabel[][], series = {}) {
   sets.begin();
   sets.beginProfile();
   const rows = labels.map((_, i) => sets.rowOf(columns, i, series));
-  return { rows, dropped: sets.dropped, ...sets.finish() };
+  return { rows, dropped: sets.dropped, ...sets.finish(new ColumnBlock(sets.byteLength, 1)) };
 }
 
 test('sets are canonical: sorted, each label once, each set once', () => {

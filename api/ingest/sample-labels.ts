@@ -13,6 +13,7 @@ import {
 import type { PprofColumns } from '../../profile/pprof-columns.ts';
 import { type HashState, hashText, type IdKey, IdTag, startHash } from '../../profile/siphash.ts';
 import type { SampleLabel } from '../../store/store.ts';
+import type { ColumnBlock } from './column-block.ts';
 import { GrowingWords } from './growing-words.ts';
 
 const EMPTY_SET = 0;
@@ -59,8 +60,13 @@ export class SampleLabels {
     return row ?? EMPTY_SET;
   }
 
-  finish(): { labelsets: SampleLabel[][]; labelsetIds: Int32Array<ArrayBuffer> } {
-    return { labelsets: this.#sets, labelsetIds: this.#ids.signed() };
+  /** Bytes of the one column. */
+  get byteLength(): number {
+    return this.#ids.length * 4;
+  }
+
+  finish(block: ColumnBlock): { labelsets: SampleLabel[][]; labelsetIds: Int32Array<ArrayBuffer> } {
+    return { labelsets: this.#sets, labelsetIds: this.#ids.signed(block) };
   }
 
   #row(columns: PprofColumns, first: number, end: number, seriesLabels: Labels): number | null {
