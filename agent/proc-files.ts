@@ -51,6 +51,7 @@ function unescapePath(path: string): string {
 }
 
 export interface ProcessStat {
+  /** As in /proc/PID/comm: only /proc/PID/status has escapes. */
   comm: string;
   /** CLOCK_BOOTTIME, in clock ticks of 10 ms. */
   startTicks: number;

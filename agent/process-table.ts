@@ -7,6 +7,11 @@ import { imageText } from './stack-sums.ts';
 const MAX_PROCESSES = 8_192;
 /** A process that is not sampled for so long is forgotten; if it comes again it is read again. */
 const MAX_IDLE_WINDOWS = 30;
+/**
+ * After so long, one that is gone is forgotten at once. Its last samples have come by then: they
+ * may be two windows late, where it was announced while a window was put together.
+ */
+const GONE_WINDOWS = 3;
 
 interface Entry {
   process: Process;
@@ -57,8 +62,10 @@ export class ProcessTable {
 
   beginWindow(): void {
     this.#window++;
-    for (const [text, { window }] of this.#known) {
-      if (this.#window - window > MAX_IDLE_WINDOWS) this.#known.delete(text);
+    for (const [text, { window, process }] of this.#known) {
+      const idle = this.#window - window;
+      const isOver = idle > MAX_IDLE_WINDOWS || (idle === GONE_WINDOWS && process.isGone);
+      if (isOver) this.#known.delete(text);
     }
   }
 

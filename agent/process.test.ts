@@ -149,3 +149,15 @@ test('a process that exits without its memory is the one it was', () => {
   for (let window = 0; window < 40; window++) table.beginWindow();
   expect(table.size).toBe(0);
 });
+
+test('a process that is gone is forgotten once its last samples have come', () => {
+  const table = new ProcessTable(host);
+  const dead = { ...record('cc1'), tgid: 2 ** 22 + 1 };
+  table.announce(dead);
+  table.announce(record('sleeper'));
+  const sizes = Array.from({ length: 5 }, () => {
+    table.beginWindow();
+    return table.size;
+  });
+  expect(sizes).toEqual([2, 2, 1, 1, 1]);
+});

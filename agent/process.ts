@@ -2,15 +2,17 @@
  * One program image that was sampled: who it is, and which frame an address of it is. /proc is read
  * when the first sample arrives, because the process may be gone at the end of the window.
  */
-import { readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { EverflameError } from '../profile/errors.ts';
 import { JIT_MAPPING } from '../profile/frame.ts';
 import { PerfMapFile } from '../symbolizer/perf-map-file.ts';
 import { type Binaries, Binary, type BinaryProblem } from './binaries.ts';
 import { type CgroupNames, parseCgroup } from './cgroup.ts';
 import type { Frame, NamedFrames } from './frames.ts';
+import { MapsPacing } from './maps-pacing.ts';
 import {
   type MemoryMapping,
+  type ProcessStat,
   parseMaps,
   parseStat,
   parseStatus,
@@ -50,10 +52,11 @@ export class Process {
   obstacle: Obstacle | null = null;
   readonly #host: HostTables;
   #mappings: OpenMapping[] = [];
+  /** Opened for the first frame of generated code, which few processes have. */
   #perfMap: PerfMapFile | null = null;
   readonly #cached = new Map<number, Frame>();
-  /** Set at the first use in a window; an unknown address is a reason to look again once. */
-  #refreshedMaps = true;
+  readonly #mapsPacing = new MapsPacing();
+  /** An unknown address is a reason to look again once in a window. */
   #refreshedPerfMap = false;
   #windows = 0;
 
@@ -74,29 +77,33 @@ export class Process {
     return `/proc/${this.key.tgid}`;
   }
 
-  /** Whether the pid still is this very image, and not another one's that began since. */
-  #isPresent(): boolean {
+  /** No process has the pid any more. */
+  get isGone(): boolean {
+    return !existsSync(this.#directory);
+  }
+
+  /** Null if the pid is not this very image any more, but another one's that began since. */
+  #readStat(): ProcessStat | null {
     const stat = parseStat(readFileSync(`${this.#directory}/stat`, 'utf8'));
     const sameStart = stat.startTicks === startTicksOf(this.key.startNs);
     // Without the right to see it, the stack's top reads as 0 and proves nothing.
     const sameImage = stat.startStack === 0n || stat.startStack === this.key.image;
-    return sameStart && (sameImage || this.key.image === 0n);
+    return sameStart && (sameImage || this.key.image === 0n) ? stat : null;
   }
 
+  /** Each file of /proc costs about 20 us, and hosts start processes all the time. */
   #read(): void {
-    if (!this.#isPresent()) {
+    const stat = this.#readStat();
+    if (stat === null) {
       this.obstacle = 'process exited';
       return;
     }
+    this.comm = stat.comm;
     this.cgroup = parseCgroup(readFileSync(`${this.#directory}/cgroup`, 'utf8'));
-    this.comm = readFileSync(`${this.#directory}/comm`, 'utf8').trimEnd();
     this.exe = readlinkSync(`${this.#directory}/exe`).replace(/ \(deleted\)$/, '');
-    const status = parseStatus(readFileSync(`${this.#directory}/status`, 'utf8'));
-    const perfMap = `${this.#directory}/root/tmp/perf-${status.namespacePid}.map`;
-    this.#perfMap = new PerfMapFile(perfMap, status.uid);
     this.#readMappings();
     // Had it ended or begun another program meanwhile, what was read may be of either.
-    if (!this.#isPresent()) this.obstacle = 'process exited';
+    if (this.#readStat() === null) this.obstacle = 'process exited';
   }
 
   #readMappings(): void {
@@ -123,7 +130,7 @@ export class Process {
    * set a name of their own do so soon after they start, so it is read in the first windows.
    */
   beginWindow(): void {
-    this.#refreshedMaps = false;
+    this.#mapsPacing.beginWindow();
     this.#refreshedPerfMap = false;
     if (this.#windows++ < NAMING_WINDOWS) this.#refreshComm();
   }
@@ -131,8 +138,7 @@ export class Process {
   #refreshComm(): void {
     if (this.kernelThread || this.obstacle !== null) return;
     try {
-      const comm = readFileSync(`${this.#directory}/comm`, 'utf8').trimEnd();
-      if (this.#isPresent()) this.comm = comm;
+      this.comm = this.#readStat()?.comm ?? this.comm;
     } catch (error) {
       // What was read when it lived stays true; only its memory cannot be looked at again.
       obstacleOf(error);
@@ -147,7 +153,7 @@ export class Process {
     const frames: Frame[] = [];
     for (let i = 0; i < words.length; i += 2) {
       const address = (words[i + 1] as number) * 2 ** 32 + (words[i] as number);
-      frames.push(this.#frame(i === 0 ? address : address - 1));
+      frames.push(i === 0 ? this.#frame(address, true) : this.#frame(address - 1, false));
     }
     return frames;
   }
@@ -157,10 +163,10 @@ export class Process {
     for (const { binary } of this.#mappings) if (binary instanceof Binary) yield binary;
   }
 
-  #frame(address: number): Frame {
+  #frame(address: number, isLeaf: boolean): Frame {
     const known = this.#cached.get(address);
     if (known !== undefined) return known;
-    const mapping = this.#find(address) ?? (this.#refreshMaps() ? this.#find(address) : null);
+    const mapping = this.#find(address) ?? this.#findNew(address, isLeaf);
     if (mapping === null) return this.#host.frames.unknown('no mapping');
     // Generated code is replaced in place, so only frames of files are kept.
     if (mapping.binary === 'jit') return this.#generatedFrame(address);
@@ -181,6 +187,7 @@ export class Process {
 
   #generatedFrame(address: number): Frame {
     const { frames } = this.#host;
+    this.#perfMap ??= this.#openPerfMap();
     const perfMap = this.#perfMap;
     if (perfMap === null) return frames.unknown('no perf map', JIT_MAPPING);
     const first = perfMap.map.count > 0 ? perfMap.map.lookup(address) : null;
@@ -202,17 +209,33 @@ export class Process {
     return mapping !== undefined && address < mapping.end ? mapping : null;
   }
 
-  #refreshMaps(): boolean {
-    if (this.#refreshedMaps) return false;
-    this.#refreshedMaps = true;
+  /** Looks in the mappings as they are now, where that is due. */
+  #findNew(address: number, isLeaf: boolean): OpenMapping | null {
+    if (!this.#mapsPacing.allows(isLeaf)) return null;
+    this.#refreshMaps();
+    const mapping = this.#find(address);
+    this.#mapsPacing.settle(isLeaf, mapping !== null);
+    return mapping;
+  }
+
+  #refreshMaps(): void {
     try {
-      if (!this.#isPresent()) return false;
-      this.#readMappings();
-      return true;
+      if (this.#readStat() !== null) this.#readMappings();
     } catch (error) {
       // The mappings known so far still name what they can; the rest is `no mapping`.
       obstacleOf(error);
-      return false;
+    }
+  }
+
+  /** Null where the process is gone, and its map with it, or where we may not look. */
+  #openPerfMap(): PerfMapFile | null {
+    try {
+      const status = parseStatus(readFileSync(`${this.#directory}/status`, 'utf8'));
+      const path = `${this.#directory}/root/tmp/perf-${status.namespacePid}.map`;
+      return new PerfMapFile(path, status.uid);
+    } catch (error) {
+      obstacleOf(error);
+      return null;
     }
   }
 

@@ -1,6 +1,5 @@
 /** Requests of the commands to a server's HTTP API. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
 import { EverflameError } from '../profile/errors.ts';
 import { flag } from './flags.ts';
 
@@ -12,13 +11,6 @@ const MAX_WAIT_MS = 30_000;
 
 /** The flag that every command with a client has. */
 export const SERVER_FLAG = flag.text('http://127.0.0.1:7070', 'URL', "the server's address");
-
-const problemShape = z.object({
-  detail: z.string(),
-  parameter: z.string().optional(),
-  limit: z.string().optional(),
-  remedy: z.string().optional(),
-});
 
 export interface ClientRequest {
   method: 'GET' | 'POST' | 'PUT';
@@ -82,7 +74,7 @@ function unreachable(server: string, cause: unknown): EverflameError {
 }
 
 async function readProblem(response: Response): Promise<EverflameError> {
-  const text = await response.text();
+  const [text, problemShape] = [await response.text(), await loadProblemShape()];
   const kind = response.status >= 500 ? 'unavailable' : 'invalid';
   const parsed = problemShape.safeParse(parseOrNull(text));
   if (!parsed.success) {
@@ -93,6 +85,17 @@ async function readProblem(response: Response): Promise<EverflameError> {
   return new EverflameError(kind, `${parameter === undefined ? '' : `${parameter}: `}${detail}`, {
     ...(limit === undefined ? {} : { limit }),
     ...(remedy === undefined ? {} : { remedy }),
+  });
+}
+
+/** Loads what only this needs: it weighs 9 MB in every process of the command line. */
+async function loadProblemShape() {
+  const { z } = await import('zod');
+  return z.object({
+    detail: z.string(),
+    parameter: z.string().optional(),
+    limit: z.string().optional(),
+    remedy: z.string().optional(),
   });
 }
 

@@ -15,17 +15,20 @@ const SPACE = 0x20;
 /** Entries that are searched one by one, newest first, before the sorted ranges. */
 const MAX_RECENT = 1_024;
 
+/** Columns start at so many entries with the first one: most processes have a map without any. */
+const FIRST_ENTRIES = 256;
+
 export class PerfMap {
   /** Entries left out because the map was full: the oldest ones. */
   droppedEntries = 0;
   /** Lines that are no entry. */
   malformedLines = 0;
   #count = 0;
-  #starts = new Float64Array(256);
-  #ends = new Float64Array(256);
-  #nameOffsets = new Uint32Array(256);
-  #nameLengths = new Uint32Array(256);
-  #names: Uint8Array = new Uint8Array(4_096);
+  #starts = new Float64Array(0);
+  #ends = new Float64Array(0);
+  #nameOffsets = new Uint32Array(0);
+  #nameLengths = new Uint32Array(0);
+  #names: Uint8Array = new Uint8Array(0);
   #nameBytes = 0;
   /** A last line without its newline: the rest of it comes with the next part. */
   #partial: Uint8Array = new Uint8Array(0);
@@ -95,7 +98,7 @@ export class PerfMap {
   }
 
   #grow(): void {
-    const length = this.#starts.length * 2;
+    const length = Math.max(FIRST_ENTRIES, this.#starts.length * 2);
     this.#starts = widened(this.#starts, new Float64Array(length));
     this.#ends = widened(this.#ends, new Float64Array(length));
     this.#nameOffsets = widened(this.#nameOffsets, new Uint32Array(length));
