@@ -38,6 +38,8 @@ export const MAX_MATCHERS = 64;
 export const MAX_REGEX_LENGTH = 2_048;
 /** Instructions of one compiled expression; a text takes at most this many steps per character. */
 export const MAX_REGEX_PROGRAM = 4_096;
+/** Time that one expression may take on all texts of a question together. */
+export const MAX_REGEX_MS = 1_000;
 
 /** Nodes of a flame graph that one answer may hold, and that one fg1 body may claim. */
 export const MAX_FLAME_NODES = 4_000_000;

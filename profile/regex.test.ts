@@ -29,6 +29,16 @@ test('expressions that take for ever elsewhere are done at once', () => {
   }
 });
 
+test('an expression that keeps all of its program busy is given up', () => {
+  const regex = compileRegex('(a?){999}', 'query');
+  const text = 'a'.repeat(4_090);
+  const matchAll = () => {
+    for (let i = 0; i < 100_000; i++) regex.matchesWhole(`${text}${i}`);
+  };
+  const limit = 'MAX_REGEX_MS = 1000';
+  expect(catchError(matchAll)).toMatchObject({ kind: 'too-large', field: 'query', limit });
+});
+
 describe('refused', () => {
   test.each([
     ['(', 'invalid', /missing closing/],

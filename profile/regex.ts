@@ -1,11 +1,13 @@
 /**
  * Regular expressions in RE2's syntax: matched in time linear in the text, on server and in the
- * browser alike. Length, repetition and size of the compiled program are bounded.
+ * browser alike. Length, repetition and size of the compiled program are bounded. Linear is still
+ * long where a large program meets thousands of long texts, so the time is bounded, too.
  */
 import { RE2JS } from 're2js';
 import { EverflameError } from './errors.ts';
-import { MAX_REGEX_LENGTH, MAX_REGEX_PROGRAM } from './limits.ts';
+import { MAX_REGEX_LENGTH, MAX_REGEX_MS, MAX_REGEX_PROGRAM } from './limits.ts';
 
+/** Both throw `too-large` once the expression has taken MAX_REGEX_MS altogether. */
 export interface Regex {
   /** Whether the expression covers the whole text, as in label matchers. */
   matchesWhole(text: string): boolean;
@@ -39,10 +41,30 @@ export function compileRegex(pattern: string, field: string, position = 0): Rege
       },
     );
   }
-  return {
-    matchesWhole: (text) => program.testExact(text),
-    occursIn: (text) => program.test(text),
+  let spentMs = 0;
+  const timed = (match: () => boolean): boolean => {
+    if (spentMs > MAX_REGEX_MS) throw tooSlow(pattern, field);
+    const startedMs = performance.now();
+    const found = match();
+    spentMs += performance.now() - startedMs;
+    return found;
   };
+  return {
+    matchesWhole: (text) => timed(() => program.testExact(text)),
+    occursIn: (text) => timed(() => program.test(text)),
+  };
+}
+
+function tooSlow(pattern: string, field: string): EverflameError {
+  return new EverflameError(
+    'too-large',
+    `the regular expression ${quoteShort(pattern)} takes too long`,
+    {
+      field,
+      limit: `MAX_REGEX_MS = ${MAX_REGEX_MS}`,
+      remedy: 'Use smaller counts of repetition, or match fewer series by other labels.',
+    },
+  );
 }
 
 function compileRe2(pattern: string, field: string, position: number): RE2JS {

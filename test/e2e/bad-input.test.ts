@@ -9,6 +9,7 @@ import { memoryMb } from '../../bench/process-usage.ts';
 import {
   MAX_BODY_BYTES,
   MAX_DECOMPRESSED_BYTES,
+  MAX_REGEX_MS,
   MAX_REGEX_PROGRAM,
   MAX_SELECTOR_LENGTH,
   MAX_STACK_DEPTH,
@@ -21,6 +22,7 @@ import { getJson, type ServerProcess, startServerProcess, withFolder } from './s
 
 const MAX_ANSWER_MS = 2_000;
 const MAX_GROWTH_MB = 256;
+const LONG_LABELS = 100;
 const NOW = Date.now();
 const TYPE = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
 const QUERY = `${TYPE}{service_name="kept"}`;
@@ -58,6 +60,20 @@ const writeRaw = (profile: Uint8Array, labelName = 'service_name') =>
       { labels: [{ name: 'service_name', value: 'refused' }], profiles: [good] },
       { labels: [{ name: labelName, value: 'refused' }], profiles: [profile] },
     ],
+    normalized: false,
+    report: null,
+  });
+/** Values on which a large expression takes a tenth of a second each. */
+const longLabels = () =>
+  encodeWriteRaw({
+    tenant: '',
+    series: Array.from({ length: LONG_LABELS }, (_, i) => ({
+      labels: [
+        { name: 'service_name', value: 'kept' },
+        { name: 'trace', value: `${'a'.repeat(4_090)}${i}` },
+      ],
+      profiles: [good],
+    })),
     normalized: false,
     report: null,
   });
@@ -177,6 +193,12 @@ function questionRows(): Row[] {
       { parameter: 'search', limit: program },
     ],
     [
+      'a regular expression that keeps all of its program busy',
+      asked(MERGE, { query: `${TYPE}{trace=~"(a?){999}"}` }),
+      413,
+      { parameter: 'query', limit: `MAX_REGEX_MS = ${MAX_REGEX_MS}` },
+    ],
+    [
       'a selector without end',
       asked(MERGE, { query: `${TYPE}{a="${'x'.repeat(MAX_SELECTOR_LENGTH)}"}` }),
       400,
@@ -204,8 +226,10 @@ test('bad input is refused by name, at once, and nothing of it is stored', async
     try {
       const kept = await send(server, pushed('/ingest?name=kept', good));
       expect(kept.status, kept.text).toBe(200);
+      const long = await send(server, pushed(WRITE_RAW, longLabels()));
+      expect(long.status, long.text).toBe(200);
       const before = await contents(server);
-      expect(before).toMatchObject({ types: [TYPE], total: 5 });
+      expect(before).toMatchObject({ types: [TYPE], total: 5 + 5 * LONG_LABELS });
       const memoryBeforeMb = memoryMb(server.pid, 'VmHWM');
 
       for (const [what, sent, status, expected] of [...pushRows(), ...questionRows()]) {
@@ -231,7 +255,7 @@ test('bad input is refused by name, at once, and nothing of it is stored', async
       expect(await contents(reopened)).toMatchObject({
         types: [TYPE],
         services: ['kept'],
-        total: 5,
+        total: 5 + 5 * LONG_LABELS,
       });
     } finally {
       await reopened.stop();
