@@ -263,6 +263,18 @@ describe('shapes that other writers use', () => {
       ],
     ],
     ['tables in the opposite order', [...TEXTS, FUNCTION, LOCATION, SAMPLE, TYPE]],
+    [
+      'tables in turn',
+      [
+        ...TEXTS.slice(0, 1),
+        LOCATION,
+        ...TEXTS.slice(1, 3),
+        SAMPLE,
+        TYPE,
+        FUNCTION,
+        ...TEXTS.slice(3),
+      ],
+    ],
     ['unknown fields', [...WHOLE, [99, 1], [100, 'x'], [16, 7]]],
     [
       'fields in a message that we do not know',
@@ -286,6 +298,14 @@ describe('shapes that other writers use', () => {
     const { samples, locations } = draw(decode(message(fields)));
     expect(samples).toEqual([{ stack: [0], values: [5n], labels: [] }]);
     expect(locations[0]?.lines).toEqual([[0, 9, 0]]);
+  });
+
+  test('tags with more bytes than they need', () => {
+    const bytes = message([...WHOLE, [6, 'x']]);
+    const last = bytes.length - 3;
+    const long = Uint8Array.of(...bytes.subarray(0, last), 0xb2, 0, ...bytes.subarray(last + 1));
+    expect(decode(long).texts.count).toBe(TEXTS.length + 1);
+    expect(decode(long).textAt(TEXTS.length)).toBe('x');
   });
 
   test('no samples; no lines; lines without a function; negative lines', () => {

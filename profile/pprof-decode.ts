@@ -20,6 +20,11 @@ import { WireType } from './protobuf.ts';
 
 const { varint: VARINT, bytes: BYTES } = WireType;
 
+const SAMPLE_TAG = (2 << 3) | BYTES;
+const LOCATION_TAG = (4 << 3) | BYTES;
+const FUNCTION_TAG = (5 << 3) | BYTES;
+const TEXT_TAG = (6 << 3) | BYTES;
+
 /** Fields 1 to 6 of profile.proto's Profile hold rows; errors call them by these names. */
 const ROW_FIELDS = ['sample_type', 'sample', 'mapping', 'location', 'function', 'string_table'];
 
@@ -44,7 +49,10 @@ export class PprofDecoder {
       while (wire.pos < bytes.length) {
         const tag = wire.varint();
         field = tag >>> 3;
-        this.#field(field, tag & 7, bytes.length);
+        if (tag === TEXT_TAG) this.#texts(bytes);
+        else if (tag === FUNCTION_TAG || tag === LOCATION_TAG || tag === SAMPLE_TAG) {
+          this.#rows(tag, bytes);
+        } else this.#field(field, tag & 7, bytes.length);
       }
       wire.checkEnd(bytes.length);
     } catch (error) {
@@ -72,17 +80,58 @@ export class PprofDecoder {
     }
   }
 
-  #row(field: number, end: number): void {
+  /**
+   * Functions, locations or samples: the one whose tag was read, and those of the same tag behind
+   * it. Writers put the rows of a table together, which spares finding out for each what it is.
+   */
+  #rows(tag: number, bytes: Uint8Array): void {
     const wire = this.#wire;
     const columns = this.#columns;
-    if (field === 6) this.#text(end);
-    else if (field === 4) readLocation(wire, columns, end);
-    else if (field === 5) readFunction(wire, columns, end);
-    else if (field === 2) readSample(wire, columns, end);
-    else if (field === 3) this.#mapping(end);
+    for (;;) {
+      const end = wire.end(bytes.length);
+      if (tag === LOCATION_TAG) readLocation(wire, columns, end);
+      else if (tag === FUNCTION_TAG) readFunction(wire, columns, end);
+      else readSample(wire, columns, end);
+      if (wire.pos !== end) wire.fail('a field runs over the end of its message');
+      if (bytes[end] !== tag) return;
+      wire.pos = end + 1;
+    }
+  }
+
+  /** The same for texts. */
+  #texts(bytes: Uint8Array): void {
+    const { texts } = this.#columns;
+    const wire = this.#wire;
+    let row = texts.count;
+    let pos = wire.pos;
+    do {
+      if (row >= MAX_STRINGS_PER_PROFILE) tooMany({ MAX_STRINGS_PER_PROFILE });
+      if (row === texts.start.length) growTable(texts);
+      let length = bytes[pos] as number;
+      let start = pos + 1;
+      if (!(length < 128 && start + length <= bytes.length)) {
+        wire.pos = pos;
+        length = wire.end(bytes.length) - wire.pos;
+        if (length > MAX_STRING_BYTES) tooMany({ MAX_STRING_BYTES });
+        start = wire.pos;
+      }
+      texts.start[row] = start;
+      texts.length[row] = length;
+      // Errors tell how many texts there were.
+      texts.count = ++row;
+      pos = start + length;
+    } while (bytes[pos++] === TEXT_TAG);
+    wire.pos = pos - 1;
+  }
+
+  /** A mapping or a sample type, of which there are few. */
+  #row(field: number, end: number): void {
+    const wire = this.#wire;
+    const { sampleTypes } = this.#columns;
+    if (field === 3) this.#mapping(end);
     else {
-      if (columns.sampleTypes.length >= MAX_SAMPLE_TYPES) tooMany({ MAX_SAMPLE_TYPES });
-      columns.sampleTypes.push(this.#valueType(end));
+      if (sampleTypes.length >= MAX_SAMPLE_TYPES) tooMany({ MAX_SAMPLE_TYPES });
+      sampleTypes.push(this.#valueType(end));
     }
     if (wire.pos !== end) wire.fail('a field runs over the end of its message');
   }
@@ -125,19 +174,6 @@ export class PprofDecoder {
       comments.push(wire.varint());
     }
     if (isPacked) wire.checkEnd(end);
-  }
-
-  #text(end: number): void {
-    const { texts } = this.#columns;
-    const wire = this.#wire;
-    const row = texts.count;
-    if (row >= MAX_STRINGS_PER_PROFILE) tooMany({ MAX_STRINGS_PER_PROFILE });
-    if (end - wire.pos > MAX_STRING_BYTES) tooMany({ MAX_STRING_BYTES });
-    if (row === texts.start.length) growTable(texts);
-    texts.start[row] = wire.pos;
-    texts.length[row] = end - wire.pos;
-    texts.count = row + 1;
-    wire.pos = end;
   }
 
   #mapping(end: number): void {
