@@ -15,7 +15,7 @@ export function multipartBoundary(contentType: string): string | null {
   return boundary;
 }
 
-/** The parts by field name; of a repeated name the first. The bytes are views of `body`. */
+/** The parts by field name, none of which may stand twice. The bytes are views of `body`. */
 export function parseMultipart(body: Uint8Array, boundary: string): Map<string, Uint8Array> {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
   const delimiter = Buffer.from(`${CRLF}--${boundary}`, 'latin1');
@@ -33,7 +33,8 @@ export function parseMultipart(body: Uint8Array, boundary: string): Map<string, 
     const end = bytes.indexOf(delimiter, start - 2);
     if (end < 0) throw malformed('the last part is cut off', start);
     const name = partName(bytes.toString('utf8', at, at + headerEnd), at);
-    if (!parts.has(name)) parts.set(name, body.subarray(start, Math.max(start, end)));
+    if (parts.has(name)) throw malformed(`the field ${name.slice(0, 80)} stands twice`, at);
+    parts.set(name, body.subarray(start, Math.max(start, end)));
     at = end + delimiter.length;
   }
   return parts;

@@ -55,7 +55,7 @@ describe('a body', () => {
     ['behind a preamble', `hello\r\n${form({ profile: PROFILE })}`, FORM, {}],
     ['with an empty prev_profile', form({ prev_profile: '', profile: PROFILE }), FORM, {}],
     ['with its types', form({ profile: PROFILE, sample_type_config: config }), FORM, configs],
-    ['twice, the first counts', form({ profile: PROFILE }) + form({ profile: 'x' }), FORM, {}],
+    ['before an epilogue', form({ profile: PROFILE }) + form({ profile: 'x' }), FORM, {}],
   ])('%s', (_, body, contentType, types) => {
     expect(read(body, contentType)).toEqual([PROFILE, types]);
   });
@@ -83,6 +83,14 @@ describe('what is refused', () => {
       '',
       'unprocessable',
       'sample_type_config.alloc_space.cumulative',
+    ],
+    [
+      'a form with two profiles',
+      form({ profile: 'x', other: 'y' }).replace('"other"', '"profile"'),
+      FORM,
+      '',
+      'invalid',
+      'body',
     ],
     ['a form without profile', form({ other: 'x' }), FORM, '', 'invalid', 'profile'],
     [
