@@ -198,6 +198,7 @@ describe('questions', () => {
     ['a wrong step', '/api/v1/series', { query, step: 'soon' }, { parameter: 'step' }],
     ['too many steps', '/api/v1/series', { query, step: '1' }, { status: 422, parameter: 'step' }],
     ['a wrong search', '/api/v1/functions', { query, search: '(' }, { parameter: 'search' }],
+    ['a wrong label name', '/api/v1/labels/a-b/values', {}, { parameter: 'name' }],
     ['a wrong sort', '/api/v1/functions', { query, sort: 'size' }, { parameter: 'sort' }],
     ['a diff without a side', '/api/v1/diff', { query_a: query }, { parameter: 'query_b' }],
     [

@@ -2,6 +2,7 @@
 import { accepts } from 'hono/accepts';
 import { parseDurationMs } from '../../profile/duration.ts';
 import { EverflameError } from '../../profile/errors.ts';
+import { isLabelName } from '../../profile/labels.ts';
 import type { BodyBudget } from '../body.ts';
 import type { DiffFormat, MergeFormat, Queries } from '../query/params.ts';
 import type { Answer } from './answer.ts';
@@ -92,7 +93,7 @@ function metaEndpoints({ queries, bodies, clock }: QueryServices): Endpoint[] {
       answers: { 'application/json': namesJson },
       read: ({ query, from, to, prefix, limit }, context, signal) => {
         const range = optionalRange(from, to, clock());
-        const name = context.req.param('name') ?? '';
+        const name = readLabelName(context.req.param('name') ?? '');
         return queries.labelValues({ ...queryOf(query), ...range, name, prefix, limit }, signal);
       },
     },
@@ -220,6 +221,15 @@ async function asDownload(answer: Answer, format: MergeFormat): Promise<Answer> 
     compressed: true,
     headers: { 'Content-Disposition': 'attachment; filename="profile.pb.gz"' },
   };
+}
+
+/** No label has another name: asking for one is a mistake, not a label without values. */
+function readLabelName(name: string): string {
+  if (isLabelName(name)) return name;
+  throw new EverflameError('invalid', `${JSON.stringify(name.slice(0, 80))} is not a label name`, {
+    field: 'name',
+    remedy: 'Label names match [a-zA-Z_][a-zA-Z0-9_]*.',
+  });
 }
 
 function readStepMs(step: string | number): number {
