@@ -1,15 +1,9 @@
 /**
- * Columns -> an uncompressed pprof (github.com/google/pprof, proto/profile.proto). Ids on the wire
- * are row + 1, as pprof reserves 0 for "none".
+ * Columns, or rows as they come -> an uncompressed pprof (github.com/google/pprof,
+ * proto/profile.proto). Ids on the wire are row + 1, as pprof reserves 0 for "none".
  */
-import {
-  Location,
-  Mapping,
-  Function as PprofFunctionRow,
-  Profile,
-  StringTable,
-} from 'pprof-format';
 import { assert } from './errors.ts';
+import { WireWriter } from './protobuf.ts';
 
 export interface PprofValueType {
   type: string;
@@ -23,14 +17,6 @@ export interface PprofMapping {
   offset: bigint;
   file: string;
   buildId: string;
-}
-
-export interface PprofFunction {
-  name: string;
-  /** The unmodified (mangled) name; equal to `name` or empty where there is no other. */
-  systemName: string;
-  file: string;
-  startLine: number;
 }
 
 export interface PprofLine {
@@ -50,6 +36,14 @@ export interface PprofLocation {
 }
 
 export type PprofLabel = { key: string } & ({ value: string } | { number: bigint; unit: string });
+
+export interface PprofFunction {
+  name: string;
+  /** The unmodified (mangled) name; equal to `name` or empty where there is no other. */
+  systemName: string;
+  file: string;
+  startLine: number;
+}
 
 /** Row i is one sample; its stack is `locations[offsets[i] .. offsets[i + 1])`. */
 export interface PprofSamples {
@@ -82,98 +76,217 @@ export interface PprofInput {
 
 /** The pprof's bytes, without gzip. O(size of the input). */
 export function encodePprof(input: PprofInput): Uint8Array {
-  const strings = new StringTable();
-  const valueType = ({ type, unit }: PprofValueType) => {
-    assert(type !== '', 'a value type has a name');
-    return { type: strings.dedup(type), unit: strings.dedup(unit) };
-  };
-  assert(input.sampleTypes.length > 0, 'a pprof has at least one sample type');
-  const profile = new Profile({
-    sampleType: input.sampleTypes.map(valueType),
-    mapping: input.mappings.map((mapping, row) => mappingRow(mapping, row, input, strings)),
-    function: input.functions.map((row, index) => functionRow(row, index, strings)),
-    location: input.locations.map((location, row) => locationRow(location, row, input)),
-    sample: sampleRows(input, strings),
-    stringTable: strings,
-    timeNanos: input.timeNanos,
-    durationNanos: input.durationNanos,
-    ...(input.periodType === null ? {} : { periodType: valueType(input.periodType) }),
-    period: integer(input.period),
-    comment: input.comments.map((comment) => strings.dedup(comment)),
-    defaultSampleType: strings.dedup(input.defaultSampleType ?? ''),
-  });
-  return profile.encode();
-}
-
-/** pprof's flags on a mapping say what its locations already have; readers may skip the rest. */
-function mappingRow(mapping: PprofMapping, row: number, input: PprofInput, strings: StringTable) {
+  const writer = new PprofWriter();
+  for (const sampleType of input.sampleTypes) writer.sampleType(sampleType);
+  // pprof's flags on a mapping say what its locations already have; readers may skip the rest.
   const named = input.mappings.length === 1 && input.locations.every((l) => l.lines.length > 0);
-  return new Mapping({
-    id: row + 1,
-    memoryStart: mapping.start,
-    memoryLimit: mapping.limit,
-    fileOffset: mapping.offset,
-    filename: strings.dedup(mapping.file),
-    buildId: strings.dedup(mapping.buildId),
-    hasFunctions: named,
-  });
-}
-
-function functionRow(row: PprofFunction, index: number, strings: StringTable) {
-  return new PprofFunctionRow({
-    id: index + 1,
-    name: strings.dedup(row.name),
-    systemName: strings.dedup(row.systemName),
-    filename: strings.dedup(row.file),
-    startLine: row.startLine,
-  });
-}
-
-function locationRow(location: PprofLocation, row: number, input: PprofInput) {
-  assert(location.mapping < input.mappings.length, `location ${row} has its mapping`);
-  return new Location({
-    id: row + 1,
-    mappingId: location.mapping + 1,
-    address: location.address,
-    line: location.lines.map(({ function: index, line, column }) => {
-      assert(index < input.functions.length, `location ${row} has its functions`);
-      return { functionId: index + 1, line, column: column ?? 0 };
-    }),
-    isFolded: location.isFolded ?? false,
-  });
-}
-
-function sampleRows(input: PprofInput, strings: StringTable) {
-  const { count, offsets, locations, values, labels } = input.samples;
-  const width = input.sampleTypes.length;
-  assert(offsets.length > count, 'a pprof has one offset more than samples');
-  assert(values.length >= count * width, 'a pprof has a value for each sample and type');
-  const rows = [];
-  for (let i = 0; i < count; i++) {
-    const locationId: number[] = [];
-    for (let j = offsets[i] ?? 0; j < (offsets[i + 1] ?? 0); j++) {
-      const row = locations[j] ?? input.locations.length;
-      assert(row < input.locations.length, `sample ${i} has its locations`);
-      locationId.push(row + 1);
-    }
-    const value: (number | bigint)[] = [];
-    for (let t = 0; t < width; t++) value.push(integer(values[i * width + t] ?? 0));
-    rows.push({ locationId, value, label: labelRows(labels?.[i] ?? [], strings) });
+  for (const mapping of input.mappings) writer.mapping(mapping, named);
+  for (const { name, systemName, file, startLine } of input.functions) {
+    writer.function(name, systemName, file, startLine);
   }
-  return rows;
+  for (const location of input.locations) writer.location(location);
+  writeSamples(writer, input);
+  writer.times(input.timeNanos, input.durationNanos);
+  writer.period(input.periodType, input.period);
+  if (input.comments.length > 0) writer.comments(input.comments);
+  writer.defaultSampleType(input.defaultSampleType ?? '');
+  return writer.finish();
 }
 
-function labelRows(labels: readonly PprofLabel[], strings: StringTable) {
-  return labels.map((label) => {
-    const key = strings.dedup(label.key);
-    return 'value' in label
-      ? { key, str: strings.dedup(label.value) }
-      : { key, num: label.number, numUnit: strings.dedup(label.unit) };
-  });
+function writeSamples(writer: PprofWriter, { sampleTypes, samples }: PprofInput): void {
+  const { count, offsets, locations, values, labels } = samples;
+  assert(offsets.length > count, 'a pprof has one offset more than samples');
+  assert(
+    values.length >= count * sampleTypes.length,
+    'a pprof has a value for each sample and type',
+  );
+  for (let i = 0; i < count; i++) {
+    const end = offsets[i + 1] as number;
+    assert(end <= locations.length, `sample ${i} has its locations`);
+    const start = writer.beginSample(locations, offsets[i] as number, end);
+    writer.values(values, i * sampleTypes.length);
+    for (const label of labels?.[i] ?? []) writer.label(label);
+    writer.endSample(start);
+  }
 }
 
-/** pprof-format writes numbers above 2^53 and negative ones rightly only as bigint. */
-function integer(value: number): number | bigint {
-  assert(Number.isInteger(value), `${value} is an integer`);
-  return value >= 0 && value <= Number.MAX_SAFE_INTEGER ? value : BigInt(value);
+/** Writes one profile after the other; its buffers are used again. */
+export class PprofWriter {
+  readonly #out = new WireWriter();
+  readonly #texts = new WireWriter();
+  readonly #textRows = new Map<string, number>();
+  #sampleTypes = 0;
+  #mappings = 0;
+  #functions = 0;
+  #locations = 0;
+
+  /** The pprof's bytes; the next row begins another profile. */
+  finish(): Uint8Array {
+    assert(this.#sampleTypes > 0, 'a pprof has at least one sample type');
+    // The empty text comes first; a table of its own is part of every pprof.
+    this.#row('');
+    const texts = this.#texts.finish();
+    const rows = this.#out.finish();
+    const pprof = new Uint8Array(texts.length + rows.length);
+    pprof.set(texts);
+    pprof.set(rows, texts.length);
+    this.#textRows.clear();
+    this.#sampleTypes = 0;
+    this.#mappings = 0;
+    this.#functions = 0;
+    this.#locations = 0;
+    return pprof;
+  }
+
+  sampleType(valueType: PprofValueType): void {
+    this.#valueType(1, valueType);
+    this.#sampleTypes++;
+  }
+
+  period(valueType: PprofValueType | null, period: number): void {
+    if (valueType !== null) this.#valueType(11, valueType);
+    this.#out.integer(12, period);
+  }
+
+  times(timeNanos: bigint, durationNanos: bigint): void {
+    this.#out.int64(9, timeNanos);
+    this.#out.int64(10, durationNanos);
+  }
+
+  comments(comments: readonly string[]): void {
+    const start = this.#out.begin(13);
+    for (const comment of comments) this.#out.varint(this.#row(comment));
+    this.#out.end(start);
+  }
+
+  defaultSampleType(type: string): void {
+    this.#out.uint(14, this.#row(type));
+  }
+
+  /** Returns the row; `hasFunctions` says that all locations have names, so that readers skip it. */
+  mapping(mapping: PprofMapping, hasFunctions: boolean): number {
+    const out = this.#out;
+    const start = out.begin(3);
+    out.uint(1, ++this.#mappings);
+    out.int64(2, mapping.start);
+    out.int64(3, mapping.limit);
+    out.int64(4, mapping.offset);
+    out.uint(5, this.#row(mapping.file));
+    out.uint(6, this.#row(mapping.buildId));
+    out.uint(7, hasFunctions ? 1 : 0);
+    out.end(start);
+    return this.#mappings - 1;
+  }
+
+  function(name: string, systemName: string, file: string, startLine: number): number {
+    const out = this.#out;
+    const start = out.begin(5);
+    out.uint(1, ++this.#functions);
+    out.uint(2, this.#row(name));
+    out.uint(3, this.#row(systemName));
+    out.uint(4, this.#row(file));
+    out.integer(5, startLine);
+    out.end(start);
+    return this.#functions - 1;
+  }
+
+  location(location: PprofLocation): void {
+    const out = this.#out;
+    const start = this.#beginLocation(location.mapping);
+    out.int64(3, location.address);
+    for (const line of location.lines) this.#line(line.function, line.line, line.column ?? 0);
+    out.uint(5, location.isFolded === true ? 1 : 0);
+    out.end(start);
+  }
+
+  /** A location that nobody named; the address is below 2^53. */
+  nativeLocation(mapping: number, address: number): void {
+    const start = this.#beginLocation(mapping);
+    this.#out.uint(3, address);
+    this.#out.end(start);
+  }
+
+  /** A location that is a function as a whole. */
+  namedLocation(mapping: number, functionRow: number): void {
+    const start = this.#beginLocation(mapping);
+    this.#line(functionRow, 0, 0);
+    this.#out.end(start);
+  }
+
+  /** Opens a sample with `locations[from .. to)`; its values and labels follow, then `end`. */
+  beginSample(locations: Uint32Array, from: number, to: number): number {
+    const out = this.#out;
+    const start = out.begin(2);
+    if (to === from) return start;
+    const stack = out.begin(1);
+    for (let i = from; i < to; i++) {
+      const row = locations[i] as number;
+      assert(row < this.#locations, 'a sample has its locations');
+      out.varint(row + 1);
+    }
+    out.end(stack);
+    return start;
+  }
+
+  /** Values `values[from .. from + types)` of the open sample. */
+  values(values: Float64Array, from: number): void {
+    const out = this.#out;
+    const start = out.begin(2);
+    for (let i = from; i < from + this.#sampleTypes; i++) out.packed(values[i] as number);
+    out.end(start);
+  }
+
+  label(label: PprofLabel): void {
+    const out = this.#out;
+    const start = out.begin(3);
+    out.uint(1, this.#row(label.key));
+    if ('value' in label) {
+      out.uint(2, this.#row(label.value));
+    } else {
+      out.int64(3, label.number);
+      out.uint(4, this.#row(label.unit));
+    }
+    out.end(start);
+  }
+
+  endSample(start: number): void {
+    this.#out.end(start);
+  }
+
+  #valueType(field: number, { type, unit }: PprofValueType): void {
+    assert(type !== '', 'a value type has a name');
+    const start = this.#out.begin(field);
+    this.#out.uint(1, this.#row(type));
+    this.#out.uint(2, this.#row(unit));
+    this.#out.end(start);
+  }
+
+  #beginLocation(mapping: number): number {
+    assert(mapping < this.#mappings, 'a location has its mapping');
+    const start = this.#out.begin(4);
+    this.#out.uint(1, ++this.#locations);
+    this.#out.uint(2, mapping + 1);
+    return start;
+  }
+
+  #line(functionRow: number, line: number, column: number): void {
+    assert(functionRow < this.#functions, 'a line has its function');
+    const start = this.#out.begin(4);
+    this.#out.uint(1, functionRow + 1);
+    this.#out.integer(2, line);
+    this.#out.integer(3, column);
+    this.#out.end(start);
+  }
+
+  #row(text: string): number {
+    if (this.#textRows.size === 0) this.#addText('');
+    return this.#textRows.get(text) ?? this.#addText(text);
+  }
+
+  #addText(text: string): number {
+    const row = this.#textRows.size;
+    this.#textRows.set(text, row);
+    this.#texts.text(6, text);
+    return row;
+  }
 }

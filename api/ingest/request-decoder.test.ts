@@ -257,7 +257,7 @@ test('an error names the profile and the field in it', () => {
   expect(() => decode(bad)).toThrow(
     expect.objectContaining({
       kind: 'invalid',
-      field: 'series[0].samples[1].raw_profile.function[0].name',
+      field: 'series[0].samples[1].raw_profile.sample[0]',
     }),
   );
 });
