@@ -52,7 +52,7 @@ function makeWindow(seq: number, ...samples: number[]) {
   const counters = { [SAMPLED]: total + 1, [SENT]: total, lost_ring_full: 1 };
   const series = samples.map((count, i) => {
     const profile = new SeriesProfile();
-    profile.add([frames.get('[jit]', 'f')], count);
+    profile.add([frames.get('[jit]', 'f')], [], count);
     return { labels: { service_name: `s${i}` }, profile };
   });
   const report = { seq, startMs: 1_000 * seq, lengthMs: 1_000, frequencyHz: 19, counters };

@@ -56,6 +56,8 @@ type Gap =
   | 'process_exited'
   | 'mappings_unreadable';
 
+const NO_FRAMES: readonly Frame[] = [];
+
 export function assembleWindow(window: RestedWindow, tables: WindowTables): WindowContent {
   tables.processes.beginWindow();
   tables.limit.beginWindow();
@@ -90,8 +92,8 @@ class Assembly {
     for (const { kernelStack, userStack, count } of pairs) {
       const kernel = this.#kernelFrames(kernelStack, count);
       const user = this.#userFrames(process, userStack, count, userStacks);
-      const frames = [...kernel, ...user];
-      profile.add(frames.length > 0 ? frames : [this.#gap('no_stack', count)], count);
+      const isEmpty = kernel.length + user.length === 0;
+      profile.add(isEmpty ? [this.#gap('no_stack', count)] : kernel, user, count);
       if (shared) this.#shared += count;
     }
     for (const binary of process.binaries()) this.#binaries.add(binary);
@@ -108,7 +110,7 @@ class Assembly {
   }
 
   #kernelFrames(stack: number, count: number): readonly Frame[] {
-    if (stack === STACK_NONE) return [];
+    if (stack === STACK_NONE) return NO_FRAMES;
     if (stack === STACK_FAILED) return [this.#gap('kernel_stack_failed', count)];
     let frames = this.#kernelStacks.get(stack);
     if (frames === undefined) {
@@ -127,7 +129,7 @@ class Assembly {
     count: number,
     known: Map<number, readonly Frame[]>,
   ): readonly Frame[] {
-    if (stack === STACK_NONE) return [];
+    if (stack === STACK_NONE) return NO_FRAMES;
     if (stack === STACK_FAILED) return [this.#gap('user_stack_failed', count)];
     if (process.obstacle === 'process exited') return [this.#gap('process_exited', count)];
     if (process.obstacle !== null) return [this.#gap('mappings_unreadable', count)];
