@@ -9,6 +9,7 @@ import type { DebuginfoKind } from '../symbolizer/symbolizer.ts';
 import type { WantedJson } from '../wire/http.ts';
 import { ByteBudget } from './debuginfo-budget.ts';
 import { type OpenedBinary, openBinary } from './debuginfo-source.ts';
+import { type HttpAnswer, type HttpRequest, requestFailure, sendRequest } from './http-request.ts';
 import type { Log } from './log.ts';
 
 export interface BinaryOffer {
@@ -24,8 +25,6 @@ export interface DebuginfoUploaderOptions {
   server: URL;
   agentId: string;
   log: Log;
-  headers?: Readonly<Record<string, string>>;
-  fetch?: typeof fetch;
 }
 
 /**
@@ -70,7 +69,6 @@ const PART_BYTES = 4 * 2 ** 20;
 /** What all uploads together may send in ten seconds. */
 const BUDGET_BYTES = 32 * 2 ** 20;
 const BUDGET_WINDOW_MS = 10_000;
-const IDLE_MS = 1_000;
 const FIRST_BACKOFF_MS = 1_000;
 const MAX_BACKOFF_MS = 300_000;
 /** A server that said no may have lost its files, or another agent its lease. */
@@ -107,19 +105,19 @@ class Uploader implements DebuginfoUploader {
   };
   readonly #options: DebuginfoUploaderOptions;
   readonly #base: URL;
-  readonly #fetch: typeof fetch;
   readonly #budget = new ByteBudget(BUDGET_BYTES, BUDGET_WINDOW_MS);
   readonly #pending = new Map<BuildId, BinaryOffer>();
   /** When each build id may be taken up again, in order of being settled. */
   readonly #settled = new Map<BuildId, number>();
   #backoffMs = FIRST_BACKOFF_MS;
+  /** Ends the wait for an offer. */
+  #wake: () => void = () => undefined;
   #loggedFiles = 0;
 
   constructor(options: DebuginfoUploaderOptions) {
     this.#options = options;
     const { href } = options.server;
     this.#base = new URL('api/v1/debuginfo/', href.endsWith('/') ? href : `${href}/`);
-    this.#fetch = options.fetch ?? fetch;
   }
 
   offer(binary: BinaryOffer): void {
@@ -135,12 +133,16 @@ class Uploader implements DebuginfoUploader {
     this.stats.offered++;
     if (this.#pending.size >= MAX_PENDING) this.stats.dropped++;
     else this.#pending.set(buildId, binary);
+    this.#wake();
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    signal.addEventListener('abort', () => this.#wake(), { once: true });
     while (!signal.aborted) {
       if (this.#pending.size === 0) {
-        await pause(IDLE_MS, signal);
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
         continue;
       }
       try {
@@ -151,7 +153,7 @@ class Uploader implements DebuginfoUploader {
         if (signal.aborted) return;
         this.stats.retries++;
         const waitMs = Math.round(this.#backoffMs * (0.5 + Math.random() / 2));
-        const reason = reasonOf(error);
+        const reason = requestFailure(error);
         this.#options.log('warn', 'debug information waits', { reason, retry_ms: waitMs });
         this.#backoffMs = Math.min(this.#backoffMs * 2, MAX_BACKOFF_MS);
         await pause(waitMs, signal);
@@ -276,25 +278,19 @@ class Uploader implements DebuginfoUploader {
     return true;
   }
 
-  async #request(
+  #request(
     path: string,
     signal: AbortSignal,
     timeoutMs: number,
-    init: {
-      method: string;
-      headers: Record<string, string>;
-      body: string | Uint8Array<ArrayBuffer>;
-    },
-  ): Promise<{ status: number; text: string }> {
+    init: Pick<HttpRequest, 'method' | 'headers' | 'body'>,
+  ): Promise<HttpAnswer> {
     this.stats.requests++;
-    const { agentId, headers } = this.#options;
-    const response = await this.#fetch(new URL(path, this.#base), {
+    return sendRequest(new URL(path, this.#base), {
       ...init,
-      headers: { ...headers, ...init.headers, 'x-everflame-agent': agentId },
-      redirect: 'error',
-      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+      headers: { ...init.headers, 'x-everflame-agent': this.#options.agentId },
+      signal,
+      timeoutMs,
     });
-    return { status: response.status, text: await response.text() };
   }
 
   /** One line for all that was sent since the last one. */
@@ -331,10 +327,4 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
   } catch (error) {
     if (!signal.aborted) throw error;
   }
-}
-
-/** undici hides the system's error in the cause. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? error.cause.message || error.cause.name : error.message;
 }

@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LOST_PREFIX } from '../profile/window-counters.ts';
+import { type HttpAnswer, requestFailure, sendRequest } from './http-request.ts';
 import type { Log } from './log.ts';
 import { bookLoss, type Parcel, type PendingWindow, type Reporter, sealParcel } from './parcel.ts';
 
@@ -177,16 +178,16 @@ export class Shipper {
     const body = parcel.sealed?.body ?? (await this.#seal(parcel));
     this.stats.requests++;
     try {
-      const response = await fetch(this.#url, {
+      const answer = await sendRequest(this.#url, {
         method: 'POST',
         headers: { 'content-type': 'application/x-protobuf', 'content-encoding': 'gzip' },
-        body: body as Uint8Array<ArrayBuffer>,
-        redirect: 'error',
-        signal: AbortSignal.any([this.#stop.signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]),
+        body,
+        timeoutMs: REQUEST_TIMEOUT_MS,
+        signal: this.#stop.signal,
       });
-      return await outcomeOf(response);
+      return outcomeOf(answer);
     } catch (error) {
-      return { kind: 'retry', reason: networkReason(error), afterMs: null };
+      return { kind: 'retry', reason: requestFailure(error), afterMs: null };
     }
   }
 
@@ -208,12 +209,11 @@ export class Shipper {
   }
 }
 
-async function outcomeOf(response: Response): Promise<Outcome> {
-  const text = await response.text();
-  if (response.ok) return { kind: 'stored' };
-  const reason = `${response.status} ${text.slice(0, MAX_REASON_LENGTH)}`;
-  if (FINAL.has(response.status)) return { kind: 'rejected', reason };
-  return { kind: 'retry', reason, afterMs: retryAfterMs(response.headers.get('retry-after')) };
+function outcomeOf({ status, text, retryAfter }: HttpAnswer): Outcome {
+  if (status >= 200 && status < 300) return { kind: 'stored' };
+  const reason = `${status} ${text.slice(0, MAX_REASON_LENGTH)}`;
+  if (FINAL.has(status)) return { kind: 'rejected', reason };
+  return { kind: 'retry', reason, afterMs: retryAfterMs(retryAfter) };
 }
 
 /** RFC 9110, 10.2.3: seconds or a date. */
@@ -221,10 +221,4 @@ export function retryAfterMs(value: string | null, now = Date.now()): number | n
   if (value === null) return null;
   const ms = /^\d+$/.test(value.trim()) ? Number(value) * 1000 : Date.parse(value) - now;
   return Number.isNaN(ms) ? null : Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS);
-}
-
-/** undici hides the system's error in the cause. */
-function networkReason(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? error.cause.message || error.cause.name : error.message;
 }
