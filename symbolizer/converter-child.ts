@@ -1,7 +1,8 @@
 /**
- * The process in which strangers' files are parsed. Takes one job as its only argument, prints one
- * answer and ends; its limits are set by converter.ts before it starts.
+ * The process in which strangers' files are parsed. Reads one job from its standard input, prints
+ * one answer and ends; its limits are set by converter.ts before it starts.
  */
+import { readFileSync } from 'node:fs';
 import { EverflameError, toErrorRecord } from '../profile/errors.ts';
 import { openByteSource } from './byte-reader.ts';
 import { convertElf } from './convert.ts';
@@ -28,5 +29,5 @@ function answerJob(job: ConversionJob): ConversionAnswer {
   }
 }
 
-const job = JSON.parse(process.argv[2] ?? '') as ConversionJob;
+const job = JSON.parse(readFileSync(0, 'utf8')) as ConversionJob;
 process.stdout.write(`${JSON.stringify(answerJob(job))}\n`);

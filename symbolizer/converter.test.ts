@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { MAX_ELF_SEGMENTS } from '../profile/limits.ts';
 import type { BuildId } from '../profile/units.ts';
 import { buildElf } from '../test/fixtures/elf-builds.ts';
 import { openByteSource } from './byte-reader.ts';
@@ -29,6 +30,14 @@ test('the child writes the same bytes as this process', async () => {
   expect(convertElf(source, here, job.buildId)).toEqual(conversion);
   source.close();
   expect(readFileSync(job.target).equals(readFileSync(here))).toBe(true);
+});
+
+test('the job may be larger than an argument of a command', async () => {
+  const segment = { offset: 0, fileSize: 1, vaddr: 2 ** 40, memSize: 1, flags: 4 };
+  const knownSegments = Array.from({ length: MAX_ELF_SEGMENTS }, () => segment);
+  expect(JSON.stringify(knownSegments).length).toBeGreaterThan(131_072);
+  const conversion = convertInChild({ ...job, knownSegments }, CONVERTER_LIMITS, never);
+  await expect(conversion).resolves.toMatchObject({ functions: expect.any(Number) });
 });
 
 test('another build id is refused', async () => {

@@ -75,15 +75,22 @@ async function runChild(
 ): Promise<ChildOutput> {
   const sandbox = await findSandbox();
   const data = `--data=${limits.dataBytes}:${limits.dataBytes}`;
-  const command = ['prlimit', data, '--core=0:0', '--', ...sandbox, ...nodeCommand(), job];
-  return collect(start(command), limits.deadlineMs, signal);
+  const command = ['prlimit', data, '--core=0:0', '--', ...sandbox, ...nodeCommand()];
+  return collect(start(command, job), limits.deadlineMs, signal);
 }
 
-/** Nothing of this process' environment is passed on: it may hold tokens. */
-function start(command: readonly string[]): ChildProcess {
+/**
+ * Nothing of this process' environment is passed on: it may hold tokens. The input goes through a
+ * pipe, since the segments of a hostile file are more than an argument may hold.
+ */
+function start(command: readonly string[], input = ''): ChildProcess {
   const [program = '', ...args] = command;
   const env = { PATH: process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin' };
-  return spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child: ChildProcess = spawn(program, args, { env, stdio: 'pipe' });
+  // A child that ends before it has read everything is judged by how it ended.
+  child.stdin?.on('error', () => child.stdin?.destroy());
+  child.stdin?.end(input);
+  return child;
 }
 
 /** From the sources, TypeScript goes through tsx; the built program is plain JavaScript. */
