@@ -47,8 +47,6 @@ class Agent {
   readonly #shipper: Shipper;
   readonly #uploader: DebuginfoUploader;
   readonly #totals = new AgentTotals();
-  /** Windows are packed one after the other, so that they are sent in order. */
-  #packing: Promise<void> = Promise.resolve();
   #seq = 0;
 
   constructor(options: AgentOptions) {
@@ -79,7 +77,6 @@ class Agent {
     // Uploads for as long as there is sampling; it never rejects.
     await this.#uploader.run(signal);
     await this.#collector.stop();
-    await this.#packing;
     const left = await this.#shipper.close(FLUSH_MS);
     const { windows } = this.#totals;
     if (left > 0) log('error', 'stopped with unsent samples', { windows, samples: left });
@@ -99,9 +96,7 @@ class Agent {
     this.#seq++;
     const report = { seq: this.#seq, startMs, lengthMs, frequencyHz, counters };
     const times = { startMs, lengthMs, periodNs: Math.round(1e9 / frequencyHz) };
-    this.#packing = this.#packing.then(async () => {
-      this.#shipper.enqueue(await packWindow(report, series, times));
-    });
+    this.#shipper.enqueue(packWindow(report, series, times));
   }
 
   /** Lets the server ask for the symbols of what was running. */

@@ -3,8 +3,7 @@
  * them. A body is sealed when it is sent first, so that every retry is the same bytes.
  */
 import { randomBytes } from 'node:crypto';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
+import { gzipSync } from 'node:zlib';
 import { assert } from '../profile/errors.ts';
 import { MAX_BODY_BYTES, MAX_PROFILES_PER_REQUEST } from '../profile/limits.ts';
 import { LOST_PREFIX, SENT } from '../profile/window-counters.ts';
@@ -12,7 +11,13 @@ import { encodeWriteRaw, type RawSeries, type ReportWindow } from '../wire/write
 import type { ProfileTimes } from './series-profile.ts';
 import type { WindowSeries } from './window.ts';
 
-const compress = promisify(gzip);
+/**
+ * At once: handing a window of 30 kB to a thread and back costs more than its 0.4 ms. Ids and
+ * counts hardly compress: level 6 takes three times as long to save 2 %.
+ */
+function compress(bytes: Uint8Array): Uint8Array {
+  return gzipSync(bytes, { level: 1 });
+}
 
 /** Before gzip, which never doubles a body: so no sealed body reaches the server's limit. */
 const MAX_PACKED_BYTES = MAX_BODY_BYTES / 2;
@@ -46,12 +51,12 @@ export interface Parcel {
 }
 
 /** The last parcel carries the counters: what happens to the others is known by then. */
-export async function packWindow(
+export function packWindow(
   report: ReportWindow,
   series: readonly WindowSeries[],
   times: ProfileTimes,
   maxBytes: number = MAX_PACKED_BYTES,
-): Promise<Parcel[]> {
+): Parcel[] {
   const groups = groupBySize(series, times, maxBytes);
   const window: PendingWindow = { report, openParcels: groups.length };
   const parcels: Parcel[] = [];
@@ -62,7 +67,7 @@ export async function packWindow(
       samples,
       window,
       carriesReport: index === groups.length - 1,
-      series: await compress(encodeWriteRaw(request)),
+      series: compress(encodeWriteRaw(request)),
       sealed: null,
     });
   }
@@ -99,11 +104,11 @@ function groupBySize(
 }
 
 /** The body to send: protobuf messages, and gzip members, may be written one after the other. */
-export async function sealParcel(
+export function sealParcel(
   parcel: Parcel,
   reporter: Reporter,
   others: PendingWindow[],
-): Promise<Uint8Array> {
+): Uint8Array {
   assert(parcel.sealed === null, 'a parcel is sealed once');
   assert(parcel.carriesReport || others.length === 0, 'reports travel with their own window');
   const windows = parcel.carriesReport ? [...others, parcel.window] : [];
@@ -113,7 +118,7 @@ export async function sealParcel(
     windows: windows.map((window) => window.report),
   };
   const request = { tenant: '', series: [], normalized: true, report };
-  const body = Buffer.concat([parcel.series, await compress(encodeWriteRaw(request))]);
+  const body = Buffer.concat([parcel.series, compress(encodeWriteRaw(request))]);
   parcel.sealed = { body, others };
   return body;
 }

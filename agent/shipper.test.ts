@@ -86,8 +86,8 @@ function draw(seen: readonly Seen[]): string[] {
 test('one request per window, with its counters', async () => {
   const { url, seen } = await startServer([]);
   const shipper = makeShipper(url);
-  shipper.enqueue(await pack(1, [5, 3]));
-  shipper.enqueue(await pack(2, []));
+  shipper.enqueue(pack(1, [5, 3]));
+  shipper.enqueue(pack(2, []));
   expect(await shipper.close(5_000)).toBe(0);
   expect(draw(seen)).toEqual(['200 series=2: 1 sent=8', '200 series=0: 2 sent=0']);
   expect(seen[0]?.request).toMatchObject({ normalized: true, report: REPORTER });
@@ -98,7 +98,7 @@ test('one request per window, with its counters', async () => {
 test('a window over the limit is split; the last part carries the counters', async () => {
   const { url, seen } = await startServer([]);
   const shipper = makeShipper(url);
-  shipper.enqueue(await pack(1, [1, 2, 3], 1));
+  shipper.enqueue(pack(1, [1, 2, 3], 1));
   await shipper.close(5_000);
   expect(draw(seen)).toEqual(['200 series=1:', '200 series=1:', '200 series=1: 1 sent=6']);
   expect(new Set(seen.map(({ request }) => request.report?.batchId)).size).toBe(3);
@@ -109,7 +109,7 @@ test.each([401, 403, 404, 429, 500, 503, 507])(
   async (code) => {
     const { url, seen } = await startServer([code, code]);
     const shipper = makeShipper(url);
-    shipper.enqueue(await pack(1, [5]));
+    shipper.enqueue(pack(1, [5]));
     await shipper.close(5_000);
     expect(draw(seen)).toEqual([
       `${code} series=1: 1 sent=5`,
@@ -124,9 +124,9 @@ test.each([401, 403, 404, 429, 500, 503, 507])(
 test.each([400, 413, 415, 422])('%i is final and reported with the next window', async (code) => {
   const { url, seen } = await startServer([code]);
   const shipper = makeShipper(url);
-  shipper.enqueue(await pack(1, [5]));
-  shipper.enqueue(await pack(2, [2]));
-  shipper.enqueue(await pack(3, [1]));
+  shipper.enqueue(pack(1, [5]));
+  shipper.enqueue(pack(2, [2]));
+  shipper.enqueue(pack(3, [1]));
   await shipper.close(5_000);
   expect(draw(seen)).toEqual([
     `${code} series=1: 1 sent=5`,
@@ -139,7 +139,7 @@ test.each([400, 413, 415, 422])('%i is final and reported with the next window',
 test('a part of a window that is refused is booked before its counters travel', async () => {
   const { url, seen } = await startServer([200, 422]);
   const shipper = makeShipper(url);
-  shipper.enqueue(await pack(1, [1, 2, 4], 1));
+  shipper.enqueue(pack(1, [1, 2, 4], 1));
   await shipper.close(5_000);
   expect(draw(seen).at(-1)).toBe('200 series=1: 1 sent=5 rejected=2');
 });
@@ -147,7 +147,7 @@ test('a part of a window that is refused is booked before its counters travel', 
 test('a report that is refused with its request is made again', async () => {
   const { url, seen } = await startServer([422, 422]);
   const shipper = makeShipper(url);
-  for (const seq of [1, 2, 3]) shipper.enqueue(await pack(seq, [seq]));
+  for (const seq of [1, 2, 3]) shipper.enqueue(pack(seq, [seq]));
   await shipper.close(5_000);
   expect(draw(seen).at(-1)).toBe(
     '200 series=1: 1 sent=0 rejected=1; 2 sent=0 rejected=2; 3 sent=3',
@@ -156,9 +156,9 @@ test('a report that is refused with its request is made again', async () => {
 
 test('a full spool drops the oldest that was not tried yet, and says so later', async () => {
   const { url, seen } = await startServer([503, 503]);
-  const one = await pack(1, [1]);
+  const one = pack(1, [1]);
   const shipper = makeShipper(url, one[0]!.series.length * 2.5);
-  const rest = [await pack(2, [2]), await pack(3, [3]), await pack(4, [4])];
+  const rest = [pack(2, [2]), pack(3, [3]), pack(4, [4])];
   for (const parcels of [one, ...rest]) shipper.enqueue(parcels);
   await shipper.close(5_000);
   expect(draw(seen).filter((line) => line.startsWith('200'))).toEqual([
@@ -171,14 +171,14 @@ test('a full spool drops the oldest that was not tried yet, and says so later', 
 test('closing gives up at its deadline and says what is left', async () => {
   const { url } = await startServer(['hang']);
   const shipper = makeShipper(url);
-  shipper.enqueue(await pack(1, [5]));
-  shipper.enqueue(await pack(2, [2]));
+  shipper.enqueue(pack(1, [5]));
+  shipper.enqueue(pack(2, [2]));
   expect(await shipper.close(50)).toBe(7);
 });
 
 test('a server that is not there is a reason to wait', async () => {
   const shipper = makeShipper(new URL('http://127.0.0.1:9/'));
-  shipper.enqueue(await pack(1, [5]));
+  shipper.enqueue(pack(1, [5]));
   expect(await shipper.close(50)).toBe(5);
   expect(shipper.stats.retries).toBeGreaterThan(0);
 });

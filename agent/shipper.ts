@@ -175,7 +175,7 @@ export class Shipper {
   }
 
   async #send(parcel: Parcel): Promise<Outcome> {
-    const body = parcel.sealed?.body ?? (await this.#seal(parcel));
+    const body = parcel.sealed?.body ?? this.#seal(parcel);
     this.stats.requests++;
     try {
       const answer = await sendRequest(this.#url, {
@@ -191,7 +191,7 @@ export class Shipper {
     }
   }
 
-  async #seal(parcel: Parcel): Promise<Uint8Array> {
+  #seal(parcel: Parcel): Uint8Array {
     const others = parcel.carriesReport
       ? this.#unreported.filter((window) => window.openParcels === 0)
       : [];
