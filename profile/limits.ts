@@ -146,13 +146,14 @@ export const MAX_QUEUED_INGESTS = 2_000;
 /** One of the five fields of a profile type; with the others it must fit in a selector. */
 export const MAX_TYPE_FIELD_LENGTH = 256;
 
-/** Constructs of a mangled name inside each other; the deepest seen, in LLVM, is 60. */
+/**
+ * Names that are demangled: constructs inside each other, characters before and after, and
+ * characters of all parts while they are put together. Of 320,000 names in node, LLVM, DuckDB and
+ * rustc the worst have 92, 1,222, 10,116 and 34,568. Beyond a limit the mangled name is shown.
+ */
 export const MAX_DEMANGLE_DEPTH = 256;
-/** Characters of a demangled name; over it the mangled one is shown. The longest has 20,000. */
-export const MAX_DEMANGLED_LENGTH = 65_536;
-/** Parts of a mangled name that are looked at while it is written, repetitions included. */
-export const MAX_DEMANGLE_STEPS = 200_000;
-/** Characters of a mangled name that is read; the longest seen, in V8, has 8,000. */
 export const MAX_MANGLED_LENGTH = 32_768;
+export const MAX_DEMANGLED_LENGTH = 65_536;
+export const MAX_DEMANGLE_WORK = 4_000_000;
 /** Characters of names that a thread remembers with what they demangle to; then it starts anew. */
 export const MAX_DEMANGLER_CHARACTERS = 16_000_000;

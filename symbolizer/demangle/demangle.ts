@@ -31,8 +31,13 @@ function demangleParsed(mangled: string): string {
   const global = GLOBAL.exec(mangled);
   if (global !== null) {
     const what = global[1] === 'I' ? 'constructors' : 'destructors';
-    return `global ${what} keyed to ${demangle(mangled.slice(global[0].length))}`;
+    const rest = mangled.slice(global[0].length);
+    return `global ${what} keyed to ${/^_[ZR]/.test(rest) ? demangleEncoding(rest) : rest}`;
   }
+  return demangleEncoding(mangled);
+}
+
+function demangleEncoding(mangled: string): string {
   if (mangled.startsWith('_R')) return demangleRustV0(mangled);
   const rust = mangled.startsWith('_ZN') ? demangleRustLegacy(mangled) : null;
   return rust ?? demangleItanium(mangled);

@@ -24,7 +24,7 @@ export function parseLiteral(input: Mangled): Node {
   }
   const type = input.rules.type(input);
   const name = type.kind === 'name' ? type.text : '';
-  if (input.skip('E')) return name === 'decltype(nullptr)' ? type : piecesNode(['(', type, ')']);
+  if (input.skip('E')) return piecesNode(name === 'decltype(nullptr)' ? [type] : ['(', type, ')']);
   const sign = input.skip('n') ? '-' : '';
   const value = input.takeUntil('E');
   return piecesNode(literal(type, name, sign, value));

@@ -5,21 +5,23 @@
  */
 import {
   MAX_DEMANGLE_DEPTH,
-  MAX_DEMANGLE_STEPS,
+  MAX_DEMANGLE_WORK,
   MAX_DEMANGLED_LENGTH,
 } from '../../profile/limits.ts';
 import { NotMangled } from './cursor.ts';
 import { childrenOf, type Node, type NodeOf, operand } from './nodes.ts';
 
-const CV_QUALIFIERS = /(?: const| volatile| restrict)*$/;
+const CV_QUALIFIERS = /^(?: const| volatile| restrict)+$/;
 
 interface Text {
   left: string;
   right: string;
   /** What a pointer to it must be put in parentheses for. */
   shape: 'plain' | 'function' | 'array';
-  /** The reference that `left` ends with. */
-  mark: '' | '&' | '&&';
+  /** What `left` ends with; kept apart because looking at a long text's end copies it. */
+  end: '' | '*' | '&' | '&&';
+  /** The words of `const`, `volatile` and `restrict` that `left` ends with. */
+  qualifiers: readonly string[];
 }
 
 /** What a template parameter stands for here. */
@@ -54,7 +56,7 @@ class Writer {
   /** Whether a node contains template parameters, whose meaning depends on the context. */
   readonly #open = new Map<Node, boolean>();
   readonly #closed = new Map<Node, Text>();
-  #steps = 0;
+  #worked = 0;
   #depth = 0;
 
   whole(node: Node, context: Context): string {
@@ -66,19 +68,24 @@ class Writer {
     const written = this.#isOpen(node) ? context.written : this.#closed;
     const known = written.get(node);
     if (known !== undefined) return known;
-    this.#countStep();
-    if (++this.#depth > 2 * MAX_DEMANGLE_DEPTH) throw new NotMangled('nested too deeply');
+    this.#enter();
     const text = this.#write(node, context);
     this.#depth--;
-    if (text.left.length + text.right.length > MAX_DEMANGLED_LENGTH) {
-      throw new NotMangled('the text is too long');
-    }
+    const length = text.left.length + text.right.length;
+    if (length > MAX_DEMANGLED_LENGTH) throw new NotMangled('the text is too long');
+    this.#work(length);
     written.set(node, text);
     return text;
   }
 
-  #countStep(): void {
-    if (++this.#steps > MAX_DEMANGLE_STEPS) throw new NotMangled('too many parts');
+  #enter(): void {
+    this.#work(1);
+    if (++this.#depth > 2 * MAX_DEMANGLE_DEPTH) throw new NotMangled('nested too deeply');
+  }
+
+  #work(characters: number): void {
+    this.#worked += characters;
+    if (this.#worked > MAX_DEMANGLE_WORK) throw new NotMangled('too many parts');
   }
 
   #isOpen(node: Node): boolean {
@@ -87,7 +94,9 @@ class Writer {
     let open = this.#open.get(node);
     if (open === undefined) {
       open = false;
+      this.#enter();
       for (const child of childrenOf(node)) open = this.#isOpen(child) || open;
+      this.#depth--;
       this.#open.set(node, open);
     }
     return open;
@@ -119,7 +128,7 @@ class Writer {
         const type = this.text(node.type, context);
         const qualifier = this.whole(node.qualifier, context);
         if (type.shape === 'function') return { ...type, right: type.right + qualifier };
-        return { ...type, left: type.left + withoutRepeated(type.left, qualifier), mark: '' };
+        return qualified(type, qualifier);
       }
     }
     return plain(this.#name(node, context));
@@ -165,7 +174,7 @@ class Writer {
   #list(nodes: readonly Node[], context: Context): string {
     let list = '';
     for (const node of nodes) {
-      this.#countStep();
+      this.#work(1);
       const text = this.whole(node, context);
       if (text !== '') list += list === '' ? text : `, ${text}`;
     }
@@ -178,8 +187,15 @@ class Writer {
     const last = args.at(-1);
     // As binutils writes it, so that names can be looked for in the output of perf and gdb:
     // brackets stand apart, unless an empty pack is between them.
-    const apart = list.endsWith('>') && last !== undefined && this.whole(last, context) !== '';
+    const apart = list.endsWith('>') && last !== undefined && !this.#endsEmpty(last, context);
     return `${before}${before.endsWith('<') ? ' ' : ''}<${list}${apart ? ' ' : ''}>`;
+  }
+
+  /** True for an empty pack, and for a pack that ends with one. */
+  #endsEmpty(node: Node, context: Context): boolean {
+    if (this.whole(node, context) === '') return true;
+    const last = node.kind === 'pack' ? node.args.at(-1) : undefined;
+    return last !== undefined && this.#endsEmpty(last, context);
   }
 
   #lambda({ heads, names, params, number }: NodeOf<'lambda'>, context: Context): string {
@@ -223,16 +239,15 @@ class Writer {
   #packIn(node: Node, context: Context, seen: Set<Node>): NodeOf<'pack'> | null {
     if (!this.#isOpen(node) || seen.has(node)) return null;
     seen.add(node);
-    this.#countStep();
     if (node.kind === 'param') {
       const arg = context.outer === null ? undefined : context.args[node.index];
       return arg?.kind === 'pack' ? arg : null;
     }
-    for (const child of childrenOf(node)) {
-      const pack = this.#packIn(child, context, seen);
-      if (pack !== null) return pack;
-    }
-    return null;
+    this.#enter();
+    let pack: NodeOf<'pack'> | null = null;
+    for (const child of childrenOf(node)) pack ??= this.#packIn(child, context, seen);
+    this.#depth--;
+    return pack;
   }
 
   #packSize(pattern: Node, context: Context): string {
@@ -258,47 +273,57 @@ class Writer {
 
   #pointed(to: Text, mark: string): Text {
     const { left, right, shape } = to;
-    if (shape === 'plain') return { left: left + mark, right, shape, mark: '' };
-    const space = shape === 'array' || !/[(* ]$/.test(left) ? ' ' : '';
-    return { left: `${left}${space}(${mark}`, right: `)${right}`, shape: 'plain', mark: '' };
+    const end = mark === '&' || mark === '&&' ? mark : '*';
+    if (shape === 'plain') return { left: left + mark, right, shape, end, qualifiers: [] };
+    const space = shape === 'array' || to.end === '&' || to.end === '&&' ? ' ' : '';
+    const inner = `${left}${space}(${mark}`;
+    return { left: inner, right: `)${right}`, shape: 'plain', end, qualifiers: [] };
   }
 
   /** References to references collapse: `&` wins. */
   #reference({ to, mark }: NodeOf<'reference'>, context: Context): Text {
     const text = this.text(to, context);
-    if (text.mark === '&' || text.mark === mark) return text;
-    if (text.mark === '&&') return { ...text, left: text.left.slice(0, -1), mark: '&' };
-    return { ...this.#pointed(text, mark), mark };
+    if (text.shape !== 'plain') return this.#pointed(text, mark);
+    if (text.end === '&' || text.end === mark) return text;
+    if (text.end === '&&') return { ...text, left: text.left.slice(0, -1), end: '&' };
+    return this.#pointed(text, mark);
   }
 
-  #function({ result, params, reference }: NodeOf<'function'>, context: Context): Text {
-    const returned = result === null ? plain('') : this.text(result, context);
-    const space = returned.right === '' && result !== null ? ' ' : '';
+  #function(node: NodeOf<'function'>, context: Context): Text {
+    const { left, right, end } = this.text(node.result, context);
+    const qualifiers = node.qualifiers.map((qualifier) => this.whole(qualifier, context));
+    const params = `(${this.#list(node.params, context)})${qualifiers.join('')}${node.reference}`;
     return {
-      left: returned.left + space,
-      right: `(${this.#list(params, context)})${reference}${returned.right}`,
+      left: left + (right === '' ? ' ' : ''),
+      right: params + right,
       shape: 'function',
-      mark: '',
+      end: right === '' ? '' : end,
+      qualifiers: [],
     };
   }
 
   #array({ of, size }: NodeOf<'array'>, context: Context): Text {
-    const { left, right, shape } = this.text(of, context);
+    const element = this.text(of, context);
     const bound = size === null ? '' : this.whole(size, context);
-    const rest = shape === 'array' ? right.trimStart() : right;
-    return { left, right: ` [${bound}]${rest}`, shape: 'array', mark: '' };
+    const rest = element.shape === 'array' ? element.right.slice(1) : element.right;
+    return { ...element, right: ` [${bound}]${rest}`, shape: 'array' };
   }
 }
 
 function plain(left: string): Text {
-  return { left, right: '', shape: 'plain', mark: '' };
+  return { left, right: '', shape: 'plain', end: '', qualifiers: [] };
 }
 
-/** A constant argument may stand for a parameter that is constant already. */
-function withoutRepeated(left: string, qualifier: string): string {
-  const before = CV_QUALIFIERS.exec(left)?.[0] ?? '';
-  if (before === '' || CV_QUALIFIERS.exec(qualifier)?.[0] !== qualifier) return qualifier;
-  return qualifier.replace(/ \w+/g, (word) => (before.includes(word) ? '' : word));
+/** What is constant already, as an argument can be, does not say so twice. */
+function qualified(type: Text, qualifier: string): Text {
+  if (!CV_QUALIFIERS.test(qualifier)) {
+    return { ...type, left: type.left + qualifier, end: '', qualifiers: [] };
+  }
+  const words = qualifier.slice(1).split(' ');
+  const added = words.filter((word) => !type.qualifiers.includes(word));
+  if (added.length === 0) return type;
+  const left = `${type.left} ${added.join(' ')}`;
+  return { ...type, left, end: '', qualifiers: [...type.qualifiers, ...added] };
 }
 
 /** True for types made of a lambda's own parameter, which its pack puts in parentheses. */

@@ -140,7 +140,7 @@ function parseCompound(input: Mangled): Node {
 /** The qualifiers of a member function's type belong to it: alone it is no candidate. */
 function parseQualified(input: Mangled): Node {
   const qualifiers = parseQualifiers(input);
-  return { kind: 'qualified', type: functionOrType(input), qualifier: nameNode(qualifiers) };
+  return qualified(functionOrType(input), nameNode(qualifiers));
 }
 
 function functionOrType(input: Mangled): Node {
@@ -158,7 +158,7 @@ function parseFunctionType(input: Mangled): Node {
     const params = parseParameters(input);
     const reference = input.skip('R') ? ' &' : input.skip('O') ? ' &&' : '';
     input.expect('E');
-    return { kind: 'function', result, params, reference };
+    return { kind: 'function', result, params, qualifiers: [], reference };
   });
 }
 
@@ -198,24 +198,25 @@ function parseExtendedType(input: Mangled): Node {
     case 'U':
       return parseBitInt(input, code === 'B' ? '_BitInt' : 'unsigned _BitInt');
     case 'o':
-      return exception(functionOrType(input), nameNode(' noexcept'));
+      return qualified(functionOrType(input), nameNode(' noexcept'));
     case 'x':
-      return exception(functionOrType(input), nameNode(' transaction_safe'));
+      return qualified(functionOrType(input), nameNode(' transaction_safe'));
     case 'O': {
       const condition = input.rules.expression(input);
       input.expect('E');
-      return exception(functionOrType(input), piecesNode([' noexcept(', condition, ')']));
+      return qualified(functionOrType(input), piecesNode([' noexcept(', condition, ')']));
     }
     case 'w': {
       const thrown = input.untilEnd(parseType);
       const list = piecesNode([' throw(', ...separated(thrown, ', '), ')']);
-      return exception(functionOrType(input), list);
+      return qualified(functionOrType(input), list);
     }
   }
   throw new NotMangled(`no type D${code}`);
 }
 
-function exception(type: Node, qualifier: Node): Node {
+function qualified(type: Node, qualifier: Node): Node {
+  if (type.kind === 'function') return { ...type, qualifiers: [...type.qualifiers, qualifier] };
   return { kind: 'qualified', type, qualifier };
 }
 

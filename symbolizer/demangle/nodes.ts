@@ -27,7 +27,14 @@ export type Node =
   | { kind: 'pointer'; to: Node }
   | { kind: 'reference'; to: Node; mark: '&' | '&&' }
   | { kind: 'member-pointer'; of: Node; to: Node }
-  | { kind: 'function'; result: Node | null; params: readonly Node[]; reference: string }
+  /** `qualifiers` are of the member function that it is the type of, as is `reference`. */
+  | {
+      kind: 'function';
+      result: Node;
+      params: readonly Node[];
+      qualifiers: readonly Node[];
+      reference: string;
+    }
   | { kind: 'array'; of: Node; size: Node | null }
   /** A type with something behind it: `const`, `_Complex`, `noexcept`. */
   | { kind: 'qualified'; type: Node; qualifier: Node }
@@ -107,7 +114,7 @@ export function childrenOf(node: Node): readonly Node[] {
     case 'member-pointer':
       return [node.of, node.to];
     case 'function':
-      return [...(node.result === null ? [] : [node.result]), ...node.params];
+      return [node.result, ...node.params, ...node.qualifiers];
     case 'array':
       return node.size === null ? [node.of] : [node.of, node.size];
     case 'qualified':

@@ -8,9 +8,12 @@ const SKEW = 38;
 const DAMP = 700;
 const INITIAL_BIAS = 72;
 const INITIAL_CODE = 0x80;
+/** Of an identifier in this form; each character moves those behind it. */
+const MAX_LENGTH = 1024;
 const MAX_CODE = 0x10ffff;
 
 export function decodePunycode(text: string): string {
+  if (text.length > MAX_LENGTH) throw new NotMangled('punycode of too many characters');
   const delimiter = text.lastIndexOf('_');
   const points = [...text.slice(0, Math.max(0, delimiter))].map((c) => c.charCodeAt(0));
   const digits = text.slice(delimiter + 1);

@@ -3,7 +3,7 @@
  * `_`, `.` and `$`, and a hash as the last part.
  */
 import { MAX_DEMANGLED_LENGTH } from '../../profile/limits.ts';
-import { Cursor, NotMangled } from './cursor.ts';
+import { Cursor, isDigit, NotMangled } from './cursor.ts';
 import { rustSuffix } from './rust-suffix.ts';
 
 const HASH = /^h[0-9a-f]{16}$/;
@@ -28,7 +28,10 @@ export function demangleRustLegacy(mangled: string): string | null {
   if (!/17h[0-9a-f]{16}E(?:$|[.@])/.test(mangled)) return null;
   const input = new Cursor(mangled, '_ZN'.length);
   const parts: string[] = [];
-  while (!input.skip('E')) parts.push(input.take(input.number()));
+  while (!input.skip('E')) {
+    if (!isDigit(input.peek())) return null;
+    parts.push(input.take(input.number()));
+  }
   const hash = parts.pop() ?? '';
   if (!HASH.test(hash) || new Set(hash.slice(1)).size < MIN_HASH_DIGITS) return null;
   if (parts.length === 0) throw new NotMangled('a hash of no path');

@@ -2,7 +2,7 @@
  * Rust's v0 names, RFC 2603 and <https://doc.rust-lang.org/rustc/symbol-mangling/v0.html>. Written
  * while it is read: a back reference is read again where it stands.
  */
-import { MAX_DEMANGLE_STEPS, MAX_DEMANGLED_LENGTH } from '../../profile/limits.ts';
+import { MAX_DEMANGLE_WORK, MAX_DEMANGLED_LENGTH } from '../../profile/limits.ts';
 import { Cursor, isDigit, isLower, NotMangled } from './cursor.ts';
 import { decodePunycode } from './punycode.ts';
 import { constText, quoted } from './rust-const.ts';
@@ -33,6 +33,8 @@ const BASIC_TYPES: Record<string, string> = {
 };
 const BASE_62 = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
 
+/** Parts that are read, those that are referred to each time; one costs about 16 characters. */
+const MAX_STEPS = MAX_DEMANGLE_WORK / 16;
 /** 64 bits. */
 const MAX_BASE_62_DIGITS = 11;
 
@@ -91,7 +93,7 @@ class V0Reader {
 
   /** One level deeper, one step more. */
   #deeper(read: () => void): void {
-    if (++this.#steps > MAX_DEMANGLE_STEPS) throw new NotMangled('too many parts');
+    if (++this.#steps > MAX_STEPS) throw new NotMangled('too many parts');
     this.#input.deeper(read);
   }
 
@@ -298,7 +300,7 @@ class V0Reader {
     const count = this.#optionalNumber('G');
     if (count > MAX_DEMANGLED_LENGTH) throw new NotMangled('too many lifetimes');
     this.#bound += count;
-    if (count > 0) {
+    if (count > 0 && !this.#silent) {
       const names = Array.from({ length: count }, (_, i) => this.#lifetime(count - i));
       this.#write(`for<${names.join(', ')}> `);
     }
