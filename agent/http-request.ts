@@ -1,6 +1,7 @@
 /**
- * Requests to the server over node:http. The fetch of Node 20 is 10 MB of JavaScript and WebAssembly
- * that the agent would load for one request per window, and streams where two buffers do.
+ * Requests to the server over node:http. The fetch of Node 20 is 10 MB of JavaScript and
+ * WebAssembly that the agent would load for one request per window, and streams where two buffers
+ * do.
  */
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
