@@ -1,5 +1,9 @@
 /** Names as their source code has them, from the names that C++ and Rust compilers emit. */
-import { MAX_DEMANGLER_CHARACTERS, MAX_MANGLED_LENGTH } from '../../profile/limits.ts';
+import {
+  MAX_DEMANGLED_LENGTH,
+  MAX_DEMANGLER_CHARACTERS,
+  MAX_MANGLED_LENGTH,
+} from '../../profile/limits.ts';
 import { NotMangled } from './cursor.ts';
 import { demangleItanium } from './itanium.ts';
 import { demangleRustLegacy } from './rust-legacy.ts';
@@ -20,7 +24,8 @@ export function demangle(name: string): string {
   const version = VERSION.exec(name)?.[0] ?? '';
   const mangled = name.slice(0, name.length - version.length);
   try {
-    return withBytes(mangled, demangleParsed) + version;
+    const text = withBytes(mangled, demangleParsed) + version;
+    return text.length > MAX_DEMANGLED_LENGTH ? name : text;
   } catch (error) {
     if (error instanceof NotMangled) return name;
     throw error;

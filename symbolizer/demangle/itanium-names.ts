@@ -152,7 +152,8 @@ function skipDiscriminator(input: Mangled): void {
 export function parseUnqualifiedName(input: Mangled, scope: Node | null): Node {
   const module = parseModuleName(input);
   if (input.skip('F')) {
-    return piecesNode(['friend ', input.rules.unqualifiedName(input, scope)], true);
+    const name = input.deeper(() => input.rules.unqualifiedName(input, scope));
+    return piecesNode(['friend ', name], true);
   }
   const node = parseTags(input, parsePlainName(input, scope));
   const suffix = textOf(module);

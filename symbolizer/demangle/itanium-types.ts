@@ -145,7 +145,8 @@ function parseQualified(input: Mangled): Node {
 
 function functionOrType(input: Mangled): Node {
   if (input.peek() === 'F') return parseFunctionType(input);
-  if (/^D[oOwx]$/.test(input.peek() + input.peek(1))) return parseExtendedType(input);
+  if (/^D[oOwx]$/.test(input.peek() + input.peek(1)))
+    return input.deeper(() => parseExtendedType(input));
   return parseType(input);
 }
 

@@ -34,7 +34,7 @@ function parseHead(input: Mangled, names: string[]): Node {
 function parseParameter(input: Mangled, names: string[]): [Pieces, string] {
   input.expect('T');
   if (input.skip('p')) {
-    const [before, name] = parseParameter(input, names);
+    const [before, name] = input.deeper(() => parseParameter(input, names));
     return [[...before, '...'], name];
   }
   const kind = input.next();

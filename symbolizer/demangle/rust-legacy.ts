@@ -2,7 +2,6 @@
  * Rust's legacy names: a nested name as in C++, with the path's parts escaped to letters, digits,
  * `_`, `.` and `$`, and a hash as the last part.
  */
-import { MAX_DEMANGLED_LENGTH } from '../../profile/limits.ts';
 import { Cursor, isDigit, NotMangled } from './cursor.ts';
 import { rustSuffix } from './rust-suffix.ts';
 
@@ -37,7 +36,6 @@ export function demangleRustLegacy(mangled: string): string | null {
   if (parts.length === 0) throw new NotMangled('a hash of no path');
   const suffix = input.text.slice(input.at);
   const path = parts.map(unescapePart).join('::');
-  if (path.length > MAX_DEMANGLED_LENGTH) throw new NotMangled('the text is too long');
   return path + rustSuffix(suffix);
 }
 

@@ -426,8 +426,8 @@ class V0Reader {
 
   /** A unit, tuple or record of a type or variant that has a path. */
   #constOfType(): void {
-    const shape = this.#input.next();
     this.#path(true);
+    const shape = this.#input.next();
     if (shape === 'U') return;
     if (shape !== 'T' && shape !== 'S') throw new NotMangled(`no constant of shape ${shape}`);
     this.#write(shape === 'T' ? '(' : ' { ');

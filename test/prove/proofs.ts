@@ -1,5 +1,7 @@
 /** The proofs that `npm run prove` knows. */
 import { execFileSync } from 'node:child_process';
+import { proveDemangle } from './demangle.ts';
+import { fuzzDemangle } from './fuzz-demangle.ts';
 import { fuzzElf } from './fuzz-elf.ts';
 import { fuzzFg1 } from './fuzz-fg1.ts';
 import { fuzzGzip } from './fuzz-gzip.ts';
@@ -17,6 +19,13 @@ export const PROOFS: Record<string, Proof> = {
   'fuzz-selector': { claim: `The selector parser ${FUZZ_CLAIM}`, ...FUZZ, run: fuzzSelector },
   'fuzz-fg1': { claim: `The fg1 decoder ${FUZZ_CLAIM}`, ...FUZZ, run: fuzzFg1 },
   'fuzz-elf': { claim: `The ELF converter ${FUZZ_CLAIM}`, ...FUZZ, run: fuzzElf },
+  'fuzz-demangle': { claim: `The demangler ${FUZZ_CLAIM}`, ...FUZZ, run: fuzzDemangle },
+  demangle: {
+    claim: 'Of the C++ and Rust names in large programs, 99.9 % of each read as c++filt has them',
+    runs: 1,
+    runsPerPart: 1,
+    run: proveDemangle,
+  },
   kill: {
     claim: 'After kill -9 every acknowledged profile is stored, once',
     runs: 200,
