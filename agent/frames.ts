@@ -26,6 +26,8 @@ const MAX_NAMED_FRAMES = 100_000;
 
 export class NamedFrames {
   #count = 0;
+  /** Reasons are few and fixed; put together each time, their names would be hashed each time. */
+  readonly #unknownNames = new Map<string, string>();
   readonly #mappings = new Map<string, { mapping: FrameMapping; frames: Map<string, Frame> }>();
 
   get(file: string, name: string): Frame {
@@ -49,7 +51,12 @@ export class NamedFrames {
   }
 
   unknown(reason: string, file: string = ANON_MAPPING): Frame {
-    return this.get(file, unknownFrameName(reason));
+    let name = this.#unknownNames.get(reason);
+    if (name === undefined) {
+      name = unknownFrameName(reason);
+      this.#unknownNames.set(reason, name);
+    }
+    return this.get(file, name);
   }
 
   #forget(): void {

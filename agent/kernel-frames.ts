@@ -39,12 +39,12 @@ export class KernelFrames {
   resolve(stack: BigUint64Array): Frame[] {
     // As pairs of words: a 64-bit integer in JavaScript is an object.
     const words = new Uint32Array(stack.buffer, stack.byteOffset, 2 * stack.length);
-    const frames: Frame[] = [];
-    for (let i = 0; i < words.length; i += 2) {
-      const low = words[i] as number;
-      const high = words[i + 1] as number;
-      if (i === 0) frames.push(this.#frame(high, low));
-      else frames.push(this.#frame(low === 0 ? high - 1 : high, low - 1));
+    const frames = new Array<Frame>(stack.length);
+    for (let i = 0; i < stack.length; i++) {
+      const low = words[2 * i] as number;
+      const high = words[2 * i + 1] as number;
+      if (i === 0) frames[i] = this.#frame(high, low);
+      else frames[i] = this.#frame(low === 0 ? high - 1 : high, low - 1);
     }
     return frames;
   }

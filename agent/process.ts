@@ -53,7 +53,7 @@ export class Process {
   readonly #host: HostTables;
   #mappings: OpenMapping[] = [];
   /** Opened for the first frame of generated code, which few processes have. */
-  #perfMap: PerfMapFile | null = null;
+  #perfMap: PerfMapFile | null | 'not opened' = 'not opened';
   readonly #cached = new Map<number, Frame>();
   readonly #mapsPacing = new MapsPacing();
   /** An unknown address is a reason to look again once in a window. */
@@ -108,13 +108,18 @@ export class Process {
 
   #readMappings(): void {
     const before = new Map(this.#mappings.map((mapping) => [mapping.start, mapping]));
+    let kept = 0;
     this.#mappings = parseMaps(readFileSync(`${this.#directory}/maps`, 'utf8')).map((mapping) => {
       const known = before.get(mapping.start);
       const same = known?.end === mapping.end && known.inode === mapping.inode;
-      if (same && known.fileOffset === mapping.fileOffset) return known;
-      return { ...mapping, binary: this.#open(mapping) };
+      if (!same || known.fileOffset !== mapping.fileOffset) {
+        return { ...mapping, binary: this.#open(mapping) };
+      }
+      kept++;
+      return known;
     });
-    this.#cached.clear();
+    // New mappings change nothing about the addresses that had one.
+    if (kept < before.size) this.#cached.clear();
   }
 
   #open(mapping: MemoryMapping): OpenMapping['binary'] {
@@ -150,10 +155,10 @@ export class Process {
     if (this.obstacle !== null) return [this.#host.frames.unknown(this.obstacle)];
     // As pairs of words: a 64-bit integer in JavaScript is an object. User addresses fit a number.
     const words = new Uint32Array(stack.buffer, stack.byteOffset, 2 * stack.length);
-    const frames: Frame[] = [];
-    for (let i = 0; i < words.length; i += 2) {
-      const address = (words[i + 1] as number) * 2 ** 32 + (words[i] as number);
-      frames.push(i === 0 ? this.#frame(address, true) : this.#frame(address - 1, false));
+    const frames = new Array<Frame>(stack.length);
+    for (let i = 0; i < stack.length; i++) {
+      const address = (words[2 * i + 1] as number) * 2 ** 32 + (words[2 * i] as number);
+      frames[i] = i === 0 ? this.#frame(address, true) : this.#frame(address - 1, false);
     }
     return frames;
   }
@@ -187,7 +192,7 @@ export class Process {
 
   #generatedFrame(address: number): Frame {
     const { frames } = this.#host;
-    this.#perfMap ??= this.#openPerfMap();
+    if (this.#perfMap === 'not opened') this.#perfMap = this.#openPerfMap();
     const perfMap = this.#perfMap;
     if (perfMap === null) return frames.unknown('no perf map', JIT_MAPPING);
     const first = perfMap.map.count > 0 ? perfMap.map.lookup(address) : null;

@@ -128,13 +128,18 @@ function readProcess(words: Int32Array, offset: number): ProcessRecord {
 /** Copies, because the record's memory is the kernel's again after the drain. */
 function readFrames(words: Int32Array, start: number, depth: number): BigUint64Array {
   const frames = new BigUint64Array(depth);
-  for (let i = 0; i < depth; i++) frames[i] = u64(words, start + 2 * i);
+  new Int32Array(frames.buffer).set(words.subarray(start, start + 2 * depth));
   return frames;
 }
 
+/** One 64-bit integer as its halves: put together by shifts, it would be four objects. */
+const wide = new BigUint64Array(1);
+const halves = new Int32Array(wide.buffer);
+
 function u64(words: Int32Array, index: number): bigint {
-  const low = BigInt((words[index] as number) >>> 0);
-  return (BigInt((words[index + 1] as number) >>> 0) << 32n) | low;
+  halves[0] = words[index] as number;
+  halves[1] = words[index + 1] as number;
+  return wide[0] as bigint;
 }
 
 function readText(words: Int32Array, start: number, lengthBytes: number): string {

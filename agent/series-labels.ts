@@ -47,10 +47,20 @@ function bounded(value: string): string {
   return bytes.toString('utf8').replace(/\ufffd+$/, '');
 }
 
+export interface AdmittedSeries {
+  labels: Labels;
+  /** `seriesText` of the labels. */
+  text: string;
+  /** Whether these are the labels of the series that all others share. */
+  shared: boolean;
+}
+
 /** Lets at most MAX_ACTIVE_SERIES label sets through; the processes of all others share one. */
 export class SeriesLimit {
   readonly #max: number;
   readonly #lastSeen = new Map<string, number>();
+  /** What is known of a process changes with its name only. */
+  readonly #ofProcess = new WeakMap<Labelled, { comm: string; labels: Labels; text: string }>();
   #window = 0;
 
   constructor(max: number = MAX_ACTIVE_SERIES) {
@@ -68,19 +78,29 @@ export class SeriesLimit {
     }
   }
 
+  /** The series of a process on `host`, whose operator gave the labels `own`. */
+  admitProcess(process: Labelled, host: string, own: Labels): AdmittedSeries {
+    let known = this.#ofProcess.get(process);
+    if (known?.comm !== process.comm) {
+      const labels = labelsOf(process, host, own);
+      known = { comm: process.comm, labels, text: seriesText(labels) };
+      this.#ofProcess.set(process, known);
+    }
+    return this.admit(known.labels, own, known.text);
+  }
+
   /** The labels themselves, or those of the shared series. */
-  admit(labels: Labels, own: Labels): { labels: Labels; shared: boolean } {
-    const text = seriesText(labels);
+  admit(labels: Labels, own: Labels, text: string = seriesText(labels)): AdmittedSeries {
     if (this.#lastSeen.has(text) || this.#lastSeen.size < this.#max) {
       this.#lastSeen.set(text, this.#window);
-      return { labels, shared: false };
+      return { labels, text, shared: false };
     }
-    const host = labels.host ?? '';
-    return { labels: { service_name: OTHER, host, ...own, comm: OTHER }, shared: true };
+    const other = { service_name: OTHER, host: labels.host ?? '', ...own, comm: OTHER };
+    return { labels: other, text: seriesText(other), shared: true };
   }
 }
 
 /** One text per label set; a Map key. */
-export function seriesText(labels: Labels): string {
+function seriesText(labels: Labels): string {
   return JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

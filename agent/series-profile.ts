@@ -51,7 +51,8 @@ export class SeriesProfile {
     this.#writeLocations();
     const values = new Float64Array(2);
     let start = 0;
-    for (const [stack, end] of this.#ends.entries()) {
+    for (let stack = 0; stack < this.#ends.length; stack++) {
+      const end = this.#ends[stack] as number;
       const sample = writer.beginSample(this.#words, start, end);
       const count = this.#counts[stack] as number;
       values[0] = count;
@@ -80,15 +81,15 @@ export class SeriesProfile {
 
   /** Writes rows behind the last stack; returns the hash continued. */
   #write(frames: readonly Frame[], at: number, hash: number): number {
-    let word = at;
     let mixed = hash;
-    for (const frame of frames) {
+    for (let i = 0; i < frames.length; i++) {
+      const frame = frames[i] as Frame;
       let row = this.#frames.get(frame);
       if (row === undefined) {
         row = this.#frames.size;
         this.#frames.set(frame, row);
       }
-      this.#words[word++] = row;
+      this.#words[at + i] = row;
       mixed = Math.imul(mixed ^ row, 0x9e37_79b1);
       mixed ^= mixed >>> 15;
     }

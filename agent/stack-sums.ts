@@ -28,8 +28,10 @@ export class StackSums {
   /** Samples added. */
   samples = 0;
   readonly reasons = { kernelFailed: 0, userFailed: 0, collided: 0 };
-  readonly #images = new Map<string, ImageSums>();
-  readonly #wholeNumbers = new Map<string, number>();
+  readonly #images: ImageSums[] = [];
+  readonly #imagesOfTgid = new Map<number, ImageSums[]>();
+  /** Hash -> numbers of the whole stacks that have it. */
+  readonly #wholeNumbers = new Map<number, number[]>();
   readonly #wholeStacks: BigUint64Array[] = [];
 
   add(sample: Sample): void {
@@ -48,7 +50,7 @@ export class StackSums {
   }
 
   images(): Iterable<ImageSums> {
-    return this.#images.values();
+    return this.#images;
   }
 
   wholeStack(number: number): BigUint64Array {
@@ -57,38 +59,60 @@ export class StackSums {
     return stack;
   }
 
-  #imageOf(key: ImageKey): ImageSums {
-    const text = imageText(key);
-    let image = this.#images.get(text);
-    if (image === undefined) {
-      const { tgid, startNs, image: top } = key;
-      image = { key: { tgid, startNs, image: top }, counts: new Map() };
-      this.#images.set(text, image);
+  #imageOf({ tgid, startNs, image }: ImageKey): ImageSums {
+    let images = this.#imagesOfTgid.get(tgid);
+    if (images === undefined) {
+      images = [];
+      this.#imagesOfTgid.set(tgid, images);
     }
-    return image;
+    const known = images.find(({ key }) => key.image === image && key.startNs === startNs);
+    if (known !== undefined) return known;
+    const sums = { key: { tgid, startNs, image }, counts: new Map() };
+    images.push(sums);
+    this.#images.push(sums);
+    return sums;
   }
 
   /** Equal whole stacks get one number, so that a hot stack that collides is still one row. */
   #stackOf(id: number, frames: BigUint64Array | null): number {
     if (id !== STACK_WHOLE) return id;
     assert(frames !== null, 'a stack that is not in a map follows its record');
-    const text = frames.join();
-    const known = this.#wholeNumbers.get(text);
+    const hash = hashOf(frames);
+    let numbers = this.#wholeNumbers.get(hash);
+    if (numbers === undefined) {
+      numbers = [];
+      this.#wholeNumbers.set(hash, numbers);
+    }
+    const known = numbers.find((number) => areEqual(this.wholeStack(number), frames));
     if (known !== undefined) return known;
     const number = FIRST_WHOLE_STACK + this.#wholeStacks.length;
     assert(number < STACK_RADIX - 3, 'fewer whole stacks than a pair can number');
-    this.#wholeNumbers.set(text, number);
+    numbers.push(number);
     this.#wholeStacks.push(frames);
     return number;
   }
 }
 
+function hashOf(frames: BigUint64Array): number {
+  let hash = 0;
+  for (const word of new Int32Array(frames.buffer, frames.byteOffset, 2 * frames.length)) {
+    hash = Math.imul(hash ^ word, 0x9e37_79b1);
+    hash ^= hash >>> 15;
+  }
+  return hash;
+}
+
+function areEqual(a: BigUint64Array, b: BigUint64Array): boolean {
+  return a.length === b.length && a.every((frame, i) => frame === b[i]);
+}
+
 export function stackPairs(image: ImageSums): StackPair[] {
-  return [...image.counts].map(([pair, count]) => ({
-    kernelStack: Math.floor(pair / STACK_RADIX) - 3,
-    userStack: (pair % STACK_RADIX) - 3,
-    count,
-  }));
+  const pairs: StackPair[] = [];
+  image.counts.forEach((count, pair) => {
+    const kernelStack = Math.floor(pair / STACK_RADIX) - 3;
+    pairs.push({ kernelStack, userStack: (pair % STACK_RADIX) - 3, count });
+  });
+  return pairs;
 }
 
 /** One text per program image; a Map key. */

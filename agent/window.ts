@@ -18,7 +18,7 @@ import type { Process } from './process.ts';
 import type { ProcessTable } from './process-table.ts';
 import { MAX_FRAMES, STACK_FAILED, STACK_NONE } from './sample-record.ts';
 import type { RestedWindow } from './sampler.ts';
-import { labelsOf, type SeriesLimit, seriesText } from './series-labels.ts';
+import type { AdmittedSeries, SeriesLimit } from './series-labels.ts';
 import { SeriesProfile } from './series-profile.ts';
 import { type StackPair, stackPairs } from './stack-sums.ts';
 
@@ -85,22 +85,20 @@ class Assembly {
 
   addProcess(process: Process, pairs: readonly StackPair[]): void {
     const { host, ownLabels, limit } = this.#tables;
-    const own = labelsOf(process, host, ownLabels);
-    const { labels, shared } = limit.admit(own, ownLabels);
-    const profile = this.#profileOf(labels);
+    const admitted = limit.admitProcess(process, host, ownLabels);
+    const profile = this.#profileOf(admitted);
     const userStacks = new Map<number, readonly Frame[]>();
     for (const { kernelStack, userStack, count } of pairs) {
       const kernel = this.#kernelFrames(kernelStack, count);
       const user = this.#userFrames(process, userStack, count, userStacks);
       const isEmpty = kernel.length + user.length === 0;
       profile.add(isEmpty ? [this.#gap('no_stack', count)] : kernel, user, count);
-      if (shared) this.#shared += count;
+      if (admitted.shared) this.#shared += count;
     }
     for (const binary of process.binaries()) this.#binaries.add(binary);
   }
 
-  #profileOf(labels: Labels): SeriesProfile {
-    const text = seriesText(labels);
+  #profileOf({ labels, text }: AdmittedSeries): SeriesProfile {
     let series = this.#series.get(text);
     if (series === undefined) {
       series = { labels, profile: new SeriesProfile() };
