@@ -12,7 +12,17 @@ describe('shortenName', () => {
     ['a::operator<<(a::Out&, int)', 'a::operator<<'],
     ['a::F::operator()(int) const', 'a::F::operator()'],
     ['void std::sort<int*>(int*, int*)', 'std::sort<…>'],
-    ['<alloc::vec::Vec<T> as Drop>::drop::h0123456789abcdef', '<…>::drop'],
+    ['f() [clone .isra.0] [clone .cold]', 'f'],
+    ['virtual thunk to a::B::f()', 'virtual thunk to a::B::f'],
+    ['<alloc::vec::Vec<T> as Drop>::drop::h0123456789abcdef', '<Vec<…> as Drop>::drop'],
+    ['<a::b::State>::print::<a::Item>', 'State::print::<…>'],
+    ['<&a::b::C as core::fmt::Debug>::fmt', '<&C as Debug>::fmt'],
+    ['<[u8]>::contains', '<[u8]>::contains'],
+    [
+      '<fn(a::B) -> a::C as a::T>::call::{shim:vtable#0}',
+      '<fn(B) -> C as T>::call::{shim:vtable#0}',
+    ],
+    ['a::main::{closure#2}', 'a::main::{closure#2}'],
     ['LazyCompile:*fib /srv/app/fib.js:3:13', 'fib'],
     ['JS:~ file:///srv/app/fib.js:3:13', '(anonymous) fib.js:3'],
     ['processTicksAndRejections node:internal/process/task_queues', 'processTicksAndRejections'],
@@ -43,6 +53,8 @@ describe('fitName', () => {
 test.each([
   ['github.com/acme/cart.(*Rules).Match', 'github.com/acme/cart'],
   ['acme::Engine::Run(int)', 'acme'],
+  ['void acme::Print<int>(int)', 'acme'],
+  ['<&acme::Rule as core::fmt::Debug>::fmt', 'acme'],
   ['lookup /srv/node_modules/@a/b/c.js', 'node_modules/@a/b'],
   ['main', ''],
 ])('packageOf %s is %s', (name, expected) => expect(packageOf(name)).toBe(expected));

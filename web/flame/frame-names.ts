@@ -15,19 +15,44 @@ function shortenJavaScript(name: string): string {
   return at?.[1] ? `(anonymous) ${at[1]}` : rest;
 }
 
-function shortenCpp(name: string): string {
-  let text = name.replace(OPERATOR, (op) => op.replace(/[<>()]/g, (c) => KEPT[c] ?? c));
+/** Arguments of templates and generics become one private character. */
+function collapseArguments(name: string): string {
+  let text = name;
   for (let before = ''; before !== text; ) {
     before = text;
     text = text.replace(/<[^<>]*>/g, '\ue001');
   }
+  return text;
+}
+
+/** `<a::b::Type<T> as c::Trait>::method`: the type and the trait lose their modules. */
+function shortenRustMethod(name: string): string {
+  const text = name.replaceAll('->', '\ue006');
+  let depth = 0;
+  let end = 0;
+  for (; end < text.length; end++) {
+    if (text[end] === '<') depth++;
+    else if (text[end] === '>' && --depth === 0) break;
+  }
+  const subject = collapseArguments(text.slice(1, end)).replace(/(?:\w+::)+(?=\w)/g, '');
+  const shown = /^\w+\ue001?$/.test(subject) ? subject : `<${subject}>`;
+  return (shown + collapseArguments(text.slice(end + 1)))
+    .replace(/::h[0-9a-f]{16}$/, '')
+    .replaceAll('\ue001', '<…>')
+    .replaceAll('\ue006', '->');
+}
+
+function shortenCpp(name: string): string {
+  let text = name.replace(OPERATOR, (op) => op.replace(/[<>()]/g, (c) => KEPT[c] ?? c));
+  text = collapseArguments(text);
   text = text.replace(/\(anonymous namespace\)::/g, '').replace(/\{lambda\([^()]*\)/g, '{lambda');
   for (let before = ''; before !== text; ) {
     before = text;
-    text = text.replace(/\([^()]*\)(?: const)?(?: &{1,2})?(?: \[clone [^\]]*\])?$/, '');
+    text = text.replace(/\([^()]*\)(?: const)?(?: &{1,2})?(?: \[clone [^\]]*\])*$/, '');
   }
   // A return type stands before a templated function's name, separated by a space.
-  if (!/operator/.test(text)) text = text.replace(/^(?:[\w:*&\ue001]+ )+(?=[\w:~]+)/, '');
+  if (!/operator| (?:for|to) /.test(text))
+    text = text.replace(/^(?:[\w:*&\ue001]+ )+(?=[\w:~]+)/, '');
   return text
     .replace(/::h[0-9a-f]{16}$/, '')
     .replace(/\ue001/g, '<…>')
@@ -41,7 +66,8 @@ function shortenCpp(name: string): string {
 export function shortenName(name: string): string {
   if (V8_NAME.test(name) || / (?:file:\/\/|node:|\/)\S*$/.test(name))
     return shortenJavaScript(name);
-  if (name.includes('::') || /^[\w:~]+(?:<.*>)?\(.*\)(?: const)?$/.test(name)) {
+  if (/^<.*>::/.test(name)) return shortenRustMethod(name);
+  if (name.includes('::') || /^[\w:~]+(?:<.*>)?\(.*\)(?: const)?(?: \[clone .*\])?$/.test(name)) {
     return shortenCpp(name);
   }
   if (/^[\w.~%-]+(?:\/[\w.~%-]+)+[.(]/.test(name)) {
@@ -72,7 +98,8 @@ export function fitName(name: string, max: number): string {
 export function packageOf(name: string): string {
   const found =
     /^(?:[\w.~%-]+\/)*[\w-]+(?=\.)/.exec(name) ??
-    /^\w+(?=::)/.exec(name) ??
-    /node_modules\/(?:@[\w.-]+\/)?[\w.-]+/.exec(name);
+    /(?<=^<?[&*([]*(?:dyn |mut |const )?)\w+(?=::)/.exec(name) ??
+    /node_modules\/(?:@[\w.-]+\/)?[\w.-]+/.exec(name) ??
+    (name.includes('::') ? /^\w+(?=::)/.exec(shortenName(name)) : null);
   return found?.[0] ?? '';
 }
