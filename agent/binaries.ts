@@ -5,8 +5,8 @@
 import { type Stats, statSync } from 'node:fs';
 import { EverflameError } from '../profile/errors.ts';
 import type { BuildId } from '../profile/units.ts';
-import { openByteSource } from '../symbolizer/byte-reader.ts';
-import { type ElfIdentity, readElfIdentity } from '../symbolizer/elf.ts';
+import { openByteSource } from '../symbolizer/elf/byte-reader.ts';
+import { type ElfIdentity, readElfIdentity } from '../symbolizer/elf/elf.ts';
 import type { Frame, FrameMapping } from './frames.ts';
 import type { MemoryMapping } from './proc-files.ts';
 

@@ -3,8 +3,8 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { EverflameError } from '../profile/errors.ts';
 import { MAX_DEBUGINFO_BYTES } from '../profile/limits.ts';
 import type { BuildId } from '../profile/units.ts';
-import { openByteSource } from '../symbolizer/byte-reader.ts';
-import { planStrip, type StripPlan } from '../symbolizer/strip.ts';
+import { openByteSource } from '../symbolizer/elf/byte-reader.ts';
+import { planStrip, type StripPlan } from '../symbolizer/elf/strip.ts';
 
 export interface OpenedBinary {
   plan: StripPlan;

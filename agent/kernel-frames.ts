@@ -2,7 +2,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { KERNEL_MAPPING } from '../profile/frame.ts';
 import { MAX_KALLSYMS_BYTES } from '../profile/limits.ts';
-import { type Kallsyms, parseKallsyms } from '../symbolizer/kallsyms.ts';
+import { type Kallsyms, parseKallsyms } from '../symbolizer/host/kallsyms.ts';
 import type { Frame, NamedFrames } from './frames.ts';
 
 const KALLSYMS = '/proc/kallsyms';

@@ -4,10 +4,14 @@
  */
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { EverflameError } from '../profile/errors.ts';
-import { bytesSource } from '../symbolizer/byte-reader.ts';
-import { readElfHeader, readSections } from '../symbolizer/elf.ts';
-import { readCodeSymbols } from '../symbolizer/elf-symbols.ts';
-import { type SymbolRanges, symbolName, symbolRanges } from '../symbolizer/symbol-ranges.ts';
+import { bytesSource } from '../symbolizer/elf/byte-reader.ts';
+import { readElfHeader, readSections } from '../symbolizer/elf/elf.ts';
+import { readCodeSymbols } from '../symbolizer/elf/elf-symbols.ts';
+import {
+  type SymbolRanges,
+  symbolName,
+  symbolRanges,
+} from '../symbolizer/symbol-file/symbol-ranges.ts';
 import type { Frame, NamedFrames } from './frames.ts';
 import { type MemoryMapping, parseMaps } from './proc-files.ts';
 

@@ -2,9 +2,9 @@
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { EverflameError } from '../profile/errors.ts';
-import { openByteSource } from '../symbolizer/byte-reader.ts';
-import type { StripPlan } from '../symbolizer/strip.ts';
-import { planStrip } from '../symbolizer/strip.ts';
+import { openByteSource } from '../symbolizer/elf/byte-reader.ts';
+import type { StripPlan } from '../symbolizer/elf/strip.ts';
+import { planStrip } from '../symbolizer/elf/strip.ts';
 import type { UploadJson, WantedJson } from '../wire/http.ts';
 import { SERVER_FLAG, send } from './client.ts';
 import type { Command, Output } from './command.ts';

@@ -12,7 +12,7 @@ import { createQueries } from '../api/query/queries.ts';
 import { readWebFiles } from '../api/routes/pages.ts';
 import type { EpochMs } from '../profile/units.ts';
 import { openDuckStore } from '../store/duckdb/duck-store.ts';
-import { openSymbolizer } from '../symbolizer/debuginfo-store.ts';
+import { openSymbolizer } from '../symbolizer/debuginfo/debuginfo-store.ts';
 import { createSelfMetrics } from './self-metrics.ts';
 import { startThread } from './thread.ts';
 import { readVersion } from './version.ts';

@@ -4,7 +4,7 @@ import { TreeJobs } from '../api/query/tree-jobs.ts';
 import type { TreeRequest } from '../api/query/tree-messages.ts';
 import { assert } from '../profile/errors.ts';
 import { createDemangler } from '../symbolizer/demangle/demangle.ts';
-import { openSymbolFile } from '../symbolizer/symbol-file.ts';
+import { openSymbolFile } from '../symbolizer/symbol-file/symbol-file.ts';
 
 assert(parentPort !== null, 'tree-worker runs as a worker thread');
 const port = parentPort;

@@ -40,8 +40,10 @@ const HOMES: Record<string, string[]> = {
   'react-dom': ['web/'],
   uplot: ['web/'],
   vite: ['web/vite.config.ts'],
+  'xz-decompress': ['symbolizer/elf/'],
   yaml: ['cli/'],
   zod: ['api/', 'cli/'],
+  zstddec: ['symbolizer/elf/'],
 };
 
 const MAX_FILE_LINES = 500;

@@ -2,7 +2,7 @@
 import { AddressSpace } from '../../profile/frame.ts';
 import { MAX_OPEN_SYMBOL_FILES } from '../../profile/limits.ts';
 import type { FileOffset } from '../../profile/units.ts';
-import type { SymbolFile, UnknownSymbolReason } from '../../symbolizer/symbol-file.ts';
+import type { SymbolFile, UnknownSymbolReason } from '../../symbolizer/symbol-file/symbol-file.ts';
 import type { SymbolFileRow } from '../../symbolizer/symbolizer.ts';
 
 /** The part of a symbol file that is used here. */

@@ -9,8 +9,8 @@ import type { ServerApp } from '../../cli/server-app.ts';
 import { openServerApp } from '../../cli/server-app.ts';
 import { decodeFg1 } from '../../profile/fg1.ts';
 import { formatGraphText } from '../../profile/text.ts';
-import { openByteSource } from '../../symbolizer/byte-reader.ts';
-import { planStrip } from '../../symbolizer/strip.ts';
+import { openByteSource } from '../../symbolizer/elf/byte-reader.ts';
+import { planStrip } from '../../symbolizer/elf/strip.ts';
 import { pprofFromText } from '../../test/pprof-text.ts';
 import type {
   DebuginfoJson,

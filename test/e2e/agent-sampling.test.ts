@@ -11,10 +11,10 @@ import { Profile } from 'pprof-format';
 import { expect, test } from 'vitest';
 import { type CollectedWindow, Collector } from '../../agent/collector.ts';
 import { SENT, unaccounted } from '../../profile/window-counters.ts';
-import { openByteSource } from '../../symbolizer/byte-reader.ts';
-import { readElfHeader, readElfIdentity, readSections } from '../../symbolizer/elf.ts';
-import { readCodeSymbols } from '../../symbolizer/elf-symbols.ts';
-import { symbolName } from '../../symbolizer/symbol-ranges.ts';
+import { openByteSource } from '../../symbolizer/elf/byte-reader.ts';
+import { readElfHeader, readElfIdentity, readSections } from '../../symbolizer/elf/elf.ts';
+import { readCodeSymbols } from '../../symbolizer/elf/elf-symbols.ts';
+import { symbolName } from '../../symbolizer/symbol-file/symbol-ranges.ts';
 
 const WORKLOADS = join(import.meta.dirname, '../fixtures/workloads');
 const sleep = (ms: number) => new Promise((done) => setTimeout(done, ms));

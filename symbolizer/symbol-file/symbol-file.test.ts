@@ -9,11 +9,11 @@ import {
   nmSymbols,
   onlyDebug,
   stripped,
-} from '../test/fixtures/elf-builds.ts';
-import { bytesSource } from './byte-reader.ts';
-import { convertElf } from './convert.ts';
-import { readElfHeader, readElfIdentity, readSections } from './elf.ts';
-import type { CodeSymbols } from './elf-symbols.ts';
+} from '../../test/fixtures/elf-builds.ts';
+import { convertElf } from '../debuginfo/convert.ts';
+import { bytesSource } from '../elf/byte-reader.ts';
+import { readElfHeader, readElfIdentity, readSections } from '../elf/elf.ts';
+import type { CodeSymbols } from '../elf/elf-symbols.ts';
 import { openSymbolFile, type SymbolFile, SymbolQuality } from './symbol-file.ts';
 import { writeSymbolFile } from './symbol-file-writer.ts';
 import { symbolRanges } from './symbol-ranges.ts';

@@ -2,11 +2,11 @@
 import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { assert, EverflameError } from '../profile/errors.ts';
-import { MAX_SYMBOL_NAMES_BYTES } from '../profile/limits.ts';
-import type { BuildId } from '../profile/units.ts';
-import type { LoadSegment } from './elf.ts';
-import type { CodeSymbols } from './elf-symbols.ts';
+import { assert, EverflameError } from '../../profile/errors.ts';
+import { MAX_SYMBOL_NAMES_BYTES } from '../../profile/limits.ts';
+import type { BuildId } from '../../profile/units.ts';
+import type { LoadSegment } from '../elf/elf.ts';
+import type { CodeSymbols } from '../elf/elf-symbols.ts';
 import {
   HeaderField,
   layOut,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fuzzElf } from '../test/prove/fuzz-elf.ts';
+import { fuzzElf } from '../../test/prove/fuzz-elf.ts';
 
 test('2,000 hostile files', async () => {
   const summary = await fuzzElf({ seed: 1, runs: 2_000, log: () => undefined });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { CodeSymbols } from './elf-symbols.ts';
+import type { CodeSymbols } from '../elf/elf-symbols.ts';
 import { symbolName, symbolRanges } from './symbol-ranges.ts';
 
 const RANKS: Record<string, number> = { n: 0, Ti: 3, t: 4, w: 5, T: 6 };

@@ -16,12 +16,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import type { BuildId, EpochMs } from '../profile/units.ts';
-import { buildIdFileName, isBuildId } from './build-id.ts';
-import type { LoadSegment } from './elf.ts';
-import { openSymbolFile, SymbolQuality } from './symbol-file.ts';
-import { syncDirectory } from './symbol-file-writer.ts';
-import type { DebuginfoKind } from './symbolizer.ts';
+import type { BuildId, EpochMs } from '../../profile/units.ts';
+import { buildIdFileName, isBuildId } from '../elf/build-id.ts';
+import type { LoadSegment } from '../elf/elf.ts';
+import { openSymbolFile, SymbolQuality } from '../symbol-file/symbol-file.ts';
+import { syncDirectory } from '../symbol-file/symbol-file-writer.ts';
+import type { DebuginfoKind } from '../symbolizer.ts';
 
 /** What is known of a build id; outlives a restart. */
 export interface DebuginfoEntry {

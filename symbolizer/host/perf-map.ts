@@ -7,7 +7,7 @@ import {
   MAX_PERF_MAP_ENTRIES,
   MAX_PERF_MAP_NAME_BYTES,
   MAX_STRING_BYTES,
-} from '../profile/limits.ts';
+} from '../../profile/limits.ts';
 
 const NEWLINE = 0x0a;
 const SPACE = 0x20;

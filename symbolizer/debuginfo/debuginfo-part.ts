@@ -1,10 +1,10 @@
 /** Receiving a file in parts, so that an upload goes on after a lost connection or a restart. */
 import { mkdirSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { EverflameError } from '../profile/errors.ts';
-import type { EpochMs } from '../profile/units.ts';
+import { EverflameError } from '../../profile/errors.ts';
+import type { EpochMs } from '../../profile/units.ts';
+import type { UploadRequest } from '../symbolizer.ts';
 import type { EntryFiles } from './debuginfo-entry.ts';
-import type { UploadRequest } from './symbolizer.ts';
 
 /** After this much, what was received is made durable: what a crash can cost. */
 const SYNC_BYTES = 16 * 2 ** 20;

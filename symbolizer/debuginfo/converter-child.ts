@@ -3,8 +3,8 @@
  * one answer and ends; its limits are set by converter.ts before it starts.
  */
 import { readFileSync } from 'node:fs';
-import { EverflameError, toErrorRecord } from '../profile/errors.ts';
-import { openByteSource } from './byte-reader.ts';
+import { EverflameError, toErrorRecord } from '../../profile/errors.ts';
+import { openByteSource } from '../elf/byte-reader.ts';
 import { convertElf } from './convert.ts';
 import type { ConversionAnswer, ConversionJob } from './converter.ts';
 

@@ -2,13 +2,13 @@
  * The code symbols of an ELF file's .symtab and .dynsym as columns. Which of them names an address
  * is decided in symbol-ranges.ts.
  */
-import { EverflameError } from '../profile/errors.ts';
+import { EverflameError } from '../../profile/errors.ts';
 import {
   MAX_ELF_SYMBOLS,
   MAX_FUNCTIONS_PER_FILE,
   MAX_STRING_BYTES,
   MAX_STRING_TABLE_BYTES,
-} from '../profile/limits.ts';
+} from '../../profile/limits.ts';
 import { ByteReader, type ByteSource, truncated } from './byte-reader.ts';
 import { type ElfHeader, type ElfSection, ElfType, SectionFlag, SectionType } from './elf.ts';
 

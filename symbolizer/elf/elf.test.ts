@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { buildElf } from '../test/fixtures/elf-builds.ts';
+import { buildElf } from '../../test/fixtures/elf-builds.ts';
 import { buildIdFileName, isBuildId } from './build-id.ts';
 import { bytesSource, openByteSource } from './byte-reader.ts';
 import { readElfIdentity } from './elf.ts';

@@ -1,7 +1,7 @@
 /** Follows a perf map file as its process appends to it. The file is a stranger's: see `refresh`. */
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
-import { EverflameError } from '../profile/errors.ts';
-import { MAX_PERF_MAP_READ_BYTES } from '../profile/limits.ts';
+import { EverflameError } from '../../profile/errors.ts';
+import { MAX_PERF_MAP_READ_BYTES } from '../../profile/limits.ts';
 import { PerfMap } from './perf-map.ts';
 
 const CHUNK_BYTES = 2 ** 18;

@@ -5,15 +5,24 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { basename } from 'node:path';
-import { assert, type ErrorKind, EverflameError } from '../profile/errors.ts';
+import { assert, type ErrorKind, EverflameError } from '../../profile/errors.ts';
 import {
   MAX_DEBUGINFO_BYTES,
   MAX_DEBUGINFO_ENTRIES,
   MAX_DEBUGINFO_LEASES,
   MAX_WANTED_PER_REQUEST,
-} from '../profile/limits.ts';
-import type { BuildId, EpochMs } from '../profile/units.ts';
-import { isBuildId } from './build-id.ts';
+} from '../../profile/limits.ts';
+import type { BuildId, EpochMs } from '../../profile/units.ts';
+import { isBuildId } from '../elf/build-id.ts';
+import { SymbolQuality } from '../symbol-file/symbol-file.ts';
+import type {
+  DebuginfoStatus,
+  SymbolFileRow,
+  Symbolizer,
+  UploadRequest,
+  WantedAnswer,
+  WantedQuestion,
+} from '../symbolizer.ts';
 import { ConversionQueue } from './conversion-queue.ts';
 import {
   type DebuginfoEntry,
@@ -25,15 +34,6 @@ import {
   readSymbols,
 } from './debuginfo-entry.ts';
 import { receivePart, toUploadError } from './debuginfo-part.ts';
-import { SymbolQuality } from './symbol-file.ts';
-import type {
-  DebuginfoStatus,
-  SymbolFileRow,
-  Symbolizer,
-  UploadRequest,
-  WantedAnswer,
-  WantedQuestion,
-} from './symbolizer.ts';
 
 export interface SymbolizerOptions {
   /** Made if it is not there. */

@@ -1,6 +1,6 @@
 /** One conversion at a time: each may take a gigabyte. */
-import { EverflameError } from '../profile/errors.ts';
-import { MAX_QUEUED_CONVERSIONS } from '../profile/limits.ts';
+import { EverflameError } from '../../profile/errors.ts';
+import { MAX_QUEUED_CONVERSIONS } from '../../profile/limits.ts';
 import type { Conversion } from './convert.ts';
 import { CONVERTER_LIMITS, type ConversionJob, convertInChild } from './converter.ts';
 

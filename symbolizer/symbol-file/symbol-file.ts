@@ -4,11 +4,15 @@
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import { EverflameError } from '../profile/errors.ts';
-import { MAX_ELF_SEGMENTS, MAX_STRING_BYTES, MAX_SYMBOL_NAMES_BYTES } from '../profile/limits.ts';
-import type { BuildId, ElfAddress, FileOffset } from '../profile/units.ts';
-import { isBuildId } from './build-id.ts';
-import { type LoadSegment, SEGMENT_EXEC } from './elf.ts';
+import { EverflameError } from '../../profile/errors.ts';
+import {
+  MAX_ELF_SEGMENTS,
+  MAX_STRING_BYTES,
+  MAX_SYMBOL_NAMES_BYTES,
+} from '../../profile/limits.ts';
+import type { BuildId, ElfAddress, FileOffset } from '../../profile/units.ts';
+import { isBuildId } from '../elf/build-id.ts';
+import { type LoadSegment, SEGMENT_EXEC } from '../elf/elf.ts';
 import {
   HeaderField,
   layOut,

@@ -2,9 +2,9 @@
  * ELF files (System V gABI, chapters 4 and 5), 32 and 64 bits, little-endian: headers, sections,
  * segments, notes and the identity that profiles refer to. Reads only the parts that it needs.
  */
-import { EverflameError } from '../profile/errors.ts';
-import { MAX_ELF_NOTE_BYTES, MAX_ELF_SECTIONS, MAX_ELF_SEGMENTS } from '../profile/limits.ts';
-import type { BuildId } from '../profile/units.ts';
+import { EverflameError } from '../../profile/errors.ts';
+import { MAX_ELF_NOTE_BYTES, MAX_ELF_SECTIONS, MAX_ELF_SEGMENTS } from '../../profile/limits.ts';
+import type { BuildId } from '../../profile/units.ts';
 import { gnuBuildId, goBuildId, hashBuildId, isBuildId } from './build-id.ts';
 import { ByteReader, type ByteSource, truncated } from './byte-reader.ts';
 

@@ -3,9 +3,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { buildElf, ELF_NAMES, nmSymbols, stripped } from '../test/fixtures/elf-builds.ts';
+import { buildElf, ELF_NAMES, nmSymbols, stripped } from '../../test/fixtures/elf-builds.ts';
+import { convertElf } from '../debuginfo/convert.ts';
 import { bytesSource } from './byte-reader.ts';
-import { convertElf } from './convert.ts';
 import { readElfIdentity } from './elf.ts';
 import { planStrip, type StripPlan } from './strip.ts';
 

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { EverflameError } from '../profile/errors.ts';
-import { MAX_PERF_MAP_ENTRIES } from '../profile/limits.ts';
+import { EverflameError } from '../../profile/errors.ts';
+import { MAX_PERF_MAP_ENTRIES } from '../../profile/limits.ts';
 import { PerfMap } from './perf-map.ts';
 import { PerfMapFile } from './perf-map-file.ts';
 

@@ -3,7 +3,7 @@
  * read in small parts. Integers are little-endian.
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { EverflameError } from '../profile/errors.ts';
+import { EverflameError } from '../../profile/errors.ts';
 
 /** Random access to a file or a buffer; `read` returns exactly `length` bytes or throws. */
 export interface ByteSource {

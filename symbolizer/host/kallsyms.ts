@@ -3,9 +3,9 @@
  * modules, ftrace trampolines and BPF programs. Columns, sorted by address.
  */
 
-import { EverflameError } from '../profile/errors.ts';
-import { BPF_MAPPING, KERNEL_MAPPING } from '../profile/frame.ts';
-import { MAX_KALLSYMS_BYTES, MAX_KALLSYMS_LINES } from '../profile/limits.ts';
+import { EverflameError } from '../../profile/errors.ts';
+import { BPF_MAPPING, KERNEL_MAPPING } from '../../profile/frame.ts';
+import { MAX_KALLSYMS_BYTES, MAX_KALLSYMS_LINES } from '../../profile/limits.ts';
 
 export interface KernelSymbol {
   name: string;

@@ -1,7 +1,7 @@
 /** One ELF file in, one symbol file out. Runs where its input cannot hurt: converter-child.ts. */
-import { EverflameError } from '../profile/errors.ts';
-import type { BuildId } from '../profile/units.ts';
-import type { ByteSource } from './byte-reader.ts';
+import { EverflameError } from '../../profile/errors.ts';
+import type { BuildId } from '../../profile/units.ts';
+import type { ByteSource } from '../elf/byte-reader.ts';
 import {
   type ElfHeader,
   type ElfSection,
@@ -13,10 +13,10 @@ import {
   SEGMENT_EXEC,
   SectionFlag,
   SectionType,
-} from './elf.ts';
-import { readCodeSymbols } from './elf-symbols.ts';
-import { writeSymbolFile } from './symbol-file-writer.ts';
-import { symbolRanges } from './symbol-ranges.ts';
+} from '../elf/elf.ts';
+import { readCodeSymbols } from '../elf/elf-symbols.ts';
+import { writeSymbolFile } from '../symbol-file/symbol-file-writer.ts';
+import { symbolRanges } from '../symbol-file/symbol-ranges.ts';
 
 export interface Conversion {
   functions: number;

@@ -2,7 +2,7 @@
  * Which symbol names each address: symbols that overlap, have no size or share an address become
  * disjoint ranges. docs/formats.md section 4.2 states the rules; here they are carried out.
  */
-import type { CodeSymbols } from './elf-symbols.ts';
+import type { CodeSymbols } from '../elf/elf-symbols.ts';
 
 /** Range i is from `starts[i]` to `starts[i + 1]`; its symbol -1 is a gap. The last is a gap. */
 export interface SymbolRanges {

@@ -10,13 +10,13 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { BuildId, EpochMs } from '../profile/units.ts';
-import { buildElf, stripped } from '../test/fixtures/elf-builds.ts';
-import { bytesSource } from './byte-reader.ts';
+import type { BuildId, EpochMs } from '../../profile/units.ts';
+import { buildElf, stripped } from '../../test/fixtures/elf-builds.ts';
+import { bytesSource } from '../elf/byte-reader.ts';
+import { readElfIdentity } from '../elf/elf.ts';
+import { openSymbolFile } from '../symbol-file/symbol-file.ts';
+import type { DebuginfoKind, Symbolizer, UploadRequest } from '../symbolizer.ts';
 import { openSymbolizer } from './debuginfo-store.ts';
-import { readElfIdentity } from './elf.ts';
-import { openSymbolFile } from './symbol-file.ts';
-import type { DebuginfoKind, Symbolizer, UploadRequest } from './symbolizer.ts';
 
 const HOUR_MS = 3_600_000;
 const LEASE_MS = 60_000;

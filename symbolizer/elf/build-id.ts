@@ -1,7 +1,7 @@
 /** Which texts are build ids. They come from strangers and end up in file names and URLs. */
 import { createHash } from 'node:crypto';
-import { MAX_BUILD_ID_LENGTH } from '../profile/limits.ts';
-import type { BuildId } from '../profile/units.ts';
+import { MAX_BUILD_ID_LENGTH } from '../../profile/limits.ts';
+import type { BuildId } from '../../profile/units.ts';
 import type { ByteSource } from './byte-reader.ts';
 
 /** Bytes hashed at each end of a file that carries no id of its own. */

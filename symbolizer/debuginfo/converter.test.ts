@@ -2,13 +2,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { MAX_ELF_SEGMENTS } from '../profile/limits.ts';
-import type { BuildId } from '../profile/units.ts';
-import { buildElf } from '../test/fixtures/elf-builds.ts';
-import { openByteSource } from './byte-reader.ts';
+import { MAX_ELF_SEGMENTS } from '../../profile/limits.ts';
+import type { BuildId } from '../../profile/units.ts';
+import { buildElf } from '../../test/fixtures/elf-builds.ts';
+import { openByteSource } from '../elf/byte-reader.ts';
+import { readElfIdentity } from '../elf/elf.ts';
 import { convertElf } from './convert.ts';
 import { CONVERTER_LIMITS, type ConversionJob, convertInChild } from './converter.ts';
-import { readElfIdentity } from './elf.ts';
 
 let directory = '';
 let job: ConversionJob;

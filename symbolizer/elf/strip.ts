@@ -4,9 +4,10 @@
  * and its offset still says where the original has its bytes. Equal input, equal bytes; the size is
  * known before the first byte is sent, and nothing is copied to disk.
  */
-import { EverflameError } from '../profile/errors.ts';
-import { MAX_ELF_NOTE_BYTES } from '../profile/limits.ts';
-import type { BuildId } from '../profile/units.ts';
+import { EverflameError } from '../../profile/errors.ts';
+import { MAX_ELF_NOTE_BYTES } from '../../profile/limits.ts';
+import type { BuildId } from '../../profile/units.ts';
+import type { DebuginfoKind } from '../symbolizer.ts';
 import type { ByteSource } from './byte-reader.ts';
 import {
   type ElfHeader,
@@ -19,7 +20,6 @@ import {
   SectionType,
   SegmentType,
 } from './elf.ts';
-import type { DebuginfoKind } from './symbolizer.ts';
 
 /** Reads of the original while it is streamed; asynchronous, so that nobody waits for a disk. */
 export type ReadBytes = (offset: number, length: number) => Promise<Uint8Array>;
