@@ -64,7 +64,7 @@ export class SymbolNames {
     const address = high * 2 ** 32 + low;
     const inFile = space === AddressSpace.file;
     const found = file.lookup(address, inFile ? 'file' : 'elf');
-    if (found.kind === 'symbol') return { kind: 'name', name: found.name };
+    if (found.kind === 'symbol') return { kind: 'name', name: found.lines[0]?.name ?? '' };
     return unknown(REASONS[found.reason], inFile ? file.elfAddress(address as FileOffset) : null);
   }
 

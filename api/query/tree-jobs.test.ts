@@ -38,6 +38,7 @@ function weigh(values: readonly number[], more: Partial<StackWeights> = {}): Sta
  * offsets + 0x10 = address.
  */
 const openSymbols: OpenSymbolFile = (path) => {
+  const symbol = (name: string) => ({ kind: 'symbol', lines: [{ name, file: '', line: 0 }] });
   if (path === 'missing') throw new Error('ENOENT');
   const elfAddress = (offset: number) => (offset < 0x100 ? offset + 0x10 : null) as ElfAddress;
   return {
@@ -45,9 +46,9 @@ const openSymbols: OpenSymbolFile = (path) => {
     lookup(address, space) {
       const elf = space === 'elf' ? address : elfAddress(address);
       if (elf === null) return { kind: 'unknown', reason: 'unmapped' };
-      if (elf >= 0x10 && elf < 0x20) return { kind: 'symbol', name: 'alpha', start: elf };
-      if (elf >= 0x20 && elf < 0x30) return { kind: 'symbol', name: 'beta', start: elf };
-      if (elf >= 0x30 && elf < 0x40) return { kind: 'symbol', name: '_ZN1c5gammaEv', start: elf };
+      if (elf >= 0x10 && elf < 0x20) return symbol('alpha');
+      if (elf >= 0x20 && elf < 0x30) return symbol('beta');
+      if (elf >= 0x30 && elf < 0x40) return symbol('_ZN1c5gammaEv');
       return { kind: 'unknown', reason: 'not-covered' };
     },
     close() {},

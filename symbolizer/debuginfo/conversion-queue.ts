@@ -1,8 +1,8 @@
 /** One conversion at a time: each may take a gigabyte. */
 import { EverflameError } from '../../profile/errors.ts';
 import { MAX_QUEUED_CONVERSIONS } from '../../profile/limits.ts';
-import type { Conversion } from './convert.ts';
-import { CONVERTER_LIMITS, type ConversionJob, convertInChild } from './converter.ts';
+import type { Conversion, ConversionJob } from './convert.ts';
+import { CONVERTER_LIMITS, convertInChild } from './converter.ts';
 
 export class ConversionQueue {
   readonly #closing = new AbortController();

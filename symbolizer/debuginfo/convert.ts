@@ -1,7 +1,7 @@
 /** One ELF file in, one symbol file out. Runs where its input cannot hurt: converter-child.ts. */
-import { EverflameError } from '../../profile/errors.ts';
+import { assert, EverflameError } from '../../profile/errors.ts';
 import type { BuildId } from '../../profile/units.ts';
-import type { ByteSource } from '../elf/byte-reader.ts';
+import { type ByteSource, openByteSource } from '../elf/byte-reader.ts';
 import {
   type ElfHeader,
   type ElfSection,
@@ -16,11 +16,67 @@ import {
 } from '../elf/elf.ts';
 import { readCodeSymbols } from '../elf/elf-symbols.ts';
 import { writeSymbolFile } from '../symbol-file/symbol-file-writer.ts';
+import { type SymbolFacts, SymbolQuality } from '../symbol-file/symbol-quality.ts';
 import { symbolRanges } from '../symbol-file/symbol-ranges.ts';
 
-export interface Conversion {
-  functions: number;
-  skippedSymbols: number;
+export type ConversionSourceKind =
+  /** The program as it is run, or what an agent extracted from it. */
+  | 'executable'
+  /** Its separate debug information (objcopy --only-keep-debug). */
+  | 'debuginfo'
+  /** A .dwp package, or an ar archive of .dwo files. */
+  | 'split'
+  /** What .gnu_debugaltlink names (dwz). */
+  | 'supplementary';
+
+export interface ConversionSource {
+  kind: ConversionSourceKind;
+  path: string;
+}
+
+export interface ConversionJob {
+  buildId: BuildId;
+  /** Where the symbol file is written. */
+  target: string;
+  /** At least one executable or debuginfo; both have `buildId` as their own. */
+  sources: readonly ConversionSource[];
+  /**
+   * Stand in where no source's own program headers tell of the original's offsets (objcopy
+   * --only-keep-debug rewrites them).
+   */
+  knownSegments: readonly LoadSegment[];
+  /** Without lines and inlined calls, for a file that took too much memory or time with them. */
+  symbolsOnly: boolean;
+}
+
+export interface Conversion extends SymbolFacts {
+  /** The dwz file that lines or names need and that is not among the sources. */
+  missingSupplementary: { buildId: string; file: string } | null;
+  /** Units whose .dwo is not among the sources. */
+  missingSplit: number;
+  /** What could not be read, for people; empty where all could. */
+  problems: string[];
+}
+
+/** Throws EverflameError for a file that is damaged, has another build id or is over a limit. */
+export async function convertFiles(job: ConversionJob): Promise<Conversion> {
+  const [first] = job.sources;
+  assert(first !== undefined, 'a conversion has a source');
+  const source = openByteSource(first.path);
+  try {
+    const { functions, skippedSymbols } = convertElf(
+      source,
+      job.target,
+      job.buildId,
+      job.knownSegments,
+    );
+    const quality = functions > 0 ? SymbolQuality.symbols : SymbolQuality.none;
+    const facts = { quality, functions, skippedSymbols, inlinedCalls: 0 };
+    const missing = { missingSupplementary: null, missingSplit: 0, problems: [] };
+    return { ...facts, lineBytes: 0, namedBytes: 0, ...missing };
+  } finally {
+    source.close();
+  }
 }
 
 /**
@@ -33,7 +89,7 @@ export function convertElf(
   path: string,
   buildId: BuildId,
   knownSegments: readonly LoadSegment[] = [],
-): Conversion {
+): Pick<SymbolFacts, 'functions' | 'skippedSymbols'> {
   const identity = readElfIdentity(source);
   if (identity.buildId !== buildId) {
     throw new EverflameError(

@@ -4,18 +4,12 @@
  */
 import { readFileSync } from 'node:fs';
 import { EverflameError, toErrorRecord } from '../../profile/errors.ts';
-import { openByteSource } from '../elf/byte-reader.ts';
-import { convertElf } from './convert.ts';
-import type { ConversionAnswer, ConversionJob } from './converter.ts';
+import { type ConversionJob, convertFiles } from './convert.ts';
+import type { ConversionAnswer } from './converter.ts';
 
-function answerJob(job: ConversionJob): ConversionAnswer {
+async function answerJob(job: ConversionJob): Promise<ConversionAnswer> {
   try {
-    const source = openByteSource(job.source);
-    try {
-      return { conversion: convertElf(source, job.target, job.buildId, job.knownSegments) };
-    } finally {
-      source.close();
-    }
+    return { conversion: await convertFiles(job) };
   } catch (error) {
     if (error instanceof EverflameError) return { error: toErrorRecord(error) };
     // What V8 says when the data limit refuses it a buffer.
@@ -30,4 +24,4 @@ function answerJob(job: ConversionJob): ConversionAnswer {
 }
 
 const job = JSON.parse(readFileSync(0, 'utf8')) as ConversionJob;
-process.stdout.write(`${JSON.stringify(answerJob(job))}\n`);
+process.stdout.write(`${JSON.stringify(await answerJob(job))}\n`);

@@ -7,8 +7,8 @@ import type { BuildId } from '../../profile/units.ts';
 import { buildElf } from '../../test/fixtures/elf-builds.ts';
 import { openByteSource } from '../elf/byte-reader.ts';
 import { readElfIdentity } from '../elf/elf.ts';
-import { convertElf } from './convert.ts';
-import { CONVERTER_LIMITS, type ConversionJob, convertInChild } from './converter.ts';
+import { type ConversionJob, convertFiles } from './convert.ts';
+import { CONVERTER_LIMITS, convertInChild } from './converter.ts';
 
 let directory = '';
 let job: ConversionJob;
@@ -19,16 +19,20 @@ beforeAll(() => {
   const source = openByteSource(path);
   const { buildId } = readElfIdentity(source);
   source.close();
-  job = { source: path, target: join(directory, 'out.esf'), buildId, knownSegments: [] };
+  job = {
+    sources: [{ kind: 'executable', path }],
+    target: join(directory, 'out.esf'),
+    buildId,
+    knownSegments: [],
+    symbolsOnly: false,
+  };
 });
 afterAll(() => rmSync(directory, { recursive: true }));
 
 test('the child writes the same bytes as this process', async () => {
   const conversion = await convertInChild(job, CONVERTER_LIMITS, never);
   const here = join(directory, 'here.esf');
-  const source = openByteSource(job.source);
-  expect(convertElf(source, here, job.buildId)).toEqual(conversion);
-  source.close();
+  await expect(convertFiles({ ...job, target: here })).resolves.toEqual(conversion);
   expect(readFileSync(job.target).equals(readFileSync(here))).toBe(true);
 });
 
@@ -48,7 +52,11 @@ test('another build id is refused', async () => {
 test('no ELF file is refused', async () => {
   const path = join(directory, 'text');
   writeFileSync(path, 'hello, world, this is no ELF file\n'.repeat(10));
-  const answer = convertInChild({ ...job, source: path }, CONVERTER_LIMITS, never);
+  const answer = convertInChild(
+    { ...job, sources: [{ kind: 'executable' as const, path }] },
+    CONVERTER_LIMITS,
+    never,
+  );
   await expect(answer).rejects.toMatchObject({ kind: 'invalid', message: /magic/ });
 });
 

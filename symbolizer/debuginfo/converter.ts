@@ -3,16 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type ErrorRecord, EverflameError, fromErrorRecord } from '../../profile/errors.ts';
-import type { BuildId } from '../../profile/units.ts';
-import type { LoadSegment } from '../elf/elf.ts';
-import type { Conversion } from './convert.ts';
-
-export interface ConversionJob {
-  source: string;
-  target: string;
-  buildId: BuildId;
-  knownSegments: readonly LoadSegment[];
-}
+import type { Conversion, ConversionJob } from './convert.ts';
 
 export type ConversionAnswer = { conversion: Conversion } | { error: ErrorRecord };
 

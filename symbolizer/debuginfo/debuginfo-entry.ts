@@ -19,8 +19,9 @@ import { join } from 'node:path';
 import type { BuildId, EpochMs } from '../../profile/units.ts';
 import { buildIdFileName, isBuildId } from '../elf/build-id.ts';
 import type { LoadSegment } from '../elf/elf.ts';
-import { openSymbolFile, SymbolQuality } from '../symbol-file/symbol-file.ts';
+import { openSymbolFile } from '../symbol-file/symbol-file.ts';
 import { syncDirectory } from '../symbol-file/symbol-file-writer.ts';
+import { SymbolQuality } from '../symbol-file/symbol-quality.ts';
 import type { DebuginfoKind } from '../symbolizer.ts';
 
 /** What is known of a build id; outlives a restart. */
@@ -56,8 +57,8 @@ export interface DebuginfoPart {
 
 /** What a kind promises before it was converted. */
 export const KIND_RANK: Record<DebuginfoKind, number> = {
-  executable: SymbolQuality.dynsym,
-  debuginfo: SymbolQuality.symtab,
+  executable: SymbolQuality.exported,
+  debuginfo: SymbolQuality.symbols,
 };
 
 export class EntryFiles {

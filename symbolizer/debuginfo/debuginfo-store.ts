@@ -14,7 +14,7 @@ import {
 } from '../../profile/limits.ts';
 import type { BuildId, EpochMs } from '../../profile/units.ts';
 import { isBuildId } from '../elf/build-id.ts';
-import { SymbolQuality } from '../symbol-file/symbol-file.ts';
+import { SymbolQuality } from '../symbol-file/symbol-quality.ts';
 import type {
   DebuginfoStatus,
   SymbolFileRow,
@@ -243,7 +243,8 @@ class DebuginfoStore implements Symbolizer {
   async #convert({ buildId, kind, file, totalBytes }: UploadRequest, files: EntryFiles) {
     const known = this.#entries.get(buildId);
     assert(known !== undefined, `no entry of ${buildId} while it is uploaded`);
-    const job = { source: files.part, target: files.converted, buildId };
+    const sources = [{ kind, path: files.part }];
+    const job = { sources, target: files.converted, buildId, symbolsOnly: false };
     try {
       const knownSegments = known.generation > 0 ? readSymbols(files.symbols).segments : [];
       await this.#queue.convert({ ...job, knownSegments });
@@ -282,7 +283,14 @@ class DebuginfoStore implements Symbolizer {
     const files = this.#files(entry.buildId);
     if (entry.generation > 0 || fileBytes(files.source) === 0) return;
     const { buildId } = entry;
-    const job = { source: files.source, target: files.symbols, buildId, knownSegments: [] };
+    const sources = [{ kind: 'debuginfo' as const, path: files.source }];
+    const job = {
+      sources,
+      target: files.symbols,
+      buildId,
+      knownSegments: [],
+      symbolsOnly: false,
+    };
     this.#busy.add(buildId);
     const mended = this.#queue.convert(job).then(
       () => {
@@ -388,7 +396,7 @@ function isTransient(error: EverflameError): boolean {
 /** What people should know of a file that was converted without a fault. */
 function problemOf(quality: SymbolQuality, skippedSymbols: number): string {
   const skipped = skippedSymbols === 0 ? '' : `${skippedSymbols} symbols could not be read. `;
-  if (quality === SymbolQuality.symtab) return skipped.trim();
+  if (quality === SymbolQuality.symbols) return skipped.trim();
   const lack =
     quality === SymbolQuality.none
       ? 'The file names no functions'

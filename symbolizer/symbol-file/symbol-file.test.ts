@@ -14,8 +14,9 @@ import { convertElf } from '../debuginfo/convert.ts';
 import { bytesSource } from '../elf/byte-reader.ts';
 import { readElfHeader, readElfIdentity, readSections } from '../elf/elf.ts';
 import type { CodeSymbols } from '../elf/elf-symbols.ts';
-import { openSymbolFile, type SymbolFile, SymbolQuality } from './symbol-file.ts';
+import { openSymbolFile, type SymbolFile } from './symbol-file.ts';
 import { writeSymbolFile } from './symbol-file-writer.ts';
+import { SymbolQuality } from './symbol-quality.ts';
 import { symbolRanges } from './symbol-ranges.ts';
 
 let directory = '';
@@ -40,7 +41,7 @@ function disagreements(file: SymbolFile, symbols: readonly NmSymbol[]): string[]
   const faults: string[] = [];
   for (const { address, size, name, isLabel } of symbols) {
     const found = file.lookup(address, 'elf');
-    const isRight = found.kind === 'symbol' && names.get(address)?.has(found.name);
+    const isRight = found.kind === 'symbol' && names.get(address)?.has(found.lines[0]?.name ?? '');
     const isCovered = isLabel && found.kind === 'symbol';
     if (!isRight && !isCovered) faults.push(`${name}: ${JSON.stringify(found)}`);
     const last = size > 0 ? file.lookup(address + size - 1, 'elf') : null;
@@ -56,14 +57,14 @@ describe('against nm', () => {
     const symbols = nmSymbols(path);
     expect(symbols.length).toBeGreaterThan(5);
     expect(disagreements(file, symbols)).toEqual([]);
-    expect(file.quality).toBe(SymbolQuality.symtab);
+    expect(file.quality).toBe(SymbolQuality.symbols);
     file.close();
   });
 
   test('stripped: what it exports', () => {
     const path = stripped(buildElf(directory, 'library'));
     const file = convert(path);
-    expect(file.quality).toBe(SymbolQuality.dynsym);
+    expect(file.quality).toBe(SymbolQuality.exported);
     expect(disagreements(file, nmSymbols(path, ['-D']))).toEqual([]);
     file.close();
   });
@@ -76,7 +77,7 @@ describe('against nm', () => {
     const found = sections
       .filter(({ flags, size }) => (flags & 4) !== 0 && size > 0)
       .map(({ offset }) => file.lookup(offset, 'file'))
-      .map((answer) => (answer.kind === 'symbol' ? answer.name : answer.reason));
+      .map((answer) => (answer.kind === 'symbol' ? answer.lines[0]?.name : answer.reason));
     expect(found).toEqual([
       'label_without_type',
       'local_function',
@@ -105,8 +106,7 @@ test('addresses by file offset; a debug file has no map of its own', () => {
   const offset = main.address - (code?.vaddr ?? 0) + (code?.offset ?? 0);
   expect(file.lookup(offset, 'file')).toEqual({
     kind: 'symbol',
-    name: 'main',
-    start: main.address,
+    lines: [{ name: 'main', file: '', line: 0 }],
   });
   expect(file.lookup(2 ** 40, 'file')).toEqual({ kind: 'unknown', reason: 'unmapped' });
   expect(file.lookup(2 ** 40, 'elf')).toEqual({ kind: 'unknown', reason: 'not-covered' });
@@ -160,7 +160,7 @@ describe('the file', () => {
     for (let i = 0; i < 20_000; i++) {
       const found = file.lookup(2 ** 33 + i * 32 + 15, 'elf');
       const name = i === 700 ? 'x'.repeat(9000) : `f${i}`;
-      if (found.kind !== 'symbol' || found.name !== name) expect(found).toBe(name);
+      if (found.kind !== 'symbol' || found.lines[0]?.name !== name) expect(found).toBe(name);
       if (file.lookup(2 ** 33 + i * 32 + 16, 'elf').kind !== 'unknown') expect(i).toBe('a gap');
     }
     file.close();

@@ -26,6 +26,7 @@ import {
   SymbolFileFlag,
   type SymbolFileLayout,
 } from './symbol-file-layout.ts';
+import { type SymbolFacts, SymbolQuality } from './symbol-quality.ts';
 
 export type UnknownSymbolReason =
   /** The file has no symbols of code at all. */
@@ -37,20 +38,23 @@ export type UnknownSymbolReason =
   /** The symbol file cannot be read any more, or a checksum differs. */
   | 'damaged';
 
+/** One function at an address, and the place in the source that is executed in it. */
+export interface SymbolLine {
+  /** As the file has it (mangled). */
+  name: string;
+  /** Empty where it is not known. */
+  file: string;
+  /** 0 where it is not known. */
+  line: number;
+}
+
 export type SymbolLookup =
-  | { kind: 'symbol'; name: string; start: ElfAddress }
+  /** At least one line; the innermost inlined call first, the function that was compiled last. */
+  | { kind: 'symbol'; lines: readonly SymbolLine[] }
   | { kind: 'unknown'; reason: UnknownSymbolReason };
 
-/** Rank of what a symbol file was made from; the greater replaces the smaller. */
-export const SymbolQuality = { none: 0, dynsym: 1, symtab: 2 } as const;
-export type SymbolQuality = (typeof SymbolQuality)[keyof typeof SymbolQuality];
-
-export interface SymbolFile {
+export interface SymbolFile extends Readonly<SymbolFacts> {
   readonly buildId: BuildId;
-  readonly quality: SymbolQuality;
-  readonly functions: number;
-  /** Symbols that the converter could not read. */
-  readonly skippedSymbols: number;
   /** Empty where the source's program headers do not tell where the bytes of the original lie. */
   readonly segments: readonly LoadSegment[];
   /** `space` says what `address` is: an ElfAddress, or a FileOffset of the mapped file. */
@@ -78,6 +82,9 @@ class PagedSymbolFile implements SymbolFile {
   readonly buildId: BuildId;
   readonly quality: SymbolQuality;
   readonly functions: number;
+  readonly inlinedCalls = 0;
+  readonly lineBytes = 0;
+  readonly namedBytes = 0;
   readonly skippedSymbols: number;
   readonly segments: readonly LoadSegment[];
   readonly #ranges: number;
@@ -147,14 +154,14 @@ class PagedSymbolFile implements SymbolFile {
   #function(number: number): SymbolLookup {
     if (number >= this.functions) throw new DamagedPage('a function that is not there');
     const at = this.#layout.functions + number * RECORD_BYTES;
-    const start = this.#pages.u64(at) as ElfAddress;
     const nameOffset = this.#pages.u32(at + 8);
     const nameLength = this.#pages.u32(at + 12);
     const begin = this.#layout.names + nameOffset;
     if (nameLength > MAX_STRING_BYTES || begin + nameLength > this.#layout.checksums) {
       throw new DamagedPage('a name outside the names');
     }
-    return { kind: 'symbol', name: this.#pages.text(begin, nameLength), start };
+    const name = this.#pages.text(begin, nameLength);
+    return { kind: 'symbol', lines: [{ name, file: '', line: 0 }] };
   }
 
   #readSegments(count: number): LoadSegment[] {
@@ -188,7 +195,7 @@ function lastAtMost(count: number, limit: number, value: (row: number) => number
 
 function qualityOf(flags: number, functions: number): SymbolQuality {
   if (functions === 0) return SymbolQuality.none;
-  return (flags & SymbolFileFlag.symtab) !== 0 ? SymbolQuality.symtab : SymbolQuality.dynsym;
+  return (flags & SymbolFileFlag.symtab) !== 0 ? SymbolQuality.symbols : SymbolQuality.exported;
 }
 
 interface Header {
