@@ -6,8 +6,10 @@ import { EverflameError } from '../profile/errors.ts';
 import { describeApi } from './openapi.ts';
 import { describeProblem, methodProblem, PROBLEM_MEDIA_TYPE } from './problem.ts';
 import { sendJson } from './routes/answer.ts';
-import type { DebuginfoServices } from './routes/debuginfo.ts';
-import { debuginfoEndpoints } from './routes/debuginfo.ts';
+import type { DebuginfoUploadServices } from './routes/debuginfo.ts';
+import { debuginfoUploadEndpoints } from './routes/debuginfo.ts';
+import type { DebuginfoStatusServices } from './routes/debuginfo-status.ts';
+import { debuginfoStatusEndpoints } from './routes/debuginfo-status.ts';
 import { guardDoors } from './routes/doors.ts';
 import type { AppContext, AppEnv, AppServices, Endpoint } from './routes/endpoint.ts';
 import { routerPath } from './routes/endpoint.ts';
@@ -25,7 +27,8 @@ export interface AppOptions
     HealthServices,
     PushServices,
     QueryServices,
-    DebuginfoServices {
+    DebuginfoUploadServices,
+    DebuginfoStatusServices {
   version: string;
   webFiles: WebFiles;
 }
@@ -49,7 +52,8 @@ export function listEndpoints(options: AppOptions): Endpoint[] {
   const endpoints: Endpoint[] = [
     ...pushEndpoints(options),
     ...queryEndpoints(options),
-    ...debuginfoEndpoints(options),
+    ...debuginfoUploadEndpoints(options),
+    ...debuginfoStatusEndpoints(options),
     ...healthEndpoints(options),
   ];
   endpoints.push({

@@ -1,10 +1,15 @@
 /**
- * The server's symbolizer as `api/` sees it: uploads come in, symbol files come out. Looking up an
- * address in a symbol file is symbolizer/symbol-file.ts, which runs in the worker that asks.
+ * The server's symbolizer as `api/` sees it: files come in from agents, people, this machine's
+ * disk and debuginfod servers; symbol files come out. Looking up an address in a symbol file is
+ * symbolizer/symbol-file/, which runs in the worker that asks.
  */
 import type { BuildId } from '../profile/units.ts';
 
-export type DebuginfoKind = 'executable' | 'debuginfo';
+/** What one build id can have: the program, its separate debug information, its .dwo files. */
+export type DebuginfoKind = 'executable' | 'debuginfo' | 'split';
+
+/** What a symbol file can say: lines and inlined calls, all names, names of exported functions. */
+export type QualityName = 'lines' | 'symbols' | 'exported' | 'none';
 
 export interface WantedQuestion {
   buildId: BuildId;
@@ -12,12 +17,14 @@ export interface WantedQuestion {
   /** Basename, for people. */
   file: string;
   sizeBytes: number;
+  /** The most that the file can say; where it is absent, what its kind usually does. */
+  quality?: QualityName;
 }
 
 export interface WantedAnswer {
   buildId: BuildId;
   wanted: DebuginfoKind | 'no';
-  /** E.g. `have symbols`, `leased to another agent until ...`, `over --debuginfo-bytes`. */
+  /** E.g. `have lines`, `leased to another agent until ...`, `over the limit of ...`. */
   why: string;
   /** Sent back with the upload; empty where nothing is wanted. */
   lease: string;
@@ -33,16 +40,48 @@ export interface SymbolFileRow {
   generation: number;
 }
 
+export type DebuginfoOrigin = 'upload' | 'local' | 'debuginfod';
+
+/** A file that a symbol file is made from. */
+export interface DebuginfoSource {
+  kind: DebuginfoKind | 'supplementary';
+  origin: DebuginfoOrigin;
+  /** Who sent it, or its path or address. */
+  from: string;
+  sizeBytes: number;
+  receivedMs: number;
+}
+
+/**
+ * `ready`: converted. `converting`: at work or waiting for it. `receiving`: an upload or download
+ * is under way. `failed`: see `problem`. `absent`: nothing is here.
+ */
+export type DebuginfoState = 'ready' | 'converting' | 'receiving' | 'failed' | 'absent';
+
+/** What is known of one build id. */
 export interface DebuginfoStatus {
   buildId: BuildId;
   file: string;
-  source: 'upload' | 'none';
-  quality: 'symbols' | 'none';
-  sizeBytes: number;
+  state: DebuginfoState;
+  quality: QualityName;
+  sources: readonly DebuginfoSource[];
+  symbolFileBytes: number;
   functions: number;
-  uploadedMs: number | null;
-  /** What went wrong and what to do; empty where nothing did. */
+  inlinedCalls: number;
+  /** What went wrong, or is missing, and what to do about it; both empty where nothing is. */
   problem: string;
+  remedy: string;
+  /** When it is looked for again by itself; null = not planned. */
+  retryMs: number | null;
+}
+
+/** The store of debug information as a whole. */
+export interface DebuginfoFacts {
+  bytesOnDisk: number;
+  maxBytes: number;
+  /** Where else it looks, in order. */
+  localPaths: readonly string[];
+  debuginfodUrls: readonly string[];
 }
 
 export interface UploadRequest {
@@ -50,21 +89,35 @@ export interface UploadRequest {
   kind: DebuginfoKind;
   file: string;
   lease: string;
+  /** Who sends it, for people. */
+  from: string;
   /** From Content-Range; `totalBytes` is the whole file. */
   offset: number;
   totalBytes: number;
   body: AsyncIterable<Uint8Array>;
 }
 
+export interface UploadOutcome {
+  /** Bytes of the file that are here. */
+  receivedBytes: number;
+  complete: boolean;
+  /** What the build id has now; after the last byte `converting` where that takes long. */
+  state: DebuginfoState;
+  quality: QualityName;
+}
+
 export interface Symbolizer {
   wanted(questions: readonly WantedQuestion[], agent: string): Promise<WantedAnswer[]>;
   /**
-   * Takes a part or the whole of a file; after the last byte the file is checked (its own build id
-   * must be `buildId`) and converted in a child process. Resolves with the bytes held so far.
+   * Takes a part or the whole of a file. After the last byte the file is converted in a child
+   * process, which checks that its own build id is `buildId`; a conversion that takes long goes on
+   * after the answer. Throws EverflameError for a file that is refused until then.
    */
-  upload(request: UploadRequest): Promise<{ receivedBytes: number; complete: boolean }>;
+  upload(request: UploadRequest): Promise<UploadOutcome>;
   /** Every symbol file there is; the same array until one was added or replaced. */
   symbolFiles(): readonly SymbolFileRow[];
-  status(): Promise<DebuginfoStatus[]>;
+  /** Every build id of which something is known. */
+  status(): readonly DebuginfoStatus[];
+  facts(): DebuginfoFacts;
   close(): Promise<void>;
 }

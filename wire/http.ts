@@ -154,23 +154,64 @@ export interface AgentJson {
   counters: Record<string, number>;
 }
 
+/** `GET /api/v1/debuginfo`: what is known of each binary, and of those that profiles name. */
 export interface DebuginfoJson {
-  debuginfo: {
-    build_id: string;
-    file: string;
-    source: string;
-    quality: string;
+  debuginfo: DebuginfoRowJson[];
+  /** Of all files kept, and their budget (--debuginfo-bytes). */
+  bytes_on_disk: number;
+  max_bytes: number;
+  /** Where else this server looks, in order: local directories, then --debuginfod-urls. */
+  local_paths: string[];
+  debuginfod_urls: string[];
+  /** Of the profiles whose weight is told: their type and unit, and their whole weight. */
+  type: string;
+  unit: string;
+  from_ms: number;
+  to_ms: number;
+  total: number;
+}
+
+/** How much an answer can say: lines and inlined calls, names of all functions, of exported ones. */
+export type SymbolQualityName = 'lines' | 'symbols' | 'exported' | 'none';
+
+export interface DebuginfoRowJson {
+  build_id: string;
+  /** Basename; the profiles' one where nothing was ever sent. */
+  file: string;
+  quality: SymbolQualityName;
+  /**
+   * `ready`: converted. `converting`: at work or waiting for it. `receiving`: an upload or download
+   * is under way. `failed`: see `problem`. `absent`: nobody has sent it.
+   */
+  state: 'ready' | 'converting' | 'receiving' | 'failed' | 'absent';
+  /** The files that the symbol file is made from. */
+  sources: {
+    kind: 'executable' | 'debuginfo' | 'split' | 'supplementary';
+    origin: 'upload' | 'local' | 'debuginfod';
+    /** Who sent it, or its path or address. */
+    from: string;
     size_bytes: number;
-    functions: number;
-    uploaded_ms: number | null;
-    problem: string;
+    received_ms: number;
   }[];
+  symbol_file_bytes: number;
+  functions: number;
+  inlined_calls: number;
+  /** Weight of stacks whose innermost frame, or any frame, is in this binary. */
+  self: number;
+  total: number;
+  /** Part of `self` without a name, by reason. */
+  unsymbolized: Record<string, number>;
+  /** What went wrong, or is missing, and what to do; empty where nothing is. */
+  problem: string;
+  remedy: string;
+  /** When it is looked for or converted again by itself; null = not planned. */
+  retry_ms: number | null;
 }
 
 export interface WantedJson {
   wanted: {
     build_id: string;
-    wanted: 'executable' | 'debuginfo' | 'no';
+    wanted: 'executable' | 'debuginfo' | 'split' | 'no';
     why: string;
     lease: string;
     offset: number;
@@ -192,4 +233,7 @@ export interface UploadJson {
   received_bytes: number;
   /** All bytes are there and the file has been taken. */
   complete: boolean;
+  /** What the build id has now; `converting` where that goes on after the answer. */
+  state: DebuginfoRowJson['state'];
+  quality: SymbolQualityName;
 }

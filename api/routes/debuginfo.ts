@@ -1,4 +1,4 @@
-/** Debug information: what the server wants, its upload in parts, and what became of it. */
+/** Debug information comes in: what the server wants of what a sender has, uploads in parts. */
 import { z } from 'zod';
 import { EverflameError } from '../../profile/errors.ts';
 import {
@@ -9,7 +9,7 @@ import {
 } from '../../profile/limits.ts';
 import type { BuildId } from '../../profile/units.ts';
 import type { Symbolizer, WantedQuestion } from '../../symbolizer/symbolizer.ts';
-import type { DebuginfoJson, UploadJson, WantedJson } from '../../wire/http.ts';
+import type { UploadJson, WantedJson } from '../../wire/http.ts';
 import type { BodyBudget } from '../body.ts';
 import { streamBody, withBody } from '../body.ts';
 import type { Metrics } from '../metrics.ts';
@@ -17,11 +17,11 @@ import { readParameters, readUrlParameters } from '../parameters.ts';
 import { sendJson } from './answer.ts';
 import type { AppContext, Endpoint } from './endpoint.ts';
 import { bodySource } from './endpoint.ts';
-import { parseJson, readEndpoints, searchOf } from './read.ts';
-import { debuginfoJson, uploadJson, wantedJson } from './schemas.ts';
+import { parseJson, searchOf } from './read.ts';
+import { uploadJson, wantedJson } from './schemas.ts';
 
-export interface DebuginfoServices {
-  symbolizer: Pick<Symbolizer, 'wanted' | 'upload' | 'status'>;
+export interface DebuginfoUploadServices {
+  symbolizer: Symbolizer;
   bodies: BodyBudget;
   metrics: Metrics;
 }
@@ -34,7 +34,7 @@ const buildId = z
   .string()
   .max(MAX_BUILD_ID_LENGTH)
   .regex(/^[\w:/-]{8,}$/, 'a build id is lower-case hexadecimal, or begins with go: or htl:');
-const kind = z.enum(['executable', 'debuginfo']);
+const kind = z.enum(['executable', 'debuginfo', 'split']);
 const file = z.string().max(MAX_FILE_NAME_LENGTH).describe('Its basename, for people.');
 
 const wantedQuestion = z.strictObject({
@@ -42,6 +42,10 @@ const wantedQuestion = z.strictObject({
   kind,
   file,
   size: z.int().min(0).max(MAX_DEBUGINFO_BYTES),
+  quality: z
+    .enum(['lines', 'symbols', 'exported', 'none'])
+    .exactOptional()
+    .describe('The most that the file can say; by its kind if absent.'),
 });
 const wantedBody = z.array(wantedQuestion).max(MAX_WANTED_PER_REQUEST);
 
@@ -51,20 +55,7 @@ const uploadParameters = z.strictObject({
   lease: z.string().max(MAX_LEASE_LENGTH).default('').describe('From the answer to `wanted`.'),
 });
 
-export function debuginfoEndpoints(services: DebuginfoServices): Endpoint[] {
-  const status = readEndpoints(
-    {
-      path: '/api/v1/debuginfo',
-      summary: 'Symbol files by build id, and what went wrong with them.',
-      parameters: z.strictObject({}),
-      answers: { 'application/json': debuginfoJson },
-      read: async () => ({
-        contentType: 'application/json',
-        body: JSON.stringify(await listStatus(services)),
-      }),
-    },
-    services.bodies,
-  );
+export function debuginfoUploadEndpoints(services: DebuginfoUploadServices): Endpoint[] {
   return [
     {
       method: 'POST',
@@ -83,27 +74,13 @@ export function debuginfoEndpoints(services: DebuginfoServices): Endpoint[] {
       answers: { 'application/json': uploadJson },
       handle: (context) => takeUpload(context, services),
     },
-    ...status,
   ];
 }
 
-async function listStatus({ symbolizer }: DebuginfoServices): Promise<DebuginfoJson> {
-  const rows = await symbolizer.status();
-  return {
-    debuginfo: rows.map((row) => ({
-      build_id: row.buildId,
-      file: row.file,
-      source: row.source,
-      quality: row.quality,
-      size_bytes: row.sizeBytes,
-      functions: row.functions,
-      uploaded_ms: row.uploadedMs,
-      problem: row.problem,
-    })),
-  };
-}
-
-async function answerWanted(context: AppContext, services: DebuginfoServices): Promise<Response> {
+async function answerWanted(
+  context: AppContext,
+  services: DebuginfoUploadServices,
+): Promise<Response> {
   const limit = { name: 'MAX_PARAMETER_BYTES', bytes: MAX_PARAMETER_BYTES };
   const input = await withBody(bodySource(context), limit, services.bodies, async (body) =>
     parseJson(body),
@@ -111,13 +88,14 @@ async function answerWanted(context: AppContext, services: DebuginfoServices): P
   const { questions } = readParameters(z.strictObject({ questions: wantedBody }), {
     questions: input,
   });
-  const agent = (context.req.header('x-everflame-agent') ?? '').slice(0, MAX_AGENT_ID_LENGTH);
+  const agent = senderOf(context);
   const asked = questions.map(
     (row): WantedQuestion => ({
       buildId: row.build_id as BuildId,
       kind: row.kind,
       file: row.file,
       sizeBytes: row.size,
+      ...(row.quality === undefined ? {} : { quality: row.quality }),
     }),
   );
   const answers = await services.symbolizer.wanted(asked, agent);
@@ -135,7 +113,7 @@ async function answerWanted(context: AppContext, services: DebuginfoServices): P
 
 async function takeUpload(
   context: AppContext,
-  { symbolizer, metrics }: DebuginfoServices,
+  { symbolizer, metrics }: DebuginfoUploadServices,
 ): Promise<Response> {
   const parameters = readUrlParameters(uploadParameters, searchOf(context));
   const { build_id: id } = readParameters(z.object({ build_id: buildId }), {
@@ -150,16 +128,22 @@ async function takeUpload(
       yield chunk;
     }
   }
-  const { receivedBytes, complete } = await symbolizer.upload({
+  const outcome = await symbolizer.upload({
     buildId: id as BuildId,
     ...parameters,
+    from: senderOf(context),
     offset: part.offset,
     totalBytes: part.totalBytes,
     body: counted(),
   });
-  if (complete) metrics.debuginfoFiles.add(1);
-  const answer: UploadJson = { received_bytes: receivedBytes, complete };
+  if (outcome.complete) metrics.debuginfoFiles.add(1);
+  const { receivedBytes, complete, state, quality } = outcome;
+  const answer: UploadJson = { received_bytes: receivedBytes, complete, state, quality };
   return sendJson(context, answer);
+}
+
+function senderOf(context: AppContext): string {
+  return (context.req.header('x-everflame-agent') ?? '').slice(0, MAX_AGENT_ID_LENGTH);
 }
 
 /** The part of the file that the body is (RFC 9110 14.4); without the header, all of it. */

@@ -59,6 +59,15 @@ export const namesParameters = metaParameters.extend({
 
 export const agentsParameters = z.strictObject({ from, to });
 
+/** CPU time, as agents send it. */
+const CPU_TIME = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds{}';
+
+export const debuginfoParameters = z.strictObject({
+  query: selector.default(CPU_TIME).describe('The profiles whose weight each binary is told.'),
+  from,
+  to,
+});
+
 export const seriesParameters = z.strictObject({
   query: selector,
   from,

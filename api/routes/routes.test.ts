@@ -151,7 +151,7 @@ describe('reading', () => {
         { query_a: SHOP, from_a: FROM, to_a: TO, query_b: SHOP, from_b: FROM, to_b: TO },
       ],
       ['/api/v1/agents', { from: FROM, to: TO }],
-      ['/api/v1/debuginfo', {}],
+      ['/api/v1/debuginfo', { from: FROM, to: TO }],
     ];
     for (const [path, parameters] of rows) {
       const texts = Object.entries(parameters).map(([name, value]) => [name, String(value)]);
@@ -284,12 +284,14 @@ describe('debuginfo', () => {
     expect(wanted).toMatchObject({ build_id: plan.buildId, wanted: plan.kind, offset: 0 });
     const lease = wanted?.lease ?? '';
     const first = await put(body.slice(0, 1000), lease, `bytes 0-999/${total}`);
-    expect(await first.json()).toEqual({ received_bytes: 1000, complete: false });
+    expect(await first.json()).toMatchObject({ received_bytes: 1000, complete: false });
     const second = await put(body.slice(1000), lease, `bytes 1000-${total - 1}/${total}`);
-    expect(await second.json()).toEqual({ received_bytes: total, complete: true });
+    expect(await second.json()).toMatchObject({ received_bytes: total, complete: true });
     expect((await ask())?.wanted).toBe('no');
     const { debuginfo } = await getJson<DebuginfoJson>('/api/v1/debuginfo', {});
-    expect(debuginfo).toMatchObject([{ build_id: plan.buildId, file: 'true', source: 'upload' }]);
+    expect(debuginfo).toMatchObject([
+      { build_id: plan.buildId, file: 'true', state: 'ready', sources: [{ origin: 'upload' }] },
+    ]);
   });
 
   test.each([

@@ -192,26 +192,54 @@ export const agentsJson = z.object({
   ),
 }) satisfies z.ZodType<AgentsJson>;
 
+const symbolQuality = z
+  .enum(['lines', 'symbols', 'exported', 'none'])
+  .describe('Lines and inlined calls, names of all functions, of exported ones, or nothing.');
+const debuginfoState = z.enum(['ready', 'converting', 'receiving', 'failed', 'absent']);
+
 export const debuginfoJson = z.object({
   debuginfo: z.array(
     z.object({
       build_id: z.string(),
       file: z.string(),
-      source: z.string(),
-      quality: z.string(),
-      size_bytes: count,
+      quality: symbolQuality,
+      state: debuginfoState,
+      sources: z.array(
+        z.object({
+          kind: z.enum(['executable', 'debuginfo', 'split', 'supplementary']),
+          origin: z.enum(['upload', 'local', 'debuginfod']),
+          from: z.string(),
+          size_bytes: count,
+          received_ms: epochMs,
+        }),
+      ),
+      symbol_file_bytes: count,
       functions: count,
-      uploaded_ms: epochMs.nullable(),
+      inlined_calls: count,
+      self: z.number(),
+      total: z.number(),
+      unsymbolized: byReason,
       problem: z.string(),
+      remedy: z.string(),
+      retry_ms: epochMs.nullable(),
     }),
   ),
+  bytes_on_disk: count,
+  max_bytes: count,
+  local_paths: z.array(z.string()),
+  debuginfod_urls: z.array(z.string()),
+  type: z.string(),
+  unit: z.string(),
+  from_ms: epochMs,
+  to_ms: epochMs,
+  total: z.number(),
 }) satisfies z.ZodType<DebuginfoJson>;
 
 export const wantedJson = z.object({
   wanted: z.array(
     z.object({
       build_id: z.string(),
-      wanted: z.enum(['executable', 'debuginfo', 'no']),
+      wanted: z.enum(['executable', 'debuginfo', 'split', 'no']),
       why: z.string(),
       lease: z.string(),
       offset: count,
@@ -229,4 +257,6 @@ export const pushJson = z.object({
 export const uploadJson = z.object({
   received_bytes: count,
   complete: z.boolean(),
+  state: debuginfoState,
+  quality: symbolQuality,
 }) satisfies z.ZodType<UploadJson>;

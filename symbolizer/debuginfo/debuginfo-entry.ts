@@ -59,6 +59,7 @@ export interface DebuginfoPart {
 export const KIND_RANK: Record<DebuginfoKind, number> = {
   executable: SymbolQuality.exported,
   debuginfo: SymbolQuality.symbols,
+  split: SymbolQuality.lines,
 };
 
 export class EntryFiles {

@@ -16,9 +16,12 @@ import type { BuildId, EpochMs } from '../../profile/units.ts';
 import { isBuildId } from '../elf/build-id.ts';
 import { SymbolQuality } from '../symbol-file/symbol-quality.ts';
 import type {
+  DebuginfoFacts,
   DebuginfoStatus,
+  QualityName,
   SymbolFileRow,
   Symbolizer,
+  UploadOutcome,
   UploadRequest,
   WantedAnswer,
   WantedQuestion,
@@ -86,12 +89,16 @@ class DebuginfoStore implements Symbolizer {
     return questions.map((question) => this.#answer(question, agent));
   }
 
-  async upload(request: UploadRequest): Promise<{ receivedBytes: number; complete: boolean }> {
+  async upload(request: UploadRequest): Promise<UploadOutcome> {
     const { buildId } = request;
     this.#checkUpload(request);
     this.#busy.add(buildId);
     try {
-      return await this.#receive(request);
+      const received = await this.#receive(request);
+      const entry = this.#entries.get(buildId);
+      assert(entry !== undefined, `an entry of ${buildId} after its upload`);
+      const quality = qualityName(entry.quality);
+      return { ...received, state: entry.generation > 0 ? 'ready' : 'receiving', quality };
     } catch (error) {
       throw toUploadError(error);
     } finally {
@@ -111,17 +118,39 @@ class DebuginfoStore implements Symbolizer {
     return this.#symbolFiles;
   }
 
-  async status(): Promise<DebuginfoStatus[]> {
-    return [...this.#entries.values()].map((entry) => ({
-      buildId: entry.buildId,
-      file: entry.file,
-      source: entry.uploadedMs === null ? 'none' : 'upload',
-      quality: entry.functions > 0 ? 'symbols' : 'none',
-      sizeBytes: entry.sizeBytes,
-      functions: entry.functions,
-      uploadedMs: entry.uploadedMs,
-      problem: entry.problem,
-    }));
+  status(): readonly DebuginfoStatus[] {
+    return [...this.#entries.values()].map((entry) => this.#statusOf(entry));
+  }
+
+  facts(): DebuginfoFacts {
+    let bytesOnDisk = 0;
+    for (const entry of this.#entries.values()) bytesOnDisk += entry.bytesOnDisk;
+    return {
+      bytesOnDisk,
+      maxBytes: this.#options.maxBytes,
+      localPaths: [],
+      debuginfodUrls: [],
+    };
+  }
+
+  #statusOf(entry: DebuginfoEntry): DebuginfoStatus {
+    const { buildId, file, functions, problem } = entry;
+    const state = entry.generation > 0 ? 'ready' : this.#busy.has(buildId) ? 'receiving' : 'failed';
+    const source = { kind: 'debuginfo', origin: 'upload', from: '' } as const;
+    const { sizeBytes, uploadedMs: receivedMs } = entry;
+    return {
+      buildId,
+      file,
+      state,
+      quality: qualityName(entry.quality),
+      sources: receivedMs === null ? [] : [{ ...source, sizeBytes, receivedMs }],
+      symbolFileBytes: fileBytes(this.#files(buildId).symbols),
+      functions,
+      inlinedCalls: 0,
+      problem,
+      remedy: '',
+      retryMs: null,
+    };
   }
 
   async close(): Promise<void> {
@@ -402,6 +431,12 @@ function problemOf(quality: SymbolQuality, skippedSymbols: number): string {
       ? 'The file names no functions'
       : 'The file names only the functions that it exports';
   return `${skipped}${lack}; upload its debug information.`;
+}
+
+const QUALITY_NAMES: readonly QualityName[] = ['none', 'exported', 'symbols', 'lines'];
+
+function qualityName(quality: SymbolQuality): QualityName {
+  return QUALITY_NAMES[quality] as QualityName;
 }
 
 /** Strangers name files; what is shown is a basename of bounded length in printable characters. */
