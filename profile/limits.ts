@@ -157,3 +157,6 @@ export const MAX_DEMANGLED_LENGTH = 65_536;
 export const MAX_DEMANGLE_WORK = 4_000_000;
 /** Characters of names that a thread remembers with what they demangle to; then it starts anew. */
 export const MAX_DEMANGLER_CHARACTERS = 16_000_000;
+
+/** Rows of one unit's line program, 17 bytes each; a byte of input can make one. */
+export const MAX_LINE_ROWS = 2 ** 23;
