@@ -1,0 +1,60 @@
+/**
+ * Pointers that the dynamic linker would write (R_*_RELATIVE): a position-independent program may
+ * hold zeros in their place. Only entries with addends (RELA) matter; where relocations have none,
+ * the addend is in place.
+ */
+import type { ElfFile } from '../elf/elf-file.ts';
+
+const RELA = 4;
+/** As GNU ld and lld call them, and as Go's own linker does. */
+const SECTIONS = ['.rela.dyn', '.rela'];
+const ENTRY_BYTES = 24;
+const CHUNK_BYTES = ENTRY_BYTES * 2 ** 13;
+/** R_X86_64_RELATIVE and R_AARCH64_RELATIVE, by e_machine. */
+const RELATIVE = new Map([
+  [62, 8],
+  [183, 1027],
+]);
+
+/** The addends of the pointers from `start` to `end`, by their addresses. */
+export function relativeAddends(elf: ElfFile, start: number, end: number): Map<number, number> {
+  const found = new Map<number, number>();
+  eachRelative(elf, (address, addend) => {
+    if (address >= start && address < end) found.set(address, addend);
+    return true;
+  });
+  return found;
+}
+
+/** The addresses of at most `limit` pointers to `target`. */
+export function relativePointersTo(elf: ElfFile, target: number, limit: number): number[] {
+  const found: number[] = [];
+  eachRelative(elf, (address, addend) => {
+    if (addend === target) found.push(address);
+    return found.length < limit;
+  });
+  return found;
+}
+
+/** Calls `take` for each until it returns false. */
+function eachRelative(elf: ElfFile, take: (address: number, addend: number) => boolean): void {
+  const relative = RELATIVE.get(elf.header.machine);
+  if (relative === undefined || !elf.header.is64) return;
+  for (const name of SECTIONS) {
+    const section = elf.section(name);
+    if (section === undefined || section.type !== RELA) continue;
+    const { offset, size } = section;
+    if (offset + size > elf.source.size) continue;
+    for (let at = 0; at + ENTRY_BYTES <= size; at += CHUNK_BYTES) {
+      const rest = size - at - ((size - at) % ENTRY_BYTES);
+      const bytes = elf.source.read(offset + at, Math.min(CHUNK_BYTES, rest));
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      for (let row = 0; row < view.byteLength; row += ENTRY_BYTES) {
+        if (view.getUint32(row + 8, true) !== relative) continue;
+        const address = view.getUint32(row + 4, true) * 2 ** 32 + view.getUint32(row, true);
+        const addend = view.getUint32(row + 20, true) * 2 ** 32 + view.getUint32(row + 16, true);
+        if (!take(address, addend)) return;
+      }
+    }
+  }
+}
