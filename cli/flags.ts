@@ -3,10 +3,12 @@
  * of --config, then the default. An unknown key is an error that names the nearest valid one.
  */
 import { readFileSync } from 'node:fs';
-import { parse as parseYaml } from 'yaml';
+import { createRequire } from 'node:module';
 import { parseDurationMs } from '../profile/duration.ts';
 import { EverflameError } from '../profile/errors.ts';
 import { suggestName } from '../profile/nearest.ts';
+
+const require = createRequire(import.meta.url);
 
 /** A configuration file is read whole; a larger one is not a configuration. */
 const MAX_CONFIG_BYTES = 2 ** 20;
@@ -152,9 +154,15 @@ function parsePair(text: string): [string, string] {
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
+const VARIABLE_PREFIX = 'EVERFLAME_';
+
 /** The variable of a flag: `http-address` -> `EVERFLAME_HTTP_ADDRESS`. */
 export function environmentName(name: string): string {
-  return `EVERFLAME_${name.toUpperCase().replaceAll('-', '_')}`;
+  return `${VARIABLE_PREFIX}${name.toUpperCase().replaceAll('-', '_')}`;
+}
+
+export function hasOwnVariable(env: Environment): boolean {
+  return Object.keys(env).some((name) => name.startsWith(VARIABLE_PREFIX));
 }
 
 /** Refuses EVERFLAME_* variables that no flag of any command reads. */
@@ -162,7 +170,7 @@ export function checkEnvironment(env: Environment, tables: readonly FlagTable[])
   const known = new Set(['config', ...tables.flatMap((table) => Object.keys(table))]);
   const names = [...known].map(environmentName);
   for (const name of Object.keys(env)) {
-    if (name.startsWith('EVERFLAME_') && !names.includes(name)) {
+    if (name.startsWith(VARIABLE_PREFIX) && !names.includes(name)) {
       throw usageError(`the variable ${name} is unknown${suggestName(name, names)}`);
     }
   }
@@ -252,7 +260,9 @@ function readConfig(path: string, table: FlagTable): Map<string, string[]> {
   try {
     const text = readFileSync(path, 'utf8');
     if (text.length > MAX_CONFIG_BYTES) throw new Error(`is over ${MAX_CONFIG_BYTES} bytes`);
-    content = parseYaml(text, { schema: 'failsafe', maxAliasCount: 0 }) ?? {};
+    // Loaded here: it takes longer than many a command, and few have such a file.
+    const { parse } = require('yaml') as typeof import('yaml');
+    content = parse(text, { schema: 'failsafe', maxAliasCount: 0 }) ?? {};
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
     throw usageError(`--config ${path}: ${message.split('\n')[0]}`, cause);

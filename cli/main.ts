@@ -2,28 +2,28 @@
 import { realpathSync } from 'node:fs';
 import { EverflameError } from '../profile/errors.ts';
 import { suggestName } from '../profile/nearest.ts';
-import { agentCommand } from './agent.ts';
 import type { Command, Output } from './command.ts';
-import { debuginfoUploadCommand } from './debuginfo.ts';
-import { diffCommand } from './diff.ts';
 import type { Environment } from './flags.ts';
-import { checkEnvironment, describeFlags } from './flags.ts';
-import { pushCommand } from './push.ts';
-import { queryCommand } from './query.ts';
-import { serverCommand } from './server-command.ts';
+import { checkEnvironment, describeFlags, hasOwnVariable } from './flags.ts';
 import { readVersion } from './version.ts';
 
 /** Wrong usage and failures alike; 1 is a check's verdict (`everflame diff --fail-over`). */
 const EXIT_FAILURE = 2;
 
-const COMMANDS: readonly Command[] = [
-  serverCommand,
-  agentCommand,
-  pushCommand,
-  queryCommand,
-  diffCommand,
-  debuginfoUploadCommand,
-];
+/** Each is loaded when it is run, so that a short command starts as fast as Node does. */
+const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
+  ['server', async () => (await import('./server-command.ts')).serverCommand],
+  ['agent', async () => (await import('./agent.ts')).agentCommand],
+  ['push', async () => (await import('./push.ts')).pushCommand],
+  ['query', async () => (await import('./query.ts')).queryCommand],
+  ['diff', async () => (await import('./diff.ts')).diffCommand],
+  ['debuginfo upload', async () => (await import('./debuginfo.ts')).debuginfoUploadCommand],
+  ['debuginfo lookup', async () => (await import('./debuginfo-lookup.ts')).debuginfoLookupCommand],
+  [
+    'debuginfo convert',
+    async () => (await import('./debuginfo-convert.ts')).debuginfoConvertCommand,
+  ],
+]);
 
 /** Runs the command line; resolves with the exit code. */
 export async function runMain(
@@ -38,19 +38,21 @@ export async function runMain(
       return 0;
     }
     if (first === 'help' || first === '--help' || first === '-h') {
-      output.out(describeProgram());
+      output.out(describeProgram(await loadCommands()));
       return 0;
     }
-    const command = findCommand(first, second);
+    const command = await findCommand(first, second);
     const rest = argv.slice(command.name.split(' ').length);
     if (asksForHelp(rest)) {
       output.out(describeCommand(command));
       return 0;
     }
-    checkEnvironment(
-      env,
-      COMMANDS.map(({ flags }) => flags),
-    );
+    if (hasOwnVariable(env)) {
+      checkEnvironment(
+        env,
+        (await loadCommands()).map(({ flags }) => flags),
+      );
+    }
     return await command.run(rest, env, output);
   } catch (error) {
     output.err(describeFailure(error));
@@ -64,10 +66,14 @@ function asksForHelp(argv: readonly string[]): boolean {
   return own.includes('--help') || own.includes('-h');
 }
 
-function findCommand(first: string, second: string | undefined): Command {
-  const command = COMMANDS.find(({ name }) => name === first || name === `${first} ${second}`);
-  if (command !== undefined) return command;
-  const names = COMMANDS.map(({ name }) => name);
+function loadCommands(): Promise<Command[]> {
+  return Promise.all(Array.from(COMMANDS.values(), (load) => load()));
+}
+
+async function findCommand(first: string, second: string | undefined): Promise<Command> {
+  const load = COMMANDS.get(first) ?? COMMANDS.get(`${first} ${second}`);
+  if (load !== undefined) return load();
+  const names = [...COMMANDS.keys()];
   const typed = names.some((name) => name.startsWith(`${first} `))
     ? `${first} ${second ?? ''}`
     : first;
@@ -78,9 +84,9 @@ function findCommand(first: string, second: string | undefined): Command {
   );
 }
 
-function describeProgram(): string {
-  const width = Math.max(...COMMANDS.map(({ name }) => name.length)) + 2;
-  const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}${summary}`);
+function describeProgram(commands: readonly Command[]): string {
+  const width = Math.max(...commands.map(({ name }) => name.length)) + 2;
+  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(width)}${summary}`);
   return [
     'everflame: a continuous profiler',
     '',
