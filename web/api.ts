@@ -46,17 +46,26 @@ export async function getBytes(
   return await response.arrayBuffer();
 }
 
+/** Asks the server to do something; what it answers shows in the next question. */
+export async function sendCommand(method: 'POST' | 'DELETE', path: string): Promise<void> {
+  await ask(apiUrl(path, {}), { method, headers: { accept: 'application/json' } });
+}
+
 async function get(
   path: string,
   params: ApiParams,
   signal: AbortSignal,
   accept: string,
 ): Promise<Response> {
+  return await ask(apiUrl(path, params), { signal, headers: { accept } });
+}
+
+async function ask(url: string, init: RequestInit): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(apiUrl(path, params), { signal, headers: { accept } });
+    response = await fetch(url, init);
   } catch (cause) {
-    if (signal.aborted) throw cause;
+    if (init.signal?.aborted) throw cause;
     throw new ApiError(unreachable(cause));
   }
   if (response.ok) return response;

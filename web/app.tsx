@@ -8,22 +8,33 @@ import { formatClock } from './format.ts';
 import { type Place, usePlace } from './navigation.ts';
 import { Chrome } from './parts/chrome.tsx';
 import { EmptyState, ErrorState, VersionState } from './states/states.tsx';
+import { Symbols } from './symbols/symbols.tsx';
 import { type Theme, useTheme } from './theme.ts';
-import { resolveRange } from './time.ts';
+import { absoluteRange, resolveRange } from './time.ts';
 import {
   DEFAULT_EXPLORE,
+  DEFAULT_SYMBOLS,
+  type ExploreState,
   type PageName,
   readCompare,
   readExplore,
+  readSymbols,
   writeCompare,
   writeExplore,
+  writeSymbols,
 } from './url-state.ts';
+
+const PAGE_TITLES: Record<PageName, string> = {
+  explore: 'Explore',
+  compare: 'Compare',
+  debuginfo: 'Symbols',
+};
 
 export function App() {
   const place = usePlace();
   const theme = useTheme();
   useEffect(() => {
-    document.title = place.page === 'compare' ? 'Compare · Everflame' : 'Explore · Everflame';
+    document.title = `${PAGE_TITLES[place.page]} · Everflame`;
   }, [place.page]);
   return (
     <>
@@ -33,19 +44,35 @@ export function App() {
   );
 }
 
-/** From Explore to Compare the selection is side B; on the way back side B is the selection. */
+/** From one page to another the selection goes along; to Compare it is side B, with its past. */
 function paramsOf(place: Place, page: PageName): URLSearchParams {
   if (page === place.page) return place.params;
-  if (place.page === 'explore') {
-    const read = readExplore(place.params);
-    if (read.kind !== 'state') return new URLSearchParams({ v: '1' });
-    const { query, range, brush } = read.state;
-    const shown = brush ?? resolveRange(range, Date.now());
-    return writeCompare(compareWithPrevious(query, range, shown, brush));
+  const read = readSelection(place);
+  if (read === null) return new URLSearchParams({ v: '1' });
+  const { query, range, brush, names } = read;
+  if (page === 'explore') return writeExplore({ ...DEFAULT_EXPLORE, query, range, brush, names });
+  if (page === 'debuginfo') {
+    const shown = brush === null ? range : absoluteRange(brush);
+    return writeSymbols({ ...DEFAULT_SYMBOLS, query, range: shown });
   }
-  const read = readCompare(place.params);
-  if (read.kind !== 'state') return new URLSearchParams({ v: '1' });
-  return writeExplore({ ...DEFAULT_EXPLORE, ...read.state.b });
+  const shown = brush ?? resolveRange(range, Date.now());
+  return writeCompare({ ...compareWithPrevious(query, range, shown, brush), names });
+}
+
+/** What the shown page is about; null where its link cannot be read. */
+function readSelection(
+  place: Place,
+): Pick<ExploreState, 'query' | 'range' | 'brush' | 'names'> | null {
+  if (place.page === 'compare') {
+    const read = readCompare(place.params);
+    return read.kind === 'state' ? { ...read.state.b, brush: null, names: read.state.names } : null;
+  }
+  if (place.page === 'debuginfo') {
+    const read = readSymbols(place.params);
+    return read.kind === 'state' ? { ...read.state, brush: null, names: '' } : null;
+  }
+  const read = readExplore(place.params);
+  return read.kind === 'state' ? read.state : null;
 }
 
 function Page({ place, theme }: { place: Place; theme: Theme }) {
@@ -56,6 +83,11 @@ function Page({ place, theme }: { place: Place; theme: Theme }) {
     return (
       <ErrorState error={types.error} query="" onRetry={() => void types.refetch()} onEdit={null} />
     );
+  }
+  if (place.page === 'debuginfo') {
+    const read = readSymbols(place.params);
+    if (read.kind === 'unknown-version') return <VersionState version={read.version} />;
+    return <Symbols state={read.state} types={known} theme={theme} />;
   }
   if (known.length === 0) return <EmptyState lookedAt={formatClock(types.dataUpdatedAt, true)} />;
   if (place.page === 'compare') {

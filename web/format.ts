@@ -47,6 +47,12 @@ export function formatDay(ms: number): string {
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
 }
 
+/** "14:02", with the day where it is not today's. */
+export function formatMoment(ms: number, nowMs: number): string {
+  const day = formatDay(ms);
+  return day === formatDay(nowMs) ? formatClock(ms) : `${day} ${formatClock(ms)}`;
+}
+
 /** "14:02 to 14:18", with days where the two differ from each other or from `nowMs`. */
 export function formatRange(fromMs: number, toMs: number, nowMs: number): string {
   const seconds = toMs - fromMs < 5 * 60_000;

@@ -1,15 +1,20 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  BINARY_COLUMNS,
   type CompareState,
   DEFAULT_COMPARE,
   DEFAULT_EXPLORE,
+  DEFAULT_SYMBOLS,
   type ExploreState,
   pageOf,
   readCompare,
   readExplore,
+  readSymbols,
+  type SymbolsState,
   writeCompare,
   writeExplore,
+  writeSymbols,
 } from './url-state.ts';
 
 const SEED = { seed: 20_261_121, numRuns: 200 };
@@ -19,6 +24,7 @@ const range = fc.constantFrom(
   { from: 'now-2h', to: 'now-1h' },
   { from: '1700000000000', to: '1700003600000' },
 );
+const names = fc.constantFrom('' as const, 'short' as const, 'full' as const, 'raw' as const);
 const pane = fc.constantFrom('table' as const, 'graph' as const, 'labels' as const);
 
 describe('a page and its URL are the same', () => {
@@ -34,6 +40,7 @@ describe('a page and its URL are the same', () => {
       zoom: text,
       select: text,
       sort: fc.constantFrom('self', 'total', 'name'),
+      names,
       pane,
     });
     fc.assert(
@@ -56,6 +63,7 @@ describe('a page and its URL are the same', () => {
       change: fc.constantFrom('', 'grew', 'shrank', 'new', 'gone', 'same'),
       zoom: text,
       select: text,
+      names,
       pane,
     });
     fc.assert(
@@ -67,11 +75,34 @@ describe('a page and its URL are the same', () => {
       SEED,
     );
   });
+
+  test('symbols', () => {
+    const state: fc.Arbitrary<SymbolsState> = fc.record({
+      query: text,
+      range,
+      paused: fc.boolean(),
+      find: text,
+      filter: fc.constantFrom('', 'unnamed', 'failed', 'absent'),
+      reason: text,
+      sort: fc.constantFrom('unnamed', 'self', 'file', 'size'),
+      hidden: fc.subarray([...BINARY_COLUMNS]),
+      select: text,
+    });
+    fc.assert(
+      fc.property(state, (before) => {
+        const url = writeSymbols(before).toString();
+        const after = readSymbols(new URLSearchParams(url));
+        expect(after).toEqual({ kind: 'state', state: before });
+      }),
+      SEED,
+    );
+  });
 });
 
 test('a plain page has a plain URL', () => {
   expect(writeExplore(DEFAULT_EXPLORE).toString()).toBe('v=1');
   expect(writeCompare(DEFAULT_COMPARE).toString()).toBe('v=1');
+  expect(writeSymbols(DEFAULT_SYMBOLS).toString()).toBe('v=1');
 });
 
 test('a link without a version is of the first', () => {
@@ -83,6 +114,7 @@ test('a link of a newer version is not guessed at', () => {
   const expected = { kind: 'unknown-version', version: '2' };
   expect(readExplore(new URLSearchParams('v=2&find=a'))).toEqual(expected);
   expect(readCompare(new URLSearchParams('v=2'))).toEqual(expected);
+  expect(readSymbols(new URLSearchParams('v=2'))).toEqual(expected);
 });
 
 test.each([
@@ -92,6 +124,8 @@ test.each([
   ['sel=1700000060000-1700000000000', { brush: null }],
   ['sort=size', { sort: 'self' }],
   ['pane=attic', { pane: 'table' }],
+  ['names=raw', { names: 'raw' }],
+  ['names=tiny', { names: '' }],
 ])('%s', (query, expected) => {
   const read = readExplore(new URLSearchParams(query));
   expect(read).toMatchObject({ kind: 'state', state: expected });
@@ -102,5 +136,6 @@ test.each([
   ['/explore', 'explore'],
   ['/compare', 'compare'],
   ['/tools/everflame/compare', 'compare'],
+  ['/debuginfo', 'debuginfo'],
   ['/nowhere', 'explore'],
 ])('%s shows %s', (path, page) => expect(pageOf(path)).toBe(page));

@@ -3,16 +3,24 @@
  * left out. `v` is the version of this layout; a link from a newer version is not guessed at.
  */
 import type { ChangeKind, DiffMode } from '../profile/diff.ts';
+import type { DebuginfoRowJson } from '../wire/http.ts';
 import { DEFAULT_RANGE, type Range, type RangeText, resolveTime } from './time.ts';
 
 export const URL_VERSION = 1;
 /** A page in a URL stays below what servers and mail programs pass on. */
 const MAX_URL_TEXT = 4096;
 
-export type PageName = 'explore' | 'compare';
+export type PageName = 'explore' | 'compare' | 'debuginfo';
 export type PaneName = 'table' | 'graph' | 'labels';
 export type FunctionSort = 'self' | 'total' | 'name';
 export type ChangeFilter = '' | ChangeKind;
+/** How a function's name is shown; empty for the way this browser showed it last. */
+export type NamesChoice = '' | 'short' | 'full' | 'raw';
+export type BinaryState = DebuginfoRowJson['state'];
+/** Which binaries are listed: all, those with frames without names, those in one state. */
+export type BinaryFilter = '' | 'unnamed' | BinaryState;
+export type BinarySort = (typeof BINARY_SORTS)[number];
+export type BinaryColumn = (typeof BINARY_COLUMNS)[number];
 
 export interface ExploreState {
   /** A selector; empty for the default type and all series. */
@@ -30,6 +38,7 @@ export interface ExploreState {
   zoom: string;
   select: string;
   sort: FunctionSort;
+  names: NamesChoice;
   /** Which pane a phone shows. */
   pane: PaneName;
 }
@@ -47,7 +56,24 @@ export interface CompareState {
   change: ChangeFilter;
   zoom: string;
   select: string;
+  names: NamesChoice;
   pane: PaneName;
+}
+
+/** The page of binaries and their symbols. */
+export interface SymbolsState {
+  query: string;
+  range: RangeText;
+  paused: boolean;
+  find: string;
+  filter: BinaryFilter;
+  /** Only binaries with frames that have no name for this reason. */
+  reason: string;
+  sort: BinarySort;
+  /** Columns that are not shown. */
+  hidden: readonly BinaryColumn[];
+  /** Build id of the binary whose details are shown. */
+  select: string;
 }
 
 export type ReadResult<State> =
@@ -65,6 +91,7 @@ export const DEFAULT_EXPLORE: ExploreState = {
   zoom: '',
   select: '',
   sort: 'self',
+  names: '',
   pane: 'table',
 };
 
@@ -77,12 +104,56 @@ export const DEFAULT_COMPARE: CompareState = {
   change: '',
   zoom: '',
   select: '',
+  names: '',
   pane: 'table',
+};
+
+/** What weighs most without names comes first. */
+export const DEFAULT_SYMBOLS: SymbolsState = {
+  query: '',
+  range: DEFAULT_RANGE,
+  paused: false,
+  find: '',
+  filter: '',
+  reason: '',
+  sort: 'unnamed',
+  hidden: [],
+  select: '',
 };
 
 const SORTS: readonly FunctionSort[] = ['self', 'total', 'name'];
 const PANES: readonly PaneName[] = ['table', 'graph', 'labels'];
 const MODES: readonly DiffMode[] = ['share', 'absolute', 'rate'];
+const NAMES: readonly NamesChoice[] = ['short', 'full', 'raw'];
+const BINARY_FILTERS: readonly BinaryFilter[] = [
+  'unnamed',
+  'ready',
+  'converting',
+  'receiving',
+  'failed',
+  'absent',
+];
+const BINARY_SORTS = [
+  'unnamed',
+  'self',
+  'total',
+  'file',
+  'quality',
+  'state',
+  'size',
+  'functions',
+] as const;
+/** Those that can be hidden; a binary's name and its weight without names always stand there. */
+export const BINARY_COLUMNS = [
+  'build-id',
+  'quality',
+  'state',
+  'source',
+  'size',
+  'functions',
+  'total',
+  'self',
+] as const;
 const CHANGES: readonly ChangeFilter[] = ['grew', 'shrank', 'new', 'gone', 'same'];
 
 function oneOf<T extends string>(allowed: readonly T[], text: string | null, fallback: T): T {
@@ -130,6 +201,7 @@ export function readExplore(params: URLSearchParams): ReadResult<ExploreState> {
     zoom: textOf(params, 'zoom'),
     select: textOf(params, 'select'),
     sort: oneOf(SORTS, params.get('sort'), DEFAULT_EXPLORE.sort),
+    names: oneOf(NAMES, params.get('names'), ''),
     pane: oneOf(PANES, params.get('pane'), DEFAULT_EXPLORE.pane),
   };
   return { kind: 'state', state };
@@ -150,7 +222,26 @@ export function readCompare(params: URLSearchParams): ReadResult<CompareState> {
     change: oneOf(CHANGES, params.get('change'), ''),
     zoom: textOf(params, 'zoom'),
     select: textOf(params, 'select'),
+    names: oneOf(NAMES, params.get('names'), ''),
     pane: oneOf(PANES, params.get('pane'), DEFAULT_COMPARE.pane),
+  };
+  return { kind: 'state', state };
+}
+
+export function readSymbols(params: URLSearchParams): ReadResult<SymbolsState> {
+  const version = unknownVersion(params);
+  if (version !== null) return { kind: 'unknown-version', version };
+  const hidden = textOf(params, 'hide').split(',');
+  const state: SymbolsState = {
+    query: textOf(params, 'query'),
+    range: rangeOf(params, '', DEFAULT_SYMBOLS.range),
+    paused: params.get('live') === '0',
+    find: textOf(params, 'find'),
+    filter: oneOf(BINARY_FILTERS, params.get('filter'), ''),
+    reason: textOf(params, 'reason'),
+    sort: oneOf(BINARY_SORTS, params.get('sort'), DEFAULT_SYMBOLS.sort),
+    hidden: BINARY_COLUMNS.filter((column) => hidden.includes(column)),
+    select: textOf(params, 'select'),
   };
   return { kind: 'state', state };
 }
@@ -181,6 +272,7 @@ export function writeExplore(state: ExploreState): URLSearchParams {
   set('zoom', state.zoom);
   set('select', state.select);
   set('sort', state.sort, DEFAULT_EXPLORE.sort);
+  set('names', state.names);
   set('pane', state.pane, DEFAULT_EXPLORE.pane);
   return params;
 }
@@ -196,11 +288,26 @@ export function writeCompare(state: CompareState): URLSearchParams {
   set('change', state.change);
   set('zoom', state.zoom);
   set('select', state.select);
+  set('names', state.names);
   set('pane', state.pane, DEFAULT_COMPARE.pane);
+  return params;
+}
+
+export function writeSymbols(state: SymbolsState): URLSearchParams {
+  const { params, set, setRange } = writer();
+  set('query', state.query);
+  setRange('', state.range, DEFAULT_SYMBOLS.range);
+  if (state.paused) params.set('live', '0');
+  set('find', state.find);
+  set('filter', state.filter);
+  set('reason', state.reason);
+  set('sort', state.sort, DEFAULT_SYMBOLS.sort);
+  set('hide', state.hidden.join(','));
+  set('select', state.select);
   return params;
 }
 
 /** The page a path names: its last segment; anything else is the first page. */
 export function pageOf(pathname: string): PageName {
-  return pathname.split('/').at(-1) === 'compare' ? 'compare' : 'explore';
+  return oneOf(['compare', 'debuginfo'], pathname.split('/').at(-1) ?? '', 'explore');
 }

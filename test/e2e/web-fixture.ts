@@ -13,6 +13,8 @@ import type { FlameGraph, FlameMeta } from '../../profile/flame-graph.ts';
 import type { Quality } from '../../profile/quality.ts';
 import { parseGraphText } from '../../profile/text.ts';
 import type { ProfileTypeJson, SeriesJson } from '../../wire/http.ts';
+import { DebuginfoFixture } from './web-fixture-debuginfo.ts';
+import { addFacts } from './web-fixture-names.ts';
 import { folded, SERVICES } from './web-fixture-stacks.ts';
 
 export type FixtureState = 'ready' | 'empty' | 'nomatch' | 'error' | 'slow' | 'down';
@@ -23,6 +25,7 @@ export interface Fixture {
   state: FixtureState;
   /** Requests for answers so far, as `path?query`. */
   requests: string[];
+  debuginfo: DebuginfoFixture;
   close: () => Promise<void>;
 }
 
@@ -60,7 +63,13 @@ const TYPES: ProfileTypeJson[] = [
 
 /** Serves the built pages and the canned answers under a path prefix. */
 export async function startFixture(prefix = ''): Promise<Fixture> {
-  const fixture: Fixture = { url: '', state: 'ready', requests: [], close: async () => undefined };
+  const fixture: Fixture = {
+    url: '',
+    state: 'ready',
+    requests: [],
+    debuginfo: new DebuginfoFixture(),
+    close: async () => undefined,
+  };
   const server = createServer((request, response) => {
     handle(fixture, prefix, request, response).catch((error: unknown) => {
       response.writeHead(500).end(String(error));
@@ -90,7 +99,13 @@ async function handle(
   const path = url.pathname.slice(prefix.length + 1);
   if (path.startsWith('api/v1/')) {
     fixture.requests.push(path.slice('api/v1/'.length) + url.search);
-    await answer(fixture.state, path.slice('api/v1/'.length), url.searchParams, response);
+    const endpoint = path.slice('api/v1/'.length);
+    if (request.method !== 'GET') {
+      const status = fixture.debuginfo.command(request.method ?? '', endpoint);
+      response.writeHead(status).end();
+      return;
+    }
+    await answer(fixture, endpoint, url.searchParams, response);
     return;
   }
   const file = extname(path) === '' ? 'index.html' : path;
@@ -106,7 +121,7 @@ const POLICY = [
 ].join('; ');
 
 async function answer(
-  state: FixtureState,
+  { state, debuginfo }: Fixture,
   path: string,
   params: URLSearchParams,
   response: ServerResponse,
@@ -124,6 +139,11 @@ async function answer(
   if (state === 'error') return refuse(params, response);
   if (state === 'slow') return;
   const range = rangeOf(params);
+  if (path === 'debuginfo') {
+    const whole = state === 'nomatch' ? 0 : 747_838 * PERIOD_NS;
+    const body = debuginfo.answer(range, TYPE, whole);
+    return json(state === 'nomatch' ? { ...body, debuginfo: [] } : body);
+  }
   if (path === 'series') return json(series(params, range, state));
   const graph = graphFor(path, params, range, state);
   if (path === 'functions') {
@@ -173,7 +193,10 @@ function quality(samples: number, unit: number): Quality {
       series: 4,
       samples,
       incomplete: { 'no unwind table': samples * unit * 0.009, 'too deep': samples * unit * 0.002 },
-      unsymbolized: { 'no debug information': samples * unit * 0.012 },
+      unsymbolized: {
+        'no debug information': samples * unit * 0.012,
+        'not covered': samples * unit * 0.003,
+      },
       truncated: 0,
     },
     hosts: {
@@ -214,7 +237,9 @@ function graphFor(
   if (path === 'diff') {
     const [a, b] = [rangeOf(params, '_a'), rangeOf(params, '_b')];
     const empty = state === 'nomatch' ? '' : null;
-    const graph = parseGraphText(empty ?? folded('b', scale(b)), empty ?? folded('a', scale(a)));
+    const graph = addFacts(
+      parseGraphText(empty ?? folded('b', scale(b)), empty ?? folded('a', scale(a))),
+    );
     const counts = sum(graph.self);
     const countsBase = sum(graph.selfBase ?? graph.self);
     const side = metaOf(a, countsBase);
@@ -222,7 +247,7 @@ function graphFor(
     const meta = { ...metaOf(b, counts), base };
     return { ...graph, meta, multiplier: PERIOD_NS, multiplierBase: PERIOD_NS };
   }
-  const graph = parseGraphText(state === 'nomatch' ? '' : folded('b', scale(range)));
+  const graph = addFacts(parseGraphText(state === 'nomatch' ? '' : folded('b', scale(range))));
   const meta = metaOf(range, sum(graph.self));
   return { ...graph, meta, multiplier: PERIOD_NS, multiplierBase: PERIOD_NS };
 }

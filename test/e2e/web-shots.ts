@@ -15,6 +15,7 @@ const PAGES = [
   { name: 'explore-find', path: 'explore?v=1&find=mem' },
   { name: 'explore-graph', path: 'explore?v=1&pane=graph' },
   { name: 'compare', path: 'compare?v=1' },
+  { name: 'symbols', path: 'debuginfo?v=1' },
   { name: 'compare-graph', path: 'compare?v=1&pane=graph' },
 ];
 const STATES: readonly FixtureState[] = ['empty', 'nomatch', 'error', 'slow'];
@@ -52,8 +53,8 @@ async function main(): Promise<void> {
   for (const state of fixture === null ? [] : STATES) {
     if (fixture !== null) fixture.state = state;
     const query = encodeURIComponent('{namespace="shop",host=~"web-(a|b"}');
-    for (const page of ['explore', 'compare']) {
-      const params = page === 'explore' ? `query=${query}` : `query_a=${query}&query_b=${query}`;
+    for (const page of ['explore', 'compare', 'debuginfo']) {
+      const params = page === 'compare' ? `query_a=${query}&query_b=${query}` : `query=${query}`;
       const file = join(folder, `${page}-${state}.png`);
       await shoot(browser, `${base}/${page}?v=1&theme=light&${params}`, file, 'desktop');
     }

@@ -30,9 +30,7 @@ export function useFlameModel(loaded: LoadedView | undefined, dark: boolean): Fl
     const texts = createFrameTexts(loaded.view.graph);
     const weights = weighBinaries(loaded.view.frameSelf, texts);
     const binaries = [...weights].sort((p, q) => q[1] - p[1]);
-    const slots = assignSlots(weights, keptSlots);
-    for (const [binary, slot] of slots) keptSlots.set(binary, slot);
-    return { loaded, texts, binaries, slots };
+    return { loaded, texts, binaries, slots: keepSlots(weights) };
   }, [loaded]);
   return useMemo(
     () =>
@@ -41,6 +39,18 @@ export function useFlameModel(loaded: LoadedView | undefined, dark: boolean): Fl
         : { ...model, tokens, palette: createPalette(tokens.flame, model.slots) },
     [model, tokens],
   );
+}
+
+/** The same hues for binaries outside a graph, so that one has its colour on every page. */
+export function useBinaryPalette(weights: ReadonlyMap<string, number>, dark: boolean): Palette {
+  const tokens = useMemo(() => readTokens(dark), [dark]);
+  return useMemo(() => createPalette(tokens.flame, keepSlots(weights)), [weights, tokens]);
+}
+
+function keepSlots(weights: ReadonlyMap<string, number>): Map<string, number> {
+  const slots = assignSlots(weights, keptSlots);
+  for (const [binary, slot] of slots) keptSlots.set(binary, slot);
+  return slots;
 }
 
 export interface FlameNodes {

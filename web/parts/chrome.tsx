@@ -9,18 +9,21 @@ import { isTyping } from './keys.ts';
 const PAGES: readonly { page: PageName; title: string }[] = [
   { page: 'explore', title: 'Explore' },
   { page: 'compare', title: 'Compare' },
+  { page: 'debuginfo', title: 'Symbols' },
 ];
+/** After `g`: the first letter of a page's title. */
+const LETTERS: Record<string, PageName> = { e: 'explore', c: 'compare', s: 'debuginfo' };
 const THEMES: readonly { choice: ThemeChoice; title: string }[] = [
   { choice: 'system', title: 'As the system' },
   { choice: 'light', title: 'Light' },
   { choice: 'dark', title: 'Dark' },
 ];
 const KEYS: readonly (readonly [string, string])[] = [
-  ['/', 'Search functions'],
+  ['/', 'Search functions, or binaries'],
   ['Esc', 'Clear the search, reset the zoom, close what is open'],
   ['?', 'This list'],
   ['r', 'Refresh'],
-  ['g e, g c', 'Go to Explore, to Compare'],
+  ['g e, g c, g s', 'Go to Explore, to Compare, to Symbols'],
   ['↑ ↓', 'In the graph: caller, widest callee; in the table: rows'],
   ['← →', 'In the graph: the frames beside; in the series: move a handle'],
   ['Home', 'In the graph: all'],
@@ -136,10 +139,10 @@ function useShortcuts(
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (isTyping(event)) return;
-      const page = leading.current ? { e: 'explore', c: 'compare' }[event.key] : undefined;
+      const page = leading.current ? LETTERS[event.key] : undefined;
       leading.current = event.key === 'g';
       if (event.key === '?') sheet.current?.showModal();
-      else if (page === 'explore' || page === 'compare') navigate(page, paramsOf(page));
+      else if (page !== undefined) navigate(page, paramsOf(page));
       else return;
       event.preventDefault();
     };
