@@ -24,6 +24,7 @@ export interface GoExtract {
 export interface GoBytes {
   layout: PclntabLayout;
   pclntab: Uint8Array;
+  /** What text-relative entries are counted from; -1 = it was not found. */
   text: number;
   /** What a tree's place becomes an offset in `trees` by: added to it. */
   treesShift: number;
@@ -65,7 +66,10 @@ export function readGoBytes(elf: ElfFile): GoBytes | null {
   const { layout, text, treeBase } = tables;
   const read = ({ offset, length }: Stretch): Uint8Array => elf.source.read(offset, length);
   const pclntab = read(tables.pclntab);
-  const trees = tables.trees === null ? pclntab : read(tables.trees);
+  // Offsets without a base: where the trees are was not found.
+  const lost = layout.textRelative && treeBase === 0;
+  const inTable = lost ? new Uint8Array(0) : pclntab;
+  const trees = tables.trees === null ? inTable : read(tables.trees);
   const treesShift = treeBase - (tables.trees ?? tables.pclntab).address;
   return { layout, pclntab, text, treesShift, trees };
 }

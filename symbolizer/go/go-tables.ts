@@ -28,7 +28,7 @@ export interface GoTables {
   pclntab: Stretch;
   /** What text-relative entries are counted from (runtime.text); -1 = it was not found. */
   text: number;
-  /** What offsets of trees are counted from (go:func.*); 0 where they are addresses. */
+  /** What offsets of trees are counted from (go:func.*); 0 = not found, or they are addresses. */
   treeBase: number;
   /** All trees; null where they are in `pclntab`, there are none, or they were not found. */
   trees: Stretch | null;
