@@ -160,3 +160,14 @@ export const MAX_DEMANGLER_CHARACTERS = 16_000_000;
 
 /** Rows of one unit's line program, 17 bytes each; a byte of input can make one. */
 export const MAX_LINE_ROWS = 2 ** 23;
+
+/** Ranges of code with lines in one symbol file, and their rows and inlined calls in bytes. */
+export const MAX_CODE_RANGES = 2 ** 23;
+export const MAX_SYMBOL_RECORD_BYTES = 2 ** 29;
+/** Pages of symbol files that one worker keeps in memory, 4 kB each. */
+export const MAX_SYMBOL_PAGES = 16_384;
+/** Answers and names of all symbol files that one worker keeps, in bytes as estimated. */
+export const MAX_SYMBOL_ANSWER_BYTES = 64 * 2 ** 20;
+/** One section of debug information, decompressed, and all that one file is converted from. */
+export const MAX_DEBUG_SECTION_BYTES = 512 * 2 ** 20;
+export const MAX_DEBUG_BYTES = 768 * 2 ** 20;

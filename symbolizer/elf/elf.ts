@@ -10,8 +10,20 @@ import { ByteReader, type ByteSource, truncated } from './byte-reader.ts';
 
 export const ElfType = { rel: 1, exec: 2, dyn: 3, core: 4 } as const;
 export const SegmentType = { load: 1, note: 4 } as const;
-export const SectionType = { symtab: 2, strtab: 3, note: 7, nobits: 8, dynsym: 11, shndx: 18 };
-export const SectionFlag = { alloc: 2, exec: 4 } as const;
+export const SectionType = {
+  progbits: 1,
+  symtab: 2,
+  strtab: 3,
+  rela: 4,
+  note: 7,
+  nobits: 8,
+  rel: 9,
+  dynsym: 11,
+  shndx: 18,
+} as const;
+export const SectionFlag = { alloc: 2, exec: 4, group: 0x200, compressed: 0x800 } as const;
+/** e_machine. */
+export const Machine = { i386: 3, x86_64: 62, aarch64: 183 } as const;
 /** Bit 0 of a segment's flags: its bytes may be executed. */
 export const SEGMENT_EXEC = 1;
 
@@ -60,6 +72,8 @@ export interface ElfSection {
   offset: number;
   size: number;
   link: number;
+  /** Of relocations: the number of the section that they change. */
+  info: number;
   entrySize: number;
   align: number;
 }
@@ -250,10 +264,10 @@ export function readSections(source: ByteSource, header: ElfHeader): ElfSection[
     const offset = word();
     const size = word();
     const link = reader.u32();
-    reader.skip(4); // info
+    const info = reader.u32();
     const align = word();
     const entrySize = word();
-    sections.push({ nameOffset, type, flags, address, offset, size, link, entrySize, align });
+    sections.push({ nameOffset, type, flags, address, offset, size, link, info, entrySize, align });
   }
   return sections;
 }

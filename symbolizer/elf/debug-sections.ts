@@ -1,0 +1,113 @@
+/** The bytes of debug sections as their compiler meant them: decompressed and relocated. */
+import { EverflameError } from '../../profile/errors.ts';
+import { MAX_DEBUG_BYTES } from '../../profile/limits.ts';
+import type { DwarfSections } from '../dwarf/dwarf-input.ts';
+import {
+  type CompressionHeader,
+  checkSectionSize,
+  decompress,
+  readCompressionHeader,
+  readZdebugHeader,
+} from './compressed-section.ts';
+import { type ElfSection, ElfType, SectionFlag, SectionType } from './elf.ts';
+import type { ElfFile } from './elf-file.ts';
+import { relocate, SymbolValues } from './relocations.ts';
+
+const MAX_COMPRESSION_HEADER_BYTES = 24;
+
+/** Reads sections of one file, which together are bounded by MAX_DEBUG_BYTES. */
+export class DebugSectionReader {
+  /** Relocations of kinds that debug information has no use for. */
+  unknownRelocations = 0;
+  readonly #elf: ElfFile;
+  readonly #symbols: SymbolValues;
+  #budgetBytes = MAX_DEBUG_BYTES;
+
+  constructor(elf: ElfFile) {
+    this.#elf = elf;
+    this.#symbols = new SymbolValues(elf);
+  }
+
+  /** A section's bytes; empty where it is absent. `.debug_x` may be there as `.zdebug_x`. */
+  async read(name: string): Promise<Uint8Array> {
+    const number = findSection(this.#elf, name);
+    const section = this.#elf.sections[number];
+    if (section === undefined) return new Uint8Array(0);
+    const { source, header } = this.#elf;
+    checkSectionSize(name, section.size);
+    const compression = this.#compression(number, section);
+    this.#spend(name, compression?.size ?? section.size);
+    let bytes = source.read(section.offset, section.size);
+    if (compression !== null) bytes = await decompress(name, bytes, compression);
+    if (header.type !== ElfType.rel) return bytes;
+    // The source may hold the bytes still.
+    if (compression === null) bytes = Uint8Array.from(bytes);
+    this.unknownRelocations += relocate(this.#elf, number, bytes, this.#symbols);
+    return bytes;
+  }
+
+  #compression(number: number, section: ElfSection): CompressionHeader | null {
+    const { source, header, names } = this.#elf;
+    const length = Math.min(MAX_COMPRESSION_HEADER_BYTES, section.size);
+    const head = source.read(section.offset, length);
+    if ((section.flags & SectionFlag.compressed) !== 0) {
+      return readCompressionHeader(head, header.is64);
+    }
+    return names[number]?.startsWith('.zdebug_') ? readZdebugHeader(head) : null;
+  }
+
+  #spend(name: string, size: number): void {
+    this.#budgetBytes -= size;
+    if (this.#budgetBytes >= 0) return;
+    throw new EverflameError('too-large', `the debug sections up to ${name} are too large`, {
+      field: 'file',
+      limit: `MAX_DEBUG_BYTES = ${MAX_DEBUG_BYTES}`,
+      remedy: 'Build with less debug information (-g1), or split it (-gsplit-dwarf).',
+    });
+  }
+}
+
+/**
+ * The number of the first section of that name that has bytes here, or -1. In object files, type
+ * units are sections of the same name in groups; what is in no group comes first.
+ */
+export function findSection(elf: ElfFile, name: string): number {
+  const legacy = name.startsWith('.debug_') ? name.replace('.debug_', '.zdebug_') : name;
+  let grouped = -1;
+  for (let number = 0; number < elf.sections.length; number++) {
+    const isNamed = elf.names[number] === name || elf.names[number] === legacy;
+    const section = elf.sections[number] as ElfSection;
+    if (!isNamed || section.type === SectionType.nobits) continue;
+    if ((section.flags & SectionFlag.group) === 0) return number;
+    if (grouped < 0) grouped = number;
+  }
+  return grouped;
+}
+
+/** A section's bytes, decompressed and, in an object file, relocated; empty where it is absent. */
+export async function readSection(elf: ElfFile, name: string): Promise<Uint8Array> {
+  return await new DebugSectionReader(elf).read(name);
+}
+
+/**
+ * All that DWARF is read from. `dwo`: a split file's own sections. Throws EverflameError where one
+ * is damaged or they are too large.
+ */
+export async function readDwarfSections(
+  elf: ElfFile,
+  { dwo }: { dwo: boolean },
+): Promise<DwarfSections> {
+  const reader = new DebugSectionReader(elf);
+  const read = (name: string) => reader.read(dwo ? `${name}.dwo` : name);
+  return {
+    info: await read('.debug_info'),
+    abbrev: await read('.debug_abbrev'),
+    str: await read('.debug_str'),
+    lineStr: await read('.debug_line_str'),
+    line: await read('.debug_line'),
+    strOffsets: await read('.debug_str_offsets'),
+    addr: await read('.debug_addr'),
+    ranges: await read('.debug_ranges'),
+    rnglists: await read('.debug_rnglists'),
+  };
+}
