@@ -171,3 +171,5 @@ export const MAX_SYMBOL_ANSWER_BYTES = 64 * 2 ** 20;
 /** One section of debug information, decompressed, and all that one file is converted from. */
 export const MAX_DEBUG_SECTION_BYTES = 512 * 2 ** 20;
 export const MAX_DEBUG_BYTES = 768 * 2 ** 20;
+/** Build ids whose search on disk and on debuginfod servers is remembered. */
+export const MAX_DEBUGINFO_LOOKUPS = 20_000;

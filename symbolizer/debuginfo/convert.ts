@@ -1,23 +1,18 @@
-/** One ELF file in, one symbol file out. Runs where its input cannot hurt: converter-child.ts. */
+/**
+ * All files of one build id in, one symbol file out. Runs where its input cannot hurt:
+ * converter-child.ts.
+ */
 import { assert, EverflameError } from '../../profile/errors.ts';
 import type { BuildId } from '../../profile/units.ts';
-import { type ByteSource, openByteSource } from '../elf/byte-reader.ts';
-import {
-  type ElfHeader,
-  type ElfSection,
-  ElfType,
-  type LoadSegment,
-  readElfHeader,
-  readElfIdentity,
-  readSections,
-  SEGMENT_EXEC,
-  SectionFlag,
-  SectionType,
-} from '../elf/elf.ts';
-import { readCodeSymbols } from '../elf/elf-symbols.ts';
-import { writeSymbolFile } from '../symbol-file/symbol-file-writer.ts';
-import { type SymbolFacts, SymbolQuality } from '../symbol-file/symbol-quality.ts';
-import { symbolRanges } from '../symbol-file/symbol-ranges.ts';
+import { type ByteSource, type FileByteSource, openByteSource } from '../elf/byte-reader.ts';
+import { ElfType, type LoadSegment, readElfIdentity } from '../elf/elf.ts';
+import { type ElfFile, openElfFile } from '../elf/elf-file.ts';
+import { type CodeSymbols, readCodeSymbols } from '../elf/elf-symbols.ts';
+import { joinSymbols } from '../symbol-file/joined-symbols.ts';
+import { SymbolFileBuilder } from '../symbol-file/symbol-file-builder.ts';
+import type { SymbolFacts } from '../symbol-file/symbol-quality.ts';
+import { codeMap, originalSegments } from './convert-code-map.ts';
+import { addLines } from './convert-lines.ts';
 
 export type ConversionSourceKind =
   /** The program as it is run, or what an agent extracted from it. */
@@ -58,38 +53,87 @@ export interface Conversion extends SymbolFacts {
   problems: string[];
 }
 
-/** Throws EverflameError for a file that is damaged, has another build id or is over a limit. */
+/** A source that is open. */
+export interface OpenSource {
+  kind: ConversionSourceKind;
+  source: ByteSource;
+}
+
+/** Throws EverflameError where no source can be used: damaged, of another build id, too large. */
 export async function convertFiles(job: ConversionJob): Promise<Conversion> {
-  const [first] = job.sources;
-  assert(first !== undefined, 'a conversion has a source');
-  const source = openByteSource(first.path);
+  const opened: (OpenSource & { source: FileByteSource })[] = [];
   try {
-    const { functions, skippedSymbols } = convertElf(
-      source,
-      job.target,
-      job.buildId,
-      job.knownSegments,
-    );
-    const quality = functions > 0 ? SymbolQuality.symbols : SymbolQuality.none;
-    const facts = { quality, functions, skippedSymbols, inlinedCalls: 0 };
-    const missing = { missingSupplementary: null, missingSplit: 0, problems: [] };
-    return { ...facts, lineBytes: 0, namedBytes: 0, ...missing };
+    for (const { kind, path } of job.sources) opened.push({ kind, source: openByteSource(path) });
+    return await convertSources(job, opened);
   } finally {
-    source.close();
+    for (const { source } of opened) source.close();
   }
 }
 
-/**
- * Throws EverflameError for a file that is damaged, has another build id or is over a limit.
- * `knownSegments` stand in where the file's own program headers tell nothing of the original's
- * offsets (objcopy --only-keep-debug rewrites them).
- */
-export function convertElf(
-  source: ByteSource,
-  path: string,
+/** As `convertFiles`, of what is open already. */
+export async function convertSources(
+  job: Omit<ConversionJob, 'sources'>,
+  sources: readonly OpenSource[],
+): Promise<Conversion> {
+  const problems: string[] = [];
+  const programs = openPrograms(job.buildId, sources, problems);
+  const symbols = programs.map(({ symbols }) => symbols);
+  const elfs = programs.map(({ elf }) => elf);
+  const builder = new SymbolFileBuilder();
+  const lines = job.symbolsOnly ? null : await addLines(builder, elfs, sources, codeMap(elfs));
+  const [first] = elfs;
+  assert(first !== undefined, 'a conversion has a program');
+  const { type, machine } = first.header;
+  const segments = elfs.map(originalSegments).find((known) => known.length > 0);
+  const head = {
+    buildId: job.buildId,
+    elfType: type,
+    machine,
+    segments: segments ?? job.knownSegments,
+    fromDwarf: lines?.fromDwarf ?? false,
+    fromPclntab: lines?.fromPclntab ?? false,
+  };
+  const facts = builder.finish(job.target, head, joinSymbols(symbols));
+  problems.push(...(lines?.problems ?? []));
+  if (builder.cutRows > 0) problems.push(`${builder.cutRows} rows have too many inlined calls`);
+  return {
+    ...facts,
+    missingSupplementary: lines?.missingSupplementary ?? null,
+    missingSplit: lines?.missingSplit ?? 0,
+    problems,
+  };
+}
+
+interface Program {
+  elf: ElfFile;
+  symbols: CodeSymbols;
+}
+
+/** Executables and debug files; one that cannot be read is a problem, unless it is the last one. */
+function openPrograms(
   buildId: BuildId,
-  knownSegments: readonly LoadSegment[] = [],
-): Pick<SymbolFacts, 'functions' | 'skippedSymbols'> {
+  sources: readonly OpenSource[],
+  problems: string[],
+): Program[] {
+  const programs: Program[] = [];
+  let failure: unknown = null;
+  for (const { kind, source } of sources) {
+    if (kind !== 'executable' && kind !== 'debuginfo') continue;
+    try {
+      programs.push(openProgram(buildId, source));
+    } catch (error) {
+      if (!(error instanceof EverflameError)) throw error;
+      failure ??= error;
+      problems.push(`The ${kind}: ${error.message}`);
+    }
+  }
+  if (programs.length === 0) {
+    throw failure ?? new EverflameError('invalid', 'no file has the program', { field: 'file' });
+  }
+  return programs;
+}
+
+function openProgram(buildId: BuildId, source: ByteSource): Program {
   const identity = readElfIdentity(source);
   if (identity.buildId !== buildId) {
     throw new EverflameError(
@@ -98,51 +142,12 @@ export function convertElf(
       { field: 'build_id', remedy: 'Upload it under its own build id.' },
     );
   }
-  const header = readElfHeader(source);
-  if (header.type === ElfType.core) {
+  if (identity.type === ElfType.core) {
     throw new EverflameError('unsupported', 'the file is a core dump', {
       field: 'file',
       remedy: 'Upload the executable or library it came from.',
     });
   }
-  const sections = readSections(source, header);
-  const segments = originalSegments(header, sections, identity.loadSegments);
-  const symbols = readCodeSymbols(source, header, sections);
-  const functions = writeSymbolFile(path, {
-    buildId,
-    elfType: header.type,
-    machine: header.machine,
-    segments: segments.length > 0 ? segments : knownSegments,
-    ranges: symbolRanges(symbols),
-    symbols,
-  });
-  return { functions, skippedSymbols: symbols.skipped };
-}
-
-/**
- * The segments if they still say where the original's code lies, else none. An object file's
- * addresses are its file offsets.
- */
-function originalSegments(
-  header: ElfHeader,
-  sections: readonly ElfSection[],
-  loads: LoadSegment[],
-): LoadSegment[] {
-  if (header.type === ElfType.rel) {
-    // By its sections, not by this file's size: an extraction is smaller than its original.
-    const executable = sections.filter(({ flags }) => (flags & SectionFlag.exec) !== 0);
-    const size = Math.max(0, ...executable.map((section) => section.offset + section.size));
-    return [{ offset: 0, fileSize: size, vaddr: 0, memSize: size, flags: SEGMENT_EXEC }];
-  }
-  const code = SectionFlag.alloc | SectionFlag.exec;
-  const kept = sections.every((section) => {
-    if ((section.flags & code) !== code || section.type !== SectionType.nobits) return true;
-    return loads.some(
-      (load) =>
-        section.offset >= load.offset &&
-        section.offset + section.size <= load.offset + load.fileSize &&
-        section.address - load.vaddr === section.offset - load.offset,
-    );
-  });
-  return kept ? loads : [];
+  const elf = openElfFile(source);
+  return { elf, symbols: readCodeSymbols(source, elf.header, elf.sections) };
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildElf, ELF_NAMES, nmSymbols, stripped } from '../../test/fixtures/elf-builds.ts';
-import { convertElf } from '../debuginfo/convert.ts';
+import { convertSources } from '../debuginfo/convert.ts';
 import { bytesSource } from './byte-reader.ts';
 import { readElfIdentity } from './elf.ts';
 import { planStrip, type StripPlan } from './strip.ts';
@@ -38,11 +38,18 @@ describe('the extraction', () => {
     expect(readElfIdentity(bytesSource(bytes)).buildId).toBe(plan.buildId);
     writeFileSync(`${path}.extracted`, bytes);
     expect(nmSymbols(`${path}.extracted`)).toEqual(nmSymbols(path));
-    const files = [original, bytes].map((elf, i) => {
-      const target = join(directory, `${i}.esf`);
-      convertElf(bytesSource(elf), target, plan.buildId);
-      return readFileSync(target);
-    });
+    const { buildId } = plan;
+    const files: Buffer[] = [];
+    for (const elf of [original, bytes]) {
+      const job = {
+        buildId,
+        target: join(directory, 'any.esf'),
+        knownSegments: [],
+        symbolsOnly: false,
+      };
+      await convertSources(job, [{ kind: 'executable', source: bytesSource(elf) }]);
+      files.push(readFileSync(job.target));
+    }
     expect(files[0]?.equals(files[1] as Buffer)).toBe(true);
   });
 

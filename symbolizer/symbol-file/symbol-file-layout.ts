@@ -3,42 +3,50 @@
  * that no offset in it can be forged.
  */
 export const SYMBOL_FILE_MAGIC = 0x0a_66_73_65; // "esf\n"
-export const SYMBOL_FILE_VERSION = 1;
+export const SYMBOL_FILE_VERSION = 2;
 export const PAGE_BYTES = 4_096;
 
 export const SEGMENT_BYTES = 40;
-/** Ranges and functions: a power of two, so that none lies across two pages. */
-export const RECORD_BYTES = 16;
-export const RECORDS_PER_PAGE = PAGE_BYTES / RECORD_BYTES;
-/** The function of a range that nothing covers. */
-export const NO_FUNCTION = 0xffff_ffff;
+/** A power of two, so that no range lies across two pages. */
+export const RANGE_BYTES = 16;
+export const RANGES_PER_PAGE = PAGE_BYTES / RANGE_BYTES;
+/** Name or record of a range that has none. */
+export const NONE = 0xffff_ffff;
 
 /** Where in the header page each field is. */
 export const HeaderField = {
   magic: 0,
   version: 4,
-  flags: 6,
+  quality: 6,
+  made: 7,
   pageBytes: 8,
   elfType: 12,
   machine: 14,
   segments: 16,
   ranges: 20,
-  functions: 24,
-  namesBytes: 28,
-  skipped: 32,
-  checksumsCrc: 36,
-  headerCrc: 40,
-  buildIdLength: 44,
-  buildId: 48,
+  recordBytes: 24,
+  texts: 28,
+  textBytes: 32,
+  functions: 36,
+  inlinedCalls: 40,
+  skipped: 44,
+  lineBytes: 48,
+  namedBytes: 56,
+  checksumsCrc: 64,
+  headerCrc: 68,
+  buildIdLength: 72,
+  buildId: 76,
 } as const;
 
-export const SymbolFileFlag = { symtab: 1, dynsym: 2 } as const;
+/** What a symbol file was made from: bits of `made`. */
+export const MadeFrom = { symtab: 1, dynsym: 2, dwarf: 4, pclntab: 8 } as const;
 
 export interface SymbolFileCounts {
   segments: number;
   ranges: number;
-  functions: number;
-  namesBytes: number;
+  recordBytes: number;
+  texts: number;
+  textBytes: number;
 }
 
 /** Byte offsets of the sections, each at a page's beginning, and the length of the file. */
@@ -48,8 +56,10 @@ export interface SymbolFileLayout {
   index: number;
   indexCount: number;
   ranges: number;
-  functions: number;
-  names: number;
+  records: number;
+  /** Where each text begins, and where the last one ends: 4 bytes each. */
+  textOffsets: number;
+  texts: number;
   /** CRC-32 of each page from page 1 up to here, 4 bytes each. */
   checksums: number;
   checksumCount: number;
@@ -57,13 +67,14 @@ export interface SymbolFileLayout {
 }
 
 export function layOut(counts: SymbolFileCounts): SymbolFileLayout {
-  const indexCount = Math.ceil(counts.ranges / RECORDS_PER_PAGE);
+  const indexCount = Math.ceil(counts.ranges / RANGES_PER_PAGE);
   const segments = PAGE_BYTES;
   const index = segments + wholePages(counts.segments * SEGMENT_BYTES);
   const ranges = index + wholePages(indexCount * 8);
-  const functions = ranges + wholePages(counts.ranges * RECORD_BYTES);
-  const names = functions + wholePages(counts.functions * RECORD_BYTES);
-  const checksums = names + wholePages(counts.namesBytes);
+  const records = ranges + wholePages(counts.ranges * RANGE_BYTES);
+  const textOffsets = records + wholePages(counts.recordBytes);
+  const texts = textOffsets + wholePages((counts.texts + 1) * 4);
+  const checksums = texts + wholePages(counts.textBytes);
   const checksumCount = checksums / PAGE_BYTES - 1;
   const end = checksums + checksumCount * 4;
   return {
@@ -71,8 +82,9 @@ export function layOut(counts: SymbolFileCounts): SymbolFileLayout {
     index,
     indexCount,
     ranges,
-    functions,
-    names,
+    records,
+    textOffsets,
+    texts,
     checksums,
     checksumCount,
     end,

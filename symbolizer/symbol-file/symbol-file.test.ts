@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { BuildId } from '../../profile/units.ts';
 import {
   buildElf,
   ELF_NAMES,
@@ -10,14 +11,13 @@ import {
   onlyDebug,
   stripped,
 } from '../../test/fixtures/elf-builds.ts';
-import { convertElf } from '../debuginfo/convert.ts';
+import { convertSources } from '../debuginfo/convert.ts';
 import { bytesSource } from '../elf/byte-reader.ts';
-import { readElfHeader, readElfIdentity, readSections } from '../elf/elf.ts';
+import { type LoadSegment, readElfHeader, readElfIdentity, readSections } from '../elf/elf.ts';
 import type { CodeSymbols } from '../elf/elf-symbols.ts';
 import { openSymbolFile, type SymbolFile } from './symbol-file.ts';
-import { writeSymbolFile } from './symbol-file-writer.ts';
+import { SymbolFileBuilder } from './symbol-file-builder.ts';
 import { SymbolQuality } from './symbol-quality.ts';
-import { symbolRanges } from './symbol-ranges.ts';
 
 let directory = '';
 beforeAll(() => {
@@ -25,10 +25,15 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true }));
 
-function convert(path: string): SymbolFile {
+async function convert(
+  path: string,
+  knownSegments: readonly LoadSegment[] = [],
+): Promise<SymbolFile> {
   const source = bytesSource(readFileSync(path));
   const target = join(directory, 'converted.esf');
-  convertElf(source, target, readElfIdentity(source).buildId);
+  const { buildId } = readElfIdentity(source);
+  const job = { buildId, target, knownSegments, symbolsOnly: true };
+  await convertSources(job, [{ kind: 'executable', source }]);
   return openSymbolFile(target);
 }
 
@@ -51,9 +56,9 @@ function disagreements(file: SymbolFile, symbols: readonly NmSymbol[]): string[]
 }
 
 describe('against nm', () => {
-  test.each(ELF_NAMES.filter((name) => name !== 'object'))('%s', (name) => {
+  test.each(ELF_NAMES.filter((name) => name !== 'object'))('%s', async (name) => {
     const path = buildElf(directory, name);
-    const file = convert(path);
+    const file = await convert(path);
     const symbols = nmSymbols(path);
     expect(symbols.length).toBeGreaterThan(5);
     expect(disagreements(file, symbols)).toEqual([]);
@@ -61,17 +66,17 @@ describe('against nm', () => {
     file.close();
   });
 
-  test('stripped: what it exports', () => {
+  test('stripped: what it exports', async () => {
     const path = stripped(buildElf(directory, 'library'));
-    const file = convert(path);
+    const file = await convert(path);
     expect(file.quality).toBe(SymbolQuality.exported);
     expect(disagreements(file, nmSymbols(path, ['-D']))).toEqual([]);
     file.close();
   });
 
-  test('an object file: by file offset, a section per function', () => {
+  test('an object file: by file offset, a section per function', async () => {
     const path = buildElf(directory, 'object');
-    const file = convert(path);
+    const file = await convert(path);
     const source = bytesSource(readFileSync(path));
     const sections = readSections(source, readElfHeader(source));
     const found = sections
@@ -89,8 +94,8 @@ describe('against nm', () => {
     file.close();
   });
 
-  test.each([process.execPath, '/lib/x86_64-linux-gnu/libc.so.6'])('%s', (path) => {
-    const file = convert(path);
+  test.each([process.execPath, '/lib/x86_64-linux-gnu/libc.so.6'])('%s', async (path) => {
+    const file = await convert(path);
     const symbols = nmSymbols(path, ['-D']);
     expect(symbols.length).toBeGreaterThan(1_000);
     expect(disagreements(file, symbols)).toEqual([]);
@@ -98,9 +103,9 @@ describe('against nm', () => {
   });
 });
 
-test('addresses by file offset; a debug file has no map of its own', () => {
+test('addresses by file offset; a debug file has no map of its own', async () => {
   const path = buildElf(directory, 'exec');
-  const file = convert(path);
+  const file = await convert(path);
   const main = nmSymbols(path).find(({ name }) => name === 'main') as NmSymbol;
   const code = file.segments.find(({ flags }) => (flags & 1) !== 0);
   const offset = main.address - (code?.vaddr ?? 0) + (code?.offset ?? 0);
@@ -110,13 +115,12 @@ test('addresses by file offset; a debug file has no map of its own', () => {
   });
   expect(file.lookup(2 ** 40, 'file')).toEqual({ kind: 'unknown', reason: 'unmapped' });
   expect(file.lookup(2 ** 40, 'elf')).toEqual({ kind: 'unknown', reason: 'not-covered' });
-  const { segments, buildId } = file;
-  const debug = convert(onlyDebug(path));
+  const { segments } = file;
+  const debug = await convert(onlyDebug(path));
   expect(debug.segments).toEqual([]);
   expect(debug.lookup(main.address, 'elf').kind).toBe('symbol');
-  const target = join(directory, 'mapped.esf');
-  convertElf(bytesSource(readFileSync(`${path}.debug`)), target, buildId, segments);
-  expect(openSymbolFile(target).lookup(offset, 'file').kind).toBe('symbol');
+  const mapped = await convert(`${path}.debug`, segments);
+  expect(mapped.lookup(offset, 'file').kind).toBe('symbol');
 });
 
 describe('the file', () => {
@@ -143,14 +147,15 @@ describe('the file', () => {
       skipped: 3,
     };
     const path = join(directory, `synthetic-${count}.esf`);
-    writeSymbolFile(path, {
-      buildId: 'aabbccdd' as never,
+    const head = {
+      buildId: 'aabbccdd' as BuildId,
       elfType: 3,
       machine: 62,
       segments: [{ offset: 0, fileSize: 2 ** 40, vaddr: 2 ** 33, memSize: 2 ** 40, flags: 5 }],
-      ranges: symbolRanges(symbols),
-      symbols,
-    });
+      fromDwarf: false,
+      fromPclntab: false,
+    };
+    new SymbolFileBuilder().finish(path, head, symbols);
     return path;
   }
 

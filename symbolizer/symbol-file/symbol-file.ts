@@ -1,6 +1,6 @@
 /**
- * Look-ups in a symbol file (docs/formats.md section 4): which function covers an address. Reads
- * the header and the small tables once, then single pages through a bounded cache.
+ * Look-ups in a symbol file (docs/formats.md section 4): the functions, inlined ones first, and
+ * lines at an address. Reads the header and the small tables once, then single pages.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
@@ -8,22 +8,27 @@ import { EverflameError } from '../../profile/errors.ts';
 import {
   MAX_ELF_SEGMENTS,
   MAX_STRING_BYTES,
+  MAX_SYMBOL_ANSWER_BYTES,
   MAX_SYMBOL_NAMES_BYTES,
+  MAX_SYMBOL_PAGES,
+  MAX_SYMBOL_RECORD_BYTES,
 } from '../../profile/limits.ts';
 import type { BuildId, ElfAddress, FileOffset } from '../../profile/units.ts';
 import { isBuildId } from '../elf/build-id.ts';
 import { type LoadSegment, SEGMENT_EXEC } from '../elf/elf.ts';
+import { AnswerBudget, type AnswerCache } from './answer-cache.ts';
+import { DamagedRecord, RecordDecoder } from './line-record.ts';
+import { DamagedPage, PagePool, type PooledFile } from './page-pool.ts';
 import {
   HeaderField,
   layOut,
-  NO_FUNCTION,
+  NONE,
   PAGE_BYTES,
-  RECORD_BYTES,
-  RECORDS_PER_PAGE,
+  RANGE_BYTES,
+  RANGES_PER_PAGE,
   SEGMENT_BYTES,
   SYMBOL_FILE_MAGIC,
   SYMBOL_FILE_VERSION,
-  SymbolFileFlag,
   type SymbolFileLayout,
 } from './symbol-file-layout.ts';
 import { type SymbolFacts, SymbolQuality } from './symbol-quality.ts';
@@ -64,8 +69,17 @@ export interface SymbolFile extends Readonly<SymbolFacts> {
   close(): void;
 }
 
-/** Pages in memory per file: 1 MB holds the ranges that a day's profiles touch of a large binary. */
-const CACHED_PAGES = 256;
+const RANGE_WORDS = RANGE_BYTES / 4;
+
+/** Of this thread: look-ups are synchronous, so all files share them. */
+const POOL = new PagePool(MAX_SYMBOL_PAGES);
+const ANSWERS = new AnswerBudget(MAX_SYMBOL_ANSWER_BYTES);
+const DECODER = new RecordDecoder();
+
+const UNMAPPED: SymbolLookup = { kind: 'unknown', reason: 'unmapped' };
+const NO_SYMBOLS: SymbolLookup = { kind: 'unknown', reason: 'no-symbols' };
+const NOT_COVERED: SymbolLookup = { kind: 'unknown', reason: 'not-covered' };
+const DAMAGED: SymbolLookup = { kind: 'unknown', reason: 'damaged' };
 
 /** Throws EverflameError `invalid` for a file that is cut, damaged or of another version. */
 export function openSymbolFile(path: string): SymbolFile {
@@ -82,45 +96,56 @@ class PagedSymbolFile implements SymbolFile {
   readonly buildId: BuildId;
   readonly quality: SymbolQuality;
   readonly functions: number;
-  readonly inlinedCalls = 0;
-  readonly lineBytes = 0;
-  readonly namedBytes = 0;
+  readonly inlinedCalls: number;
+  readonly lineBytes: number;
+  readonly namedBytes: number;
   readonly skippedSymbols: number;
   readonly segments: readonly LoadSegment[];
   readonly #ranges: number;
+  readonly #recordBytes: number;
+  readonly #texts: number;
+  readonly #textBytes: number;
   readonly #layout: SymbolFileLayout;
   readonly #index: Float64Array;
-  readonly #pages: PageCache;
-  readonly #fd: number;
+  readonly #file: PooledFile;
+  readonly #answers: AnswerCache;
 
   constructor(fd: number, path: string) {
-    this.#fd = fd;
-    const header = readHeader(fd, path);
-    const { view } = header;
-    this.buildId = header.buildId;
+    const { view, buildId, quality, layout } = readHeader(fd, path);
+    this.buildId = buildId;
+    this.quality = quality;
     this.functions = view.getUint32(HeaderField.functions, true);
+    this.inlinedCalls = view.getUint32(HeaderField.inlinedCalls, true);
+    this.lineBytes = view.getFloat64(HeaderField.lineBytes, true);
+    this.namedBytes = view.getFloat64(HeaderField.namedBytes, true);
     this.skippedSymbols = view.getUint32(HeaderField.skipped, true);
-    this.quality = qualityOf(view.getUint16(HeaderField.flags, true), this.functions);
     this.#ranges = view.getUint32(HeaderField.ranges, true);
-    this.#layout = header.layout;
-    const checksums = readChecksums(fd, path, header);
-    this.#pages = new PageCache(fd, checksums);
+    this.#recordBytes = view.getUint32(HeaderField.recordBytes, true);
+    this.#texts = view.getUint32(HeaderField.texts, true);
+    this.#textBytes = view.getUint32(HeaderField.textBytes, true);
+    this.#layout = layout;
+    const expected = view.getUint32(HeaderField.checksumsCrc, true);
+    const checksums = readChecksums(fd, path, layout, expected);
+    this.#file = { fd, checksums, slots: new Int32Array(checksums.length) };
     this.segments = this.#readSegments(view.getUint32(HeaderField.segments, true));
-    this.#index = new Float64Array(this.#layout.indexCount);
-    for (let i = 0; i < this.#index.length; i++) {
-      this.#index[i] = this.#pages.u64(this.#layout.index + i * 8);
-    }
+    this.#index = new Float64Array(layout.indexCount);
+    for (let i = 0; i < this.#index.length; i++) this.#index[i] = this.#u64(layout.index + i * 8);
+    this.#answers = ANSWERS.newCache();
   }
 
   lookup(address: number, space: 'elf' | 'file'): SymbolLookup {
     const elf = space === 'elf' ? address : this.elfAddress(address as FileOffset);
-    if (elf === null) return { kind: 'unknown', reason: 'unmapped' };
-    if (this.functions === 0) return { kind: 'unknown', reason: 'no-symbols' };
+    if (elf === null) return UNMAPPED;
+    const known = this.#answers.answer(elf);
+    if (known !== null) return known;
+    if (this.functions === 0) return NO_SYMBOLS;
     try {
-      return this.#find(elf);
+      const answer = this.#find(elf);
+      this.#answers.keepAnswer(elf, answer);
+      return answer;
     } catch (error) {
       // What was read wrong is told as such: the caller shows the reason and the file is replaced.
-      if (error instanceof DamagedPage) return { kind: 'unknown', reason: 'damaged' };
+      if (error instanceof DamagedPage || error instanceof DamagedRecord) return DAMAGED;
       throw error;
     }
   }
@@ -136,71 +161,145 @@ class PagedSymbolFile implements SymbolFile {
   }
 
   close(): void {
-    closeSync(this.#fd);
+    POOL.release(this.#file);
+    this.#answers.close();
+    closeSync(this.#file.fd);
   }
 
   #find(address: number): SymbolLookup {
-    const page = lastAtMost(this.#index.length, address, (row) => this.#index[row] as number);
-    if (page < 0) return { kind: 'unknown', reason: 'not-covered' };
-    const first = page * RECORDS_PER_PAGE;
-    const count = Math.min(RECORDS_PER_PAGE, this.#ranges - first);
-    const view = this.#pages.view(this.#layout.ranges + first * RECORD_BYTES);
-    const row = lastAtMost(count, address, (i) => readU64(view, i * RECORD_BYTES));
-    const number = row < 0 ? NO_FUNCTION : view.getUint32(row * RECORD_BYTES + 8, true);
-    if (number === NO_FUNCTION) return { kind: 'unknown', reason: 'not-covered' };
-    return this.#function(number);
+    const page = this.#pageOf(address);
+    if (page < 0) return NOT_COVERED;
+    const at = POOL.wordsOf(this.#file, this.#layout.ranges / PAGE_BYTES + page);
+    const { words } = POOL;
+    let begin = 0;
+    let end = Math.min(RANGES_PER_PAGE, this.#ranges - page * RANGES_PER_PAGE);
+    while (begin < end) {
+      const middle = (begin + end) >>> 1;
+      const word = at + middle * RANGE_WORDS;
+      const start = (words[word + 1] as number) * 2 ** 32 + (words[word] as number);
+      if (start <= address) begin = middle + 1;
+      else end = middle;
+    }
+    if (begin === 0) return NOT_COVERED;
+    const word = at + (begin - 1) * RANGE_WORDS;
+    const name = words[word + 2] as number;
+    const record = words[word + 3] as number;
+    if (name === NONE) return NOT_COVERED;
+    const start = (words[word + 1] as number) * 2 ** 32 + (words[word] as number);
+    if (record !== NONE) this.#readRecord(record, address - start);
+    const lines = record === NONE ? [] : this.#inlinedLines();
+    const isKnown = record !== NONE;
+    lines.push({
+      name: this.#text(name + 1),
+      file: isKnown ? this.#text(DECODER.file) : '',
+      line: isKnown ? DECODER.line : 0,
+    });
+    return { kind: 'symbol', lines };
   }
 
-  #function(number: number): SymbolLookup {
-    if (number >= this.functions) throw new DamagedPage('a function that is not there');
-    const at = this.#layout.functions + number * RECORD_BYTES;
-    const nameOffset = this.#pages.u32(at + 8);
-    const nameLength = this.#pages.u32(at + 12);
-    const begin = this.#layout.names + nameOffset;
-    if (nameLength > MAX_STRING_BYTES || begin + nameLength > this.#layout.checksums) {
-      throw new DamagedPage('a name outside the names');
+  /** The last page of ranges that does not begin above `address`, or -1. */
+  #pageOf(address: number): number {
+    const index = this.#index;
+    let begin = 0;
+    let end = index.length;
+    while (begin < end) {
+      const middle = (begin + end) >>> 1;
+      if ((index[middle] as number) <= address) begin = middle + 1;
+      else end = middle;
     }
-    const name = this.#pages.text(begin, nameLength);
-    return { kind: 'symbol', lines: [{ name, file: '', line: 0 }] };
+    return begin - 1;
+  }
+
+  #readRecord(offset: number, address: number): void {
+    if (offset >= this.#recordBytes) throw new DamagedPage('a record outside the records');
+    const within = offset % PAGE_BYTES;
+    const page = (this.#layout.records + offset - within) / PAGE_BYTES;
+    const at = POOL.bytesOf(this.#file, page);
+    DECODER.begin(POOL.bytes, at + within, at + PAGE_BYTES);
+    DECODER.seek(address);
+  }
+
+  /**
+   * The inlined calls around the decoder's row, innermost first. Leaves the decoder at the place in
+   * the function itself.
+   */
+  #inlinedLines(): SymbolLine[] {
+    const lines: SymbolLine[] = [];
+    while (DECODER.node > 0) {
+      const { node } = DECODER;
+      lines.push({
+        name: this.#text(DECODER.nodeName[node] as number),
+        file: this.#text(DECODER.file),
+        line: DECODER.line,
+      });
+      DECODER.file = DECODER.nodeCallFile[node] as number;
+      DECODER.line = DECODER.nodeCallLine[node] as number;
+      DECODER.node = DECODER.nodeParent[node] as number;
+    }
+    return lines;
+  }
+
+  /** `number` is 1 + the text's; 0 = none. */
+  #text(number: number): string {
+    if (number === 0) return '';
+    let text = this.#answers.text(number);
+    if (text === undefined) {
+      text = this.#readText(number - 1);
+      this.#answers.keepText(number, text);
+    }
+    return text;
+  }
+
+  #readText(number: number): string {
+    if (number < 0 || number >= this.#texts) throw new DamagedPage('a text that is not there');
+    const begin = this.#u32(this.#layout.textOffsets + number * 4);
+    const end = this.#u32(this.#layout.textOffsets + number * 4 + 4);
+    const length = end - begin;
+    if (length < 0 || length > MAX_STRING_BYTES || end > this.#textBytes) {
+      throw new DamagedPage('a text outside the texts');
+    }
+    const bytes = Buffer.allocUnsafe(length);
+    const position = this.#layout.texts + begin;
+    for (let at = 0; at < length; ) {
+      const within = (position + at) % PAGE_BYTES;
+      const page = POOL.bytesOf(this.#file, (position + at - within) / PAGE_BYTES);
+      const part = Math.min(length - at, PAGE_BYTES - within);
+      bytes.set(POOL.bytes.subarray(page + within, page + within + part), at);
+      at += part;
+    }
+    return bytes.toString('utf8');
+  }
+
+  #u32(position: number): number {
+    const within = position % PAGE_BYTES;
+    const page = POOL.wordsOf(this.#file, (position - within) / PAGE_BYTES);
+    return POOL.words[page + within / 4] as number;
+  }
+
+  #u64(position: number): number {
+    return this.#u32(position + 4) * 2 ** 32 + this.#u32(position);
   }
 
   #readSegments(count: number): LoadSegment[] {
     const segments: LoadSegment[] = [];
-    const pages = this.#pages;
     for (let i = 0; i < count; i++) {
       const at = this.#layout.segments + i * SEGMENT_BYTES;
       segments.push({
-        offset: pages.u64(at),
-        fileSize: pages.u64(at + 8),
-        vaddr: pages.u64(at + 16),
-        memSize: pages.u64(at + 24),
-        flags: pages.u32(at + 32),
+        offset: this.#u64(at),
+        fileSize: this.#u64(at + 8),
+        vaddr: this.#u64(at + 16),
+        memSize: this.#u64(at + 24),
+        flags: this.#u32(at + 32),
       });
     }
     return segments;
   }
 }
 
-/** The last of `count` ascending values that is not above `limit`, or -1. */
-function lastAtMost(count: number, limit: number, value: (row: number) => number): number {
-  let begin = 0;
-  let end = count;
-  while (begin < end) {
-    const middle = (begin + end) >>> 1;
-    if (value(middle) <= limit) begin = middle + 1;
-    else end = middle;
-  }
-  return begin - 1;
-}
-
-function qualityOf(flags: number, functions: number): SymbolQuality {
-  if (functions === 0) return SymbolQuality.none;
-  return (flags & SymbolFileFlag.symtab) !== 0 ? SymbolQuality.symbols : SymbolQuality.exported;
-}
-
 interface Header {
   view: DataView;
   buildId: BuildId;
+  quality: SymbolQuality;
   layout: SymbolFileLayout;
 }
 
@@ -218,8 +317,9 @@ function readHeader(fd: number, path: string): Header {
   const counts = {
     segments: view.getUint32(HeaderField.segments, true),
     ranges: view.getUint32(HeaderField.ranges, true),
-    functions: view.getUint32(HeaderField.functions, true),
-    namesBytes: view.getUint32(HeaderField.namesBytes, true),
+    recordBytes: view.getUint32(HeaderField.recordBytes, true),
+    texts: view.getUint32(HeaderField.texts, true),
+    textBytes: view.getUint32(HeaderField.textBytes, true),
   };
   const layout = layOut(counts);
   const length = view.getUint32(HeaderField.buildIdLength, true);
@@ -230,19 +330,34 @@ function readHeader(fd: number, path: string): Header {
   );
   const size = fstatSync(fd).size;
   const bounded =
-    counts.segments <= MAX_ELF_SEGMENTS && counts.namesBytes <= MAX_SYMBOL_NAMES_BYTES;
-  if (size !== layout.end || !bounded || !isBuildId(buildId)) {
+    counts.segments <= MAX_ELF_SEGMENTS &&
+    counts.textBytes <= MAX_SYMBOL_NAMES_BYTES &&
+    counts.recordBytes <= MAX_SYMBOL_RECORD_BYTES;
+  const quality = view.getUint8(HeaderField.quality);
+  if (size !== layout.end || !bounded || !isBuildId(buildId) || !isQuality(quality)) {
     throw damaged(path, `${size} bytes, where its header says ${layout.end}`);
   }
-  return { view, buildId, layout };
+  return { view, buildId, quality, layout };
 }
 
-function readChecksums(fd: number, path: string, { view, layout }: Header): DataView {
+function isQuality(value: number): value is SymbolQuality {
+  return value <= SymbolQuality.lines;
+}
+
+/** By page; page 0 has its own in the header. */
+function readChecksums(
+  fd: number,
+  path: string,
+  layout: SymbolFileLayout,
+  expected: number,
+): Uint32Array {
   const bytes = readExactly(fd, layout.checksums, layout.checksumCount * 4);
-  if (crc32(bytes) !== view.getUint32(HeaderField.checksumsCrc, true)) {
+  if (crc32(bytes) !== expected) {
     throw damaged(path, 'the table of checksums differs from its checksum');
   }
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const checksums = new Uint32Array(layout.checksumCount + 1);
+  new Uint8Array(checksums.buffer).set(bytes, 4);
+  return checksums;
 }
 
 function damaged(path: string, what: string): EverflameError {
@@ -251,9 +366,6 @@ function damaged(path: string, what: string): EverflameError {
     remedy: 'Upload the binary again.',
   });
 }
-
-/** A page whose content cannot be trusted. Never leaves this module. */
-class DamagedPage extends Error {}
 
 function readExactly(fd: number, position: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
@@ -264,64 +376,4 @@ function readExactly(fd: number, position: number, length: number): Uint8Array {
     filled += got;
   }
   return bytes;
-}
-
-function readU64(view: DataView, at: number): number {
-  return view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
-}
-
-/** The least recently used page goes first; a Map keeps its keys in order of insertion. */
-class PageCache {
-  readonly #fd: number;
-  readonly #checksums: DataView;
-  readonly #pages = new Map<number, DataView>();
-
-  constructor(fd: number, checksums: DataView) {
-    this.#fd = fd;
-    this.#checksums = checksums;
-  }
-
-  /** The page at an offset that is a multiple of the page size. */
-  view(position: number): DataView {
-    const number = position / PAGE_BYTES;
-    const cached = this.#pages.get(number);
-    if (cached !== undefined) {
-      this.#pages.delete(number);
-      this.#pages.set(number, cached);
-      return cached;
-    }
-    const bytes = readExactly(this.#fd, position, PAGE_BYTES);
-    if (crc32(bytes) !== this.#checksums.getUint32((number - 1) * 4, true)) {
-      throw new DamagedPage(`page ${number}`);
-    }
-    if (this.#pages.size >= CACHED_PAGES) {
-      for (const oldest of this.#pages.keys()) {
-        this.#pages.delete(oldest);
-        break;
-      }
-    }
-    const view = new DataView(bytes.buffer);
-    this.#pages.set(number, view);
-    return view;
-  }
-
-  u32(position: number): number {
-    return this.view(position - (position % PAGE_BYTES)).getUint32(position % PAGE_BYTES, true);
-  }
-
-  u64(position: number): number {
-    return readU64(this.view(position - (position % PAGE_BYTES)), position % PAGE_BYTES);
-  }
-
-  text(position: number, length: number): string {
-    const text = Buffer.alloc(length);
-    for (let at = 0; at < length; ) {
-      const within = (position + at) % PAGE_BYTES;
-      const page = this.view(position + at - within);
-      const part = Math.min(length - at, PAGE_BYTES - within);
-      text.set(new Uint8Array(page.buffer, page.byteOffset + within, part), at);
-      at += part;
-    }
-    return text.toString('utf8');
-  }
 }

@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assert, EverflameError } from '../../profile/errors.ts';
-import { convertElf } from '../../symbolizer/debuginfo/convert.ts';
+import { convertSources } from '../../symbolizer/debuginfo/convert.ts';
 import { bytesSource } from '../../symbolizer/elf/byte-reader.ts';
 import { readElfIdentity } from '../../symbolizer/elf/elf.ts';
 import { planStrip } from '../../symbolizer/elf/strip.ts';
@@ -54,7 +54,8 @@ async function tryOne(bytes: Buffer, target: string): Promise<boolean> {
   try {
     const { buildId } = readElfIdentity(source);
     await tryStrip(bytes);
-    convertElf(source, target, buildId);
+    const job = { buildId, target, knownSegments: [], symbolsOnly: false };
+    await convertSources(job, [{ kind: 'executable', source }]);
     const file = openSymbolFile(target);
     assert(file.buildId === buildId, 'the symbol file has another build id');
     for (const address of [0, 0x1000, 0x401000, 2 ** 40, Number.MAX_SAFE_INTEGER]) {
