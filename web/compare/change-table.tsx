@@ -5,7 +5,6 @@ import { CHARACTER_PX } from '../explore/function-table.tsx';
 import { pathOf } from '../flame/flame-keys.ts';
 import type { FlameNodes } from '../flame/flame-model.ts';
 import { widestNode } from '../flame/flame-view.ts';
-import { fitName } from '../flame/frame-names.ts';
 import { rowForKey, useVirtualRows } from '../parts/virtual-rows.ts';
 import type { Quantity } from '../quantity.ts';
 import type { ChangeFilter } from '../url-state.ts';
@@ -83,8 +82,8 @@ export function ChangeTable({ state, change, model, nodes, rows, quantity }: Cha
                 key={index}
                 index={index}
                 row={row}
-                name={model.flame.texts.name(row.frame)}
-                text={fitName(model.flame.texts.short(row.frame), characters)}
+                name={model.flame.texts.title(row.frame)}
+                text={model.flame.texts.fit(model.flame.texts.drawn(row.frame), characters)}
                 selected={isSelected(row)}
                 format={format}
                 onSelect={(zoom) => select(row, zoom)}

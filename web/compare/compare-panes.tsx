@@ -3,8 +3,9 @@ import { useMemo, useState } from 'react';
 import type { DiffMode } from '../../profile/diff.ts';
 import { type FlameModel, resolveNodes, useFlameModel, useMatches } from '../flame/flame-model.ts';
 import { matchedWeight } from '../flame/flame-view.ts';
+import { type NameStyle, useNameStyle } from '../flame/name-style.ts';
+import { NamesMenu } from '../flame/names-menu.tsx';
 import { SearchField } from '../flame/search-field.tsx';
-import type { LoadedView } from '../flame/worker-client.ts';
 import { Dropdown, Item } from '../parts/dropdown.tsx';
 import { useLasting } from '../parts/hooks.ts';
 import { PaneTabs } from '../parts/pane-tabs.tsx';
@@ -30,9 +31,10 @@ const TABS = [
 
 export function ComparePanes(props: ComparePanesProps) {
   const { state, answers, loaded, theme, change } = props;
-  const flame = useFlameModel(loaded, theme.dark);
+  const names = useNameStyle(state.names);
+  const flame = useFlameModel(loaded, theme.dark, names);
   const model = useCompareModel(flame, state.mode);
-  const found = useMatches(flame, state.find, '');
+  const found = useMatches(flame, state.find, '', names);
   const matches = useKindMatches(model, found?.matches ?? null, state.change);
   const [hover] = useState(() => createStore(-1));
   const nodes = flame === null ? null : resolveNodes(flame, state);
@@ -50,7 +52,7 @@ export function ComparePanes(props: ComparePanesProps) {
         <CompareSeries answers={answers} loaded={loaded} />
         <KindsPanel {...props} model={model} quantity={quantity} />
         <PaneTabs tabs={TABS} pane={state.pane} onPane={(pane) => change({ pane }, 'replace')} />
-        <DiffTools {...props} flame={flame} found={found} zoom={nodes?.zoom ?? 0} />
+        <DiffTools {...props} flame={flame} found={found} names={names} zoom={nodes?.zoom ?? 0} />
         <div className="bar tool r">
           <h2>What changed</h2>
           <span className="small quiet push">
@@ -87,8 +89,9 @@ export function ComparePanes(props: ComparePanesProps) {
         quantity={quantity}
         selected={nodes?.selected ?? 0}
         hover={hover}
+        place={state.b}
       />
-      <CompareQuality loaded={loaded} />
+      <CompareQuality loaded={loaded} state={state} />
     </>
   );
 }
@@ -125,9 +128,10 @@ interface DiffToolsProps extends ComparePanesProps {
   flame: FlameModel | null;
   found: { matches: Uint8Array; functions: number; literal: boolean } | null;
   zoom: number;
+  names: NameStyle;
 }
 
-function DiffTools({ state, answers, change, flame, found, zoom }: DiffToolsProps) {
+function DiffTools({ state, answers, change, flame, found, zoom, names }: DiffToolsProps) {
   const whole = answers.b.selected.quantity?.whole ?? 'all';
   return (
     <div className="bar tool">
@@ -168,8 +172,10 @@ function DiffTools({ state, answers, change, flame, found, zoom }: DiffToolsProp
           ))
         }
       </Dropdown>
+      <span className="push" />
+      <NamesMenu style={names} onChange={(next) => change({ names: next }, 'replace')} />
       {zoom > 0 ? (
-        <button type="button" className="btn push" onClick={() => change({ zoom: '' })}>
+        <button type="button" className="btn" onClick={() => change({ zoom: '' })}>
           Reset zoom <kbd>Esc</kbd>
         </button>
       ) : null}
@@ -187,9 +193,9 @@ function modeTitle(mode: DiffMode, whole: string): string {
   return mode === 'share' ? `${title} of ${whole}` : `${whole} ${title}`;
 }
 
-const SIDE_FIGURES = ['samples', 'effective rate', 'lost'];
+const SIDE_FIGURES = ['samples', 'effective rate', 'lost', 'unsymbolized'];
 
-function CompareQuality({ loaded }: { loaded: LoadedView | undefined }) {
+function CompareQuality({ loaded, state }: Pick<ComparePanesProps, 'loaded' | 'state'>) {
   const meta = loaded?.view.graph.meta;
   return (
     <section className="quality" aria-label="Quality of this answer">
@@ -198,12 +204,18 @@ function CompareQuality({ loaded }: { loaded: LoadedView | undefined }) {
       ) : (
         <>
           <strong className="A">A</strong>
-          <QualityFigures quality={meta.base.quality} total={meta.base.total} only={SIDE_FIGURES} />
+          <QualityFigures
+            quality={meta.base.quality}
+            total={meta.base.total}
+            only={SIDE_FIGURES}
+            place={state.a}
+          />
           <strong className="B">B</strong>
           <QualityFigures
             quality={meta.quality}
             total={meta.totalAfterFilters}
             only={SIDE_FIGURES}
+            place={state.b}
           />
           <span className="push quiet wide clip">
             Noise is judged from sample counts; hosts and times can differ by more.

@@ -1,9 +1,10 @@
 /** The detail strip of a comparison: both sides of one frame. */
 import type { DiffMode } from '../../profile/diff.ts';
 import { formatCount } from '../../profile/format-value.ts';
-import { describeFrame } from '../explore/node-detail.tsx';
+import { describeFrame, FrameSymbols } from '../explore/node-detail.tsx';
 import { Detail, type DetailFigure } from '../parts/detail.tsx';
 import { type Store, useStore } from '../parts/store.ts';
+import type { SymbolsPlace } from '../parts/symbols-link.tsx';
 import type { Quantity } from '../quantity.ts';
 import { CopyButton } from '../states/states.tsx';
 import { CHANGE_WORDS, changeFormat, formatRelative } from './change-words.ts';
@@ -15,9 +16,10 @@ export interface DiffDetailProps {
   quantity: Quantity | null;
   selected: number;
   hover: Store<number>;
+  place: SymbolsPlace;
 }
 
-export function DiffDetail({ model, mode, quantity, selected, hover }: DiffDetailProps) {
+export function DiffDetail({ model, mode, quantity, selected, hover, place }: DiffDetailProps) {
   const hovered = useStore(hover);
   if (model === null || quantity === null) {
     return (
@@ -28,7 +30,7 @@ export function DiffDetail({ model, mode, quantity, selected, hover }: DiffDetai
   }
   const { graph } = model.flame.loaded.view;
   const node = hovered >= 0 && hovered < graph.nodeCount ? hovered : selected;
-  const name = node === 0 ? 'all' : model.flame.texts.name(graph.frame[node] ?? 0);
+  const name = node === 0 ? 'all' : model.flame.texts.title(graph.frame[node] ?? 0);
   const where =
     node === 0
       ? 'Both sides, whole'
@@ -40,6 +42,7 @@ export function DiffDetail({ model, mode, quantity, selected, hover }: DiffDetai
       whole={node === 0}
       figures={figuresOf(model, mode, quantity, node)}
     >
+      <FrameSymbols model={model.flame} node={node} place={place} />
       <CopyButton text={name} label="Copy name" />
     </Detail>
   );

@@ -4,6 +4,7 @@ import { FlameGraph } from '../flame/flame-graph.tsx';
 import { pathOf } from '../flame/flame-keys.ts';
 import type { FlameNodes } from '../flame/flame-model.ts';
 import { isWithin } from '../flame/flame-view.ts';
+import { LegendMarks } from '../flame/legend.tsx';
 import type { Store } from '../parts/store.ts';
 import type { Quantity } from '../quantity.ts';
 import { CHANGE_WORDS, changeFormat } from './change-words.ts';
@@ -50,6 +51,7 @@ export function DiffPane({ state, change, model, matches, nodes, hover, quantity
             </span>
           ))}
         </span>
+        <LegendMarks inlined={flame.hasInlined} unnamed={false} />
         <span className="rule quiet clip">
           {RULES[state.mode]} Grey: within noise. Palest: too narrow, merged.
         </span>
@@ -74,7 +76,7 @@ export function DiffPane({ state, change, model, matches, nodes, hover, quantity
         }
         describe={(node) => {
           const { kind, delta } = model.changeOf(node);
-          const name = node === 0 ? 'all' : flame.texts.name(view.graph.frame[node] ?? 0);
+          const name = node === 0 ? 'all' : flame.texts.title(view.graph.frame[node] ?? 0);
           return `${name}, ${CHANGE_WORDS[kind]}, ${format.delta(delta)} ${format.unit}`;
         }}
       />

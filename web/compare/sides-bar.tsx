@@ -2,7 +2,9 @@
 import type { Matcher } from '../../profile/selector.ts';
 import type { ProfileTypeJson } from '../../wire/http.ts';
 import { ApiError } from '../api.ts';
+import { choiceOf, useNameStyle } from '../flame/name-style.ts';
 import type { LoadedView } from '../flame/worker-client.ts';
+import { hrefOf } from '../navigation.ts';
 import { Dropdown, Item } from '../parts/dropdown.tsx';
 import { Matchers } from '../query/matchers.tsx';
 import { RangeMenu } from '../query/range-menu.tsx';
@@ -10,7 +12,7 @@ import { matcherAt, writeQuery } from '../query/selected.ts';
 import { TypeMenu } from '../query/type-menu.tsx';
 import { CopyButton } from '../states/states.tsx';
 import { absoluteRange } from '../time.ts';
-import type { CompareState } from '../url-state.ts';
+import { type CompareState, writeCompare } from '../url-state.ts';
 import { averagesOf, type CompareAnswers } from './compare-answers.ts';
 import type { ChangeCompare } from './compare-props.ts';
 import { COMPARE_PRESETS, presetRange } from './presets.ts';
@@ -27,6 +29,8 @@ export interface SidesBarProps {
 
 export function SidesBar(props: SidesBarProps) {
   const { state, answers, change, refresh } = props;
+  const names = choiceOf(useNameStyle(state.names));
+  const link = hrefOf('compare', writeCompare({ ...state, names }));
   return (
     <search className="sides compare" aria-label="The two queries">
       <SideRow {...props} side="a" />
@@ -59,7 +63,7 @@ export function SidesBar(props: SidesBarProps) {
         <button type="button" className="btn" onClick={refresh}>
           Refresh
         </button>
-        <CopyButton text={location.href} label="Share" />
+        <CopyButton text={new URL(link, location.href).href} label="Share" />
       </div>
     </search>
   );

@@ -10,12 +10,14 @@ import {
   useMatches,
 } from '../flame/flame-model.ts';
 import { hasFolded } from '../flame/flame-view.ts';
+import { type NameStyle, useNameStyle } from '../flame/name-style.ts';
 import { useLasting } from '../parts/hooks.ts';
 import { PaneTabs } from '../parts/pane-tabs.tsx';
 import { Split } from '../parts/split.tsx';
 import { createStore } from '../parts/store.ts';
 import { writeQuery } from '../query/selected.ts';
 import { GraphSkeleton, RowsSkeleton } from '../states/skeleton.tsx';
+import { absoluteRange } from '../time.ts';
 import type { ExploreAnswers } from './explore-answers.ts';
 import type { ExplorePanesProps } from './explore-props.ts';
 import { countText } from './function-table.tsx';
@@ -34,15 +36,18 @@ const TABS = [
 
 export function ExplorePanes(props: ExplorePanesProps) {
   const { state, answers, loaded, theme, change } = props;
-  const wholeModel = useFlameModel(loaded, theme.dark);
-  const model = useZoomedModel(wholeModel, props);
-  const matches = useMatches(model, state.find, state.binary);
+  const names = useNameStyle(state.names);
+  const wholeModel = useFlameModel(loaded, theme.dark, names);
+  const model = useZoomedModel(wholeModel, names, props);
+  const matches = useMatches(model, state.find, state.binary, names);
   const [hover] = useState(() => createStore(-1));
   const [extent, setExtent] = useState<FlameExtent | null>(null);
   const [count, setCount] = useState<number | null>(null);
   const nodes = model === null ? null : resolveNodes(model, state);
   const busy = useLasting(answers.flame.isPlaceholderData && !answers.live, 400);
   const quantity = answers.selected.quantity;
+  const range = state.brush === null ? state.range : absoluteRange(state.brush);
+  const place = { query: state.query, range };
   return (
     <>
       <main className={`panes${busy ? ' busy' : ''}`} data-view={state.pane} aria-busy={busy}>
@@ -64,7 +69,13 @@ export function ExplorePanes(props: ExplorePanesProps) {
           />
         )}
         <PaneTabs tabs={TABS} pane={state.pane} onPane={(pane) => change({ pane }, 'replace')} />
-        <GraphTools {...props} model={model} matches={matches} zoom={nodes?.zoom ?? 0} />
+        <GraphTools
+          {...props}
+          model={model}
+          matches={matches}
+          names={names}
+          zoom={nodes?.zoom ?? 0}
+        />
         <div className="bar tool r">
           <h2>Functions</h2>
           <span className="small quiet push">{countText(count, state.find !== '')}</span>
@@ -89,6 +100,7 @@ export function ExplorePanes(props: ExplorePanesProps) {
           model={model}
           wholeModel={wholeModel}
           nodes={nodes}
+          names={names}
           onCount={setCount}
         />
         <Split initialPx={480} />
@@ -99,8 +111,9 @@ export function ExplorePanes(props: ExplorePanesProps) {
         seconds={answers.seconds}
         selected={nodes?.selected ?? 0}
         hover={hover}
+        place={place}
       />
-      <QualityBar model={wholeModel} extent={extent} />
+      <QualityBar model={wholeModel} extent={extent} place={place} />
     </>
   );
 }
@@ -111,15 +124,18 @@ export function ExplorePanes(props: ExplorePanesProps) {
  */
 function useZoomedModel(
   whole: FlameModel | null,
+  names: NameStyle,
   { state, answers, theme }: ExplorePanesProps,
 ): FlameModel | null {
   const root = useMemo(() => {
     if (whole === null || state.zoom === '') return [];
     const { zoom } = resolveNodes(whole, state);
-    return zoom > 0 && hasFolded(whole.loaded.view, zoom) ? namesTo(whole, zoom) : [];
+    return zoom > 0 && hasFolded(whole.loaded.view, zoom)
+      ? namesTo(whole, zoom, whole.texts.name)
+      : [];
   }, [whole, state]);
   const detail = useFlame(root.length === 0 ? null : answers.part, state.by, root);
-  const zoomed = useFlameModel(root.length === 0 ? undefined : detail.data, theme.dark);
+  const zoomed = useFlameModel(root.length === 0 ? undefined : detail.data, theme.dark, names);
   return zoomed ?? whole;
 }
 

@@ -5,7 +5,8 @@ import { formatCount } from '../../profile/format-value.ts';
 import { FRAME_KIND_NAMES, FrameKind } from '../../profile/frame.ts';
 import type { FunctionJson } from '../../wire/http.ts';
 import { FUNCTION_PAGE, functionPageQuery, type Selection } from '../answers.ts';
-import { fitName, shortenName } from '../flame/frame-names.ts';
+import { fitterOf, styleName } from '../flame/frame-texts.ts';
+import type { NameStyle } from '../flame/name-style.ts';
 import type { Palette } from '../flame/palette.ts';
 import { formatShare } from '../format.ts';
 import { rowForKey, useVirtualRows } from '../parts/virtual-rows.ts';
@@ -20,7 +21,8 @@ export interface FunctionTableProps {
   quantity: Quantity;
   seconds: number;
   palette: Palette | null;
-  /** Name and binary of the selected function. */
+  names: NameStyle;
+  /** System name, else name, and binary of the selected function. */
   selected: { name: string; binary: string } | null;
   onSort: (sort: FunctionSort) => void;
   onSelect: (row: FunctionJson, zoom: boolean) => void;
@@ -120,7 +122,8 @@ function TableGap({ error }: { error: Error | null | undefined }) {
 }
 
 function isSelected(row: FunctionJson | undefined, selected: FunctionTableProps['selected']) {
-  return row !== undefined && row.name === selected?.name && row.binary === selected.binary;
+  if (row === undefined || selected === null) return false;
+  return (row.system_name || row.name) === selected.name && row.binary === selected.binary;
 }
 
 function TableHead({ sort, quantity, onSort }: FunctionTableProps) {
@@ -162,13 +165,14 @@ interface FunctionRowProps extends FunctionTableProps {
 }
 
 function FunctionRow(props: FunctionRowProps) {
-  const { row, quantity, seconds, total, palette, index } = props;
+  const { row, quantity, seconds, total, palette, index, names } = props;
+  const drawn = styleName(names, row.name, row.system_name);
   const kind = FrameKind[FRAME_KIND_NAMES.find((name) => name === row.kind) ?? 'unknown'];
   const average = quantity.gauge || seconds <= 0 ? row.self : row.self / seconds;
   return (
     <tr
       id={`function-${index}`}
-      title={row.name}
+      title={names === 'raw' ? `${drawn}\n${row.name}` : row.name}
       aria-rowindex={index + 2}
       aria-selected={isSelected(row, props.selected)}
       onClick={() => props.onSelect(row, false)}
@@ -184,7 +188,7 @@ function FunctionRow(props: FunctionRowProps) {
             }}
           />
         </span>
-        <span className="fn">{fitName(shortenName(row.name), props.characters)}</span>
+        <span className="fn">{fitterOf(names)(drawn, props.characters)}</span>
       </td>
       <td className="dim c2">{quantity.formatAverage(average)}</td>
       <td>{formatShare(row.self / total)}</td>

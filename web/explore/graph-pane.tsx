@@ -6,6 +6,8 @@ import type { FlameExtent } from '../flame/flame-layout.ts';
 import { type FlameModel, type FlameNodes, plainStyle } from '../flame/flame-model.ts';
 import { isWithin, matchedWeight } from '../flame/flame-view.ts';
 import { Legend } from '../flame/legend.tsx';
+import type { NameStyle } from '../flame/name-style.ts';
+import { NamesMenu } from '../flame/names-menu.tsx';
 import { SearchField } from '../flame/search-field.tsx';
 import { formatShare } from '../format.ts';
 import type { Store } from '../parts/store.ts';
@@ -15,9 +17,11 @@ interface GraphToolsProps extends ExplorePanesProps {
   model: FlameModel | null;
   matches: { matches: Uint8Array; functions: number; literal: boolean } | null;
   zoom: number;
+  names: NameStyle;
 }
 
-export function GraphTools({ state, answers, change, model, matches, zoom }: GraphToolsProps) {
+export function GraphTools(props: GraphToolsProps) {
+  const { state, answers, change, model, matches, zoom, names } = props;
   const view = model?.loaded.view;
   const share =
     view && matches ? matchedWeight(view, matches.matches, zoom) / (view.tree.total[zoom] || 1) : 0;
@@ -38,8 +42,10 @@ export function GraphTools({ state, answers, change, model, matches, zoom }: Gra
               }
         }
       />
+      <span className="push" />
+      <NamesMenu style={names} onChange={(next) => change({ names: next }, 'replace')} />
       {zoom > 0 ? (
-        <button type="button" className="btn push" onClick={() => change({ zoom: '' })}>
+        <button type="button" className="btn" onClick={() => change({ zoom: '' })}>
           Reset zoom <kbd>Esc</kbd>
         </button>
       ) : null}
@@ -94,7 +100,7 @@ export function GraphPane({
           })
         }
         describe={(node) =>
-          `${node === 0 ? 'all' : model.texts.name(view.graph.frame[node] ?? 0)}, ` +
+          `${node === 0 ? 'all' : model.texts.title(view.graph.frame[node] ?? 0)}, ` +
           `${formatShare((view.tree.total[node] ?? 0) / whole)} total, ` +
           `${formatShare((view.graph.self[node] ?? 0) / whole)} self`
         }

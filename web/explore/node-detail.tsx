@@ -1,10 +1,14 @@
 /** The detail strip of a plain graph: the frame under the pointer, else the selected one. */
+
+import { NodeFlag } from '../../profile/flame-graph.ts';
 import { formatCount } from '../../profile/format-value.ts';
 import { FRAME_KIND_NAMES, FrameKind } from '../../profile/frame.ts';
 import { type FlameModel, namesTo } from '../flame/flame-model.ts';
 import { formatShare } from '../format.ts';
 import { Detail, type DetailFigure } from '../parts/detail.tsx';
+import { wordsOfReason } from '../parts/reason-words.ts';
 import { type Store, useStore } from '../parts/store.ts';
+import { SymbolsLink, type SymbolsPlace } from '../parts/symbols-link.tsx';
 import type { Quantity } from '../quantity.ts';
 import { CopyButton } from '../states/states.tsx';
 
@@ -15,9 +19,10 @@ export interface NodeDetailProps {
   quantity: Quantity | null;
   selected: number;
   hover: Store<number>;
+  place: SymbolsPlace;
 }
 
-export function NodeDetail({ model, quantity, seconds, selected, hover }: NodeDetailProps) {
+export function NodeDetail({ model, quantity, seconds, selected, hover, place }: NodeDetailProps) {
   const hovered = useStore(hover);
   if (model === null || quantity === null) {
     return (
@@ -28,7 +33,7 @@ export function NodeDetail({ model, quantity, seconds, selected, hover }: NodeDe
   }
   const { nodeCount, frame } = model.loaded.view.graph;
   const node = hovered >= 0 && hovered < nodeCount ? hovered : selected;
-  const name = node === 0 ? 'all' : model.texts.name(frame[node] ?? 0);
+  const name = node === 0 ? 'all' : model.texts.title(frame[node] ?? 0);
   return (
     <Detail
       name={name}
@@ -36,8 +41,9 @@ export function NodeDetail({ model, quantity, seconds, selected, hover }: NodeDe
       whole={node === 0}
       figures={figuresOf(model, quantity, seconds, node)}
     >
+      <FrameSymbols model={model} node={node} place={place} />
       <CopyButton text={name} label="Copy name" />
-      <CopyButton text={namesTo(model, node).join(';')} label="Copy stack" />
+      <CopyButton text={namesTo(model, node, model.texts.title).join(';')} label="Copy stack" />
     </Detail>
   );
 }
@@ -45,23 +51,39 @@ export function NodeDetail({ model, quantity, seconds, selected, hover }: NodeDe
 /** Where a frame's code is, or why nobody knows its name. */
 export function describeFrame({ loaded, texts }: FlameModel, node: number): string {
   if (node === 0) return 'All stacks of this query';
-  const { frame, frames } = loaded.view.graph;
+  const { frame, frames, flags } = loaded.view.graph;
   const row = frame[node] ?? 0;
   const kind = frames.kind[row] ?? FrameKind.unknown;
   if (kind === FrameKind.label) return 'Label value';
   const line = frames.line[row] ?? 0;
   const reason = texts.reason(row);
   const buildId = texts.buildId(row);
-  const system = texts.systemName(row);
+  const title = texts.title(row);
+  const inlined = ((flags[node] ?? 0) & NodeFlag.inlined) !== 0;
   const parts = [
     texts.binary(row),
     texts.file(row) === '' ? '' : texts.file(row) + (line > 0 ? `:${line}` : ''),
+    inlined ? 'inlined into its caller' : '',
     kind === FrameKind.native ? '' : (FRAME_KIND_NAMES[kind] ?? ''),
-    reason === '' ? '' : `no name: ${reason}`,
-    reason === '' || buildId === '' ? '' : `build id ${buildId.slice(0, 12)}…`,
-    system === '' || system === texts.name(row) ? '' : system,
+    reason === '' ? '' : `no name: ${lowerFirst(wordsOfReason(reason).title)}`,
+    [texts.systemName(row), texts.name(row)].find((other) => other !== title) ?? '',
+    buildId === '' ? '' : `build id ${buildId.slice(0, 12)}`,
   ];
   return [...new Set(parts.filter((part) => part !== ''))].join(', ');
+}
+
+const lowerFirst = (text: string) => text.slice(0, 1).toLowerCase() + text.slice(1);
+
+/** The binary's row on the page of symbols; nothing for frames that no build id is known of. */
+export function FrameSymbols(props: { model: FlameModel; node: number; place: SymbolsPlace }) {
+  const { loaded, texts } = props.model;
+  const buildId = props.node === 0 ? '' : texts.buildId(loaded.view.graph.frame[props.node] ?? 0);
+  if (buildId === '') return null;
+  return (
+    <SymbolsLink className="btn" place={props.place} show={{ select: buildId }}>
+      Symbols
+    </SymbolsLink>
+  );
 }
 
 function figuresOf(

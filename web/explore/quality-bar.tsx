@@ -4,13 +4,15 @@ import type { FlameExtent } from '../flame/flame-layout.ts';
 import type { FlameModel } from '../flame/flame-model.ts';
 import { formatClock, formatShare } from '../format.ts';
 import { QualityFigures } from '../parts/quality-strip.tsx';
+import type { SymbolsPlace } from '../parts/symbols-link.tsx';
 
 export interface QualityBarProps {
   model: FlameModel | null;
   extent: FlameExtent | null;
+  place: SymbolsPlace;
 }
 
-export function QualityBar({ model, extent }: QualityBarProps) {
+export function QualityBar({ model, extent, place }: QualityBarProps) {
   if (model === null) {
     return (
       <section className="quality" aria-label="Quality of this answer">
@@ -21,7 +23,7 @@ export function QualityBar({ model, extent }: QualityBarProps) {
   const { meta } = model.loaded.view.graph;
   return (
     <section className="quality" aria-label="Quality of this answer">
-      <QualityFigures quality={meta.quality} total={meta.totalAfterFilters} />
+      <QualityFigures quality={meta.quality} total={meta.totalAfterFilters} place={place} />
       <span className="push quiet wide clip">
         {extent === null ? '' : drawnText(extent)} Answered at{' '}
         {formatClock(model.loaded.answeredMs, true)}.

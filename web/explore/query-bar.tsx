@@ -2,6 +2,7 @@
 import type { ProfileTypeJson } from '../../wire/http.ts';
 import { ApiError, apiUrl } from '../api.ts';
 import { compareWithPrevious } from '../compare/presets.ts';
+import { choiceOf, useNameStyle } from '../flame/name-style.ts';
 import { hrefOf, navigate } from '../navigation.ts';
 import { Dropdown } from '../parts/dropdown.tsx';
 import { LiveButton } from '../parts/live-button.tsx';
@@ -25,6 +26,7 @@ export interface QueryBarProps {
 
 export function QueryBar({ state, types, answers, error, change, refresh }: QueryBarProps) {
   const { selected, clock, range, shown } = answers;
+  const names = choiceOf(useNameStyle(state.names));
   const { type, matchers } = selected;
   const compare = writeCompare(
     compareWithPrevious(selected.query, state.range, shown, state.brush),
@@ -68,7 +70,7 @@ export function QueryBar({ state, types, answers, error, change, refresh }: Quer
         Compare
       </a>
       <span className="wide">
-        <CopyButton text={shareUrl(state, answers)} label="Share" />
+        <CopyButton text={shareUrl({ ...state, names }, answers)} label="Share" />
       </span>
       <ExportMenu answers={answers} />
     </search>

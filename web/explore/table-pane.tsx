@@ -4,6 +4,7 @@ import { pathOf } from '../flame/flame-keys.ts';
 import type { FlameModel, FlameNodes } from '../flame/flame-model.ts';
 import { widestNode } from '../flame/flame-view.ts';
 import { searchExpression } from '../flame/frame-search.ts';
+import type { NameStyle } from '../flame/name-style.ts';
 import { useDelayed } from '../parts/hooks.ts';
 import { RowsSkeleton } from '../states/skeleton.tsx';
 import type { ExplorePanesProps } from './explore-props.ts';
@@ -14,11 +15,12 @@ export interface TablePaneProps extends ExplorePanesProps {
   /** The graph of the whole selection: the one shown may have folded what is outside its zoom. */
   wholeModel: FlameModel | null;
   nodes: FlameNodes | null;
+  names: NameStyle;
   onCount: (count: number | null) => void;
 }
 
 export function TablePane(props: TablePaneProps) {
-  const { state, answers, change, model, wholeModel, nodes, onCount } = props;
+  const { state, answers, change, model, wholeModel, nodes, names, onCount } = props;
   const find = useDelayed(state.find.trim(), 200);
   const { part, selected } = answers;
   if (part === null || selected.quantity === null) {
@@ -41,13 +43,14 @@ export function TablePane(props: TablePaneProps) {
         selection={part}
         search={find === '' ? '' : searchExpression(find)}
         sort={state.sort}
+        names={names}
         quantity={selected.quantity}
         seconds={answers.seconds}
         palette={model?.palette ?? null}
         selected={
           model === null || (nodes?.selected ?? 0) === 0
             ? null
-            : { name: model.texts.name(frame), binary: model.texts.binary(frame) }
+            : { name: keyName(model, frame), binary: model.texts.binary(frame) }
         }
         onSort={(sort) => change({ sort }, 'replace')}
         onSelect={onSelect}
@@ -57,11 +60,18 @@ export function TablePane(props: TablePaneProps) {
   );
 }
 
+/** The name that tells functions apart: several can have the same demangled one. */
+function keyName({ texts }: FlameModel, frame: number): string {
+  return texts.systemName(frame) || texts.name(frame);
+}
+
 /** The widest frame of a function in the graph; -1 where the graph has folded all of them. */
-function nodeOf({ loaded, texts }: FlameModel, row: FunctionJson): number {
+function nodeOf(model: FlameModel, row: FunctionJson): number {
+  const { loaded, texts } = model;
   const marked = new Uint8Array(loaded.view.graph.frames.count);
   for (let frame = 0; frame < marked.length; frame++) {
-    if (texts.name(frame) === row.name && texts.binary(frame) === row.binary) marked[frame] = 1;
+    const same = keyName(model, frame) === (row.system_name || row.name);
+    if (same && texts.binary(frame) === row.binary) marked[frame] = 1;
   }
   return widestNode(loaded.view, marked);
 }

@@ -18,7 +18,7 @@ d;e 40
 function draw(view: FlameView, zoom = 0, widthPx = 100, fromRow = 0, toRow = 99): string[] {
   const boxes = createBoxes(2);
   layoutBoxes(view, { zoom, widthPx, fromRow, toRow }, boxes);
-  const texts = createFrameTexts(view.graph);
+  const texts = createFrameTexts(view.graph, 'short');
   const rows: string[][] = [];
   for (let i = 0; i < boxes.count; i++) {
     const node = boxes.node[i] ?? 0;
@@ -33,7 +33,7 @@ function draw(view: FlameView, zoom = 0, widthPx = 100, fromRow = 0, toRow = 99)
 }
 
 const nodeNamed = (view: FlameView, name: string) => {
-  const texts = createFrameTexts(view.graph);
+  const texts = createFrameTexts(view.graph, 'short');
   return [...view.graph.frame].findIndex((frame) => texts.name(frame) === name);
 };
 
@@ -133,6 +133,6 @@ test.each([
 ])('pixel %i of row %i is %s', (x, row, name) => {
   const view = viewOf(FOUR);
   const node = hitNode(view, 0, 100, x, row);
-  const texts = createFrameTexts(view.graph);
+  const texts = createFrameTexts(view.graph, 'short');
   expect(node < 0 ? '' : texts.name(view.graph.frame[node] ?? 0)).toBe(name);
 });

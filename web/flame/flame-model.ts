@@ -1,17 +1,22 @@
 /** What a page derives once from an answer and the theme: texts, colours, the search's matches. */
 import { useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
+import { NodeFlag } from '../../profile/flame-graph.ts';
 import { FrameKind } from '../../profile/frame.ts';
 import { useDelayed } from '../parts/hooks.ts';
 import { resolvePath } from './flame-keys.ts';
 import type { FrameStyle } from './flame-paint.ts';
 import type { SearchResult } from './frame-search.ts';
 import { createFrameTexts, type FrameTexts, weighBinaries } from './frame-texts.ts';
+import type { NameStyle } from './name-style.ts';
 import { assignSlots, createPalette, type Palette } from './palette.ts';
 import { type PaintTokens, readTokens } from './theme-tokens.ts';
 import { type LoadedView, searchView } from './worker-client.ts';
 
 export interface FlameModel {
+  /** Whether any frame was inlined, or has no name: the legend explains only what is there. */
+  hasInlined: boolean;
+  hasUnnamed: boolean;
   loaded: LoadedView;
   texts: FrameTexts;
   tokens: PaintTokens;
@@ -23,15 +28,22 @@ export interface FlameModel {
 /** Colours hold while the page is open, whatever weighs most at the moment. */
 const keptSlots = new Map<string, number>();
 
-export function useFlameModel(loaded: LoadedView | undefined, dark: boolean): FlameModel | null {
+export function useFlameModel(
+  loaded: LoadedView | undefined,
+  dark: boolean,
+  names: NameStyle,
+): FlameModel | null {
   const tokens = useMemo(() => readTokens(dark), [dark]);
   const model = useMemo(() => {
     if (loaded === undefined) return null;
-    const texts = createFrameTexts(loaded.view.graph);
+    const texts = createFrameTexts(loaded.view.graph, names);
     const weights = weighBinaries(loaded.view.frameSelf, texts);
     const binaries = [...weights].sort((p, q) => q[1] - p[1]);
-    return { loaded, texts, binaries, slots: keepSlots(weights) };
-  }, [loaded]);
+    const { flags, frames } = loaded.view.graph;
+    const hasInlined = flags.some((bits) => (bits & NodeFlag.inlined) !== 0);
+    const hasUnnamed = frames.reason.some((row) => row !== 0);
+    return { loaded, texts, binaries, slots: keepSlots(weights), hasInlined, hasUnnamed };
+  }, [loaded, names]);
   return useMemo(
     () =>
       model === null
@@ -90,7 +102,7 @@ export function plainStyle({ loaded, texts, palette }: FlameModel): FrameStyle {
       known[row] = made;
       return made;
     },
-    hatched: (node) => kindOf(node) === FrameKind.unknown,
+    hatched: (node) => kindOf(node) === FrameKind.unknown || texts.reason(frame[node] ?? 0) !== '',
     glyph: () => '',
     loud: () => false,
     heading: (node) => node === 0 || kindOf(node) === FrameKind.label,
@@ -102,15 +114,17 @@ export function useMatches(
   model: FlameModel | null,
   find: string,
   binary: string,
+  names: NameStyle,
 ): { matches: Uint8Array; functions: number; literal: boolean } | null {
   const text = useDelayed(find.trim(), 60);
   const id = model?.loaded.id ?? -1;
+  const raw = names === 'raw';
   const search = useQuery<SearchResult>({
-    queryKey: ['search', id, text],
+    queryKey: ['search', id, raw, text],
     enabled: id >= 0 && text !== '',
     gcTime: 0,
     placeholderData: (previous, query) => (query?.queryKey[1] === id ? previous : undefined),
-    queryFn: () => searchView(id, text),
+    queryFn: () => searchView(id, text, raw),
   });
   const found = text === '' ? null : (search.data ?? null);
   return useMemo(() => {
@@ -127,11 +141,15 @@ export function useMatches(
   }, [model, found, binary]);
 }
 
-/** Names from below the root to a node, as the server's `root` parameter takes them. */
-export function namesTo({ loaded, texts }: FlameModel, node: number): string[] {
+/** Names from below the root to a node; `texts.name`s are what the server's `root` takes. */
+export function namesTo(
+  { loaded }: FlameModel,
+  node: number,
+  nameOf: (frame: number) => string,
+): string[] {
   const names: string[] = [];
   for (let at = node; at > 0; at = loaded.view.tree.parent[at] ?? 0) {
-    names.push(texts.name(loaded.view.graph.frame[at] ?? 0));
+    names.push(nameOf(loaded.view.graph.frame[at] ?? 0));
   }
   return names.reverse();
 }

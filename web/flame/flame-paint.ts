@@ -1,7 +1,7 @@
 /** Draws laid-out boxes on a canvas. No decisions here but pixels. */
+import { NodeFlag } from '../../profile/flame-graph.ts';
 import type { FlameBoxes } from './flame-layout.ts';
 import { type FlameView, isWithin } from './flame-view.ts';
-import { fitName } from './frame-names.ts';
 import type { FrameTexts } from './frame-texts.ts';
 import type { PaintTokens } from './theme-tokens.ts';
 
@@ -36,6 +36,10 @@ export interface FlameScene {
 }
 
 const HATCH_STEP = 8;
+/** A frame narrower than this has no seam: its dots would look like an edge. */
+const MIN_SEAM_PX = 8;
+const SEAM_DASH_PX = [2, 3];
+const SEAM_ALPHA = 0.45;
 /** Space left of a name and right of it. */
 const TEXT_PAD = 4;
 
@@ -83,8 +87,12 @@ function paintBox(
   const faded = scene.matches !== null && !matched && !heading;
   const ancestor = node < scene.zoom && isWithin(view.tree, scene.zoom, node);
   if (ancestor) context.globalAlpha = 0.55;
+  const inlined = ((view.graph.flags[node] as number) & NodeFlag.inlined) !== 0;
   context.fillStyle = faded || tokens.forced ? tokens.dim : scene.style.fill(node, matched);
-  context.fillRect(x, y, Math.max(width - gap, 0.6), rowPx - 1);
+  // An inlined function is grown together with its caller: there is no call between them.
+  const joint = inlined ? 1 : 0;
+  context.fillRect(x, y - joint, Math.max(width - gap, 0.6), rowPx - 1 + joint);
+  if (inlined && width > MIN_SEAM_PX) seam(context, tokens.ink, x, y, width - gap);
   context.globalAlpha = 1;
   if (!faded && width > 4 && scene.style.hatched(node)) {
     hatch(context, tokens.ink, x, y, width - gap, rowPx);
@@ -121,13 +129,34 @@ function paintName(context: CanvasRenderingContext2D, scene: FlameScene, place: 
   if (width <= 3 * characterPx + 2 * TEXT_PAD) return;
   const lead = glyph === '' ? '' : `${glyph} `;
   const room = Math.floor((width - 2 * TEXT_PAD - 1) / characterPx) - lead.length;
-  const whole = node === 0 ? 'all' : scene.texts.short(scene.view.graph.frame[node] as number);
-  const name = fitName(whole, room);
+  const whole = node === 0 ? 'all' : scene.texts.drawn(scene.view.graph.frame[node] as number);
+  const name = scene.texts.fit(whole, room);
   if (name === '') return;
   context.fillStyle = place.faded ? tokens.dimInk : tokens.ink;
   if (place.heading) context.font = tokens.sans;
   context.fillText(lead + name, x + TEXT_PAD, middle);
   if (place.heading) context.font = tokens.mono;
+}
+
+/** The dotted edge between an inlined function and the one that it was inlined into. */
+function seam(
+  context: CanvasRenderingContext2D,
+  ink: string,
+  x: number,
+  y: number,
+  width: number,
+): void {
+  const alpha = context.globalAlpha;
+  context.globalAlpha = alpha * SEAM_ALPHA;
+  context.strokeStyle = ink;
+  context.lineWidth = 1;
+  context.setLineDash(SEAM_DASH_PX);
+  context.beginPath();
+  context.moveTo(x, y - 0.5);
+  context.lineTo(x + width, y - 0.5);
+  context.stroke();
+  context.setLineDash([]);
+  context.globalAlpha = alpha;
 }
 
 function hatch(

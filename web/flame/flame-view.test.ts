@@ -21,10 +21,10 @@ main;idle 5
 gc@app 15
 `;
 const view = buildFlameView(parseGraphText(TEXT));
-const texts = createFrameTexts(view.graph);
+const texts = createFrameTexts(view.graph, 'short');
 const name = (node: number) => texts.name(view.graph.frame[node] ?? 0);
 const search = (text: string, of: FlameView = view) =>
-  searchFrames(text, of.graph.frames.count, createFrameTexts(of.graph).name, () => false);
+  searchFrames(text, of.graph.frames.count, createFrameTexts(of.graph, 'short').name, () => false);
 
 test('sorting siblings changes their order only', () => {
   const row = fc.tuple(fc.array(fc.constantFrom('a', 'b', 'c'), { minLength: 1 }), fc.nat(50));
@@ -119,7 +119,7 @@ describe('paths', () => {
   test('a path leads as far as another answer still goes', () => {
     const idle = [...view.graph.frame].findIndex((frame) => texts.name(frame) === 'idle');
     const later = buildFlameView(parseGraphText('main;other 3'));
-    const laterTexts = createFrameTexts(later.graph);
+    const laterTexts = createFrameTexts(later.graph, 'short');
     const node = resolvePath(later, pathOf(view, idle, texts.identity), laterTexts.identity);
     expect(laterTexts.name(later.graph.frame[node] ?? 0)).toBe('main');
   });

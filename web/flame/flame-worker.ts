@@ -10,7 +10,16 @@ import type { WorkerReply, WorkerRequest } from './worker-client.ts';
 
 /** Names of the graphs decoded last; older ones are no longer on any page. */
 const MAX_VIEWS = 8;
-const names = new Map<number, { names: string[]; kinds: Uint8Array }>();
+const searched = new Map<number, SearchedNames>();
+
+/** What a search looks at: its own copy, since the graph itself moves to the page. */
+interface SearchedNames {
+  text: (row: number) => string;
+  /** Rows of the text, per frame. */
+  name: Uint32Array;
+  systemName: Uint32Array;
+  kind: Uint8Array;
+}
 
 self.onmessage = (event: MessageEvent<WorkerRequest>) => {
   const request = event.data;
@@ -34,25 +43,32 @@ function answer(request: WorkerRequest): void {
     const graph = decodeFg1(new Uint8Array(request.body));
     const view = buildFlameView(graph);
     const { frames, strings } = graph;
-    const text = stringReader(strings);
-    names.set(request.id, {
-      names: Array.from(frames.name, text),
-      kinds: frames.kind.slice(),
+    searched.set(request.id, {
+      text: stringReader({
+        count: strings.count,
+        offsets: strings.offsets.slice(),
+        bytes: strings.bytes.slice(),
+      }),
+      name: frames.name.slice(),
+      systemName: frames.systemName.slice(),
+      kind: frames.kind.slice(),
     });
-    const [oldest] = names.keys();
-    if (names.size > MAX_VIEWS && oldest !== undefined) names.delete(oldest);
+    const [oldest] = searched.keys();
+    if (searched.size > MAX_VIEWS && oldest !== undefined) searched.delete(oldest);
     post({ id: request.id, kind: 'view', view }, transferables(view));
     return;
   }
-  const known = names.get(request.viewId);
+  const known = searched.get(request.viewId);
   if (known === undefined) {
     throw fromErrorRecord({ kind: 'not-found', message: 'this graph is no longer in memory' });
   }
+  const { text, name, systemName, kind } = known;
+  const rowOf = (frame: number) => (request.raw && systemName[frame]) || (name[frame] ?? 0);
   const result = searchFrames(
     request.text,
-    known.names.length,
-    (frame) => known.names[frame] ?? '',
-    (frame) => known.kinds[frame] === FrameKind.label,
+    name.length,
+    (frame) => text(rowOf(frame)),
+    (frame) => kind[frame] === FrameKind.label,
   );
   post({ id: request.id, kind: 'search', result }, [result.matches.buffer as ArrayBuffer]);
 }

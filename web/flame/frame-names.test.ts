@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { fitName, packageOf, shortenName } from './frame-names.ts';
+import { fitFullName, fitName, packageOf, shortenName } from './frame-names.ts';
 
 describe('shortenName', () => {
   test.each([
@@ -48,6 +48,22 @@ describe('fitName', () => {
     const name = 'google::protobuf::internal::TcParser::ParseLoop';
     for (let max = 0; max < 60; max++) expect(fitName(name, max).length).toBeLessThanOrEqual(max);
   });
+});
+
+test.each([
+  ['acme::Engine::Run(acme::Cart const&) const', 60, 'acme::Engine::Run(acme::Cart const&) const'],
+  ['acme::Engine::Run(acme::Cart const&) const', 38, '…Engine::Run(acme::Cart const&) const'],
+  ['acme::Engine::Run(acme::Cart const&) const', 20, '…Run(acme::Cart con…'],
+  ['github.com/acme/cart.(*Rules).Match', 24, '…cart.(*Rules).Match'],
+  ['github.com/acme/cart.(*Rules).Match', 18, '…(*Rules).Match'],
+  ['<acme::Rule as core::fmt::Debug>::fmt', 12, '<acme::Rule…'],
+  ['_ZN4acme6Engine3RunEv.cold', 12, '_ZN4acme6En…'],
+  ['std::vector<a::B>::at', 12, '…vector<a::…'],
+  ['do_syscall_64', 8, 'do_sysc…'],
+  ['main', 2, ''],
+])('fitFullName %s, %i is %s', (name, max, text) => {
+  expect(fitFullName(name, max)).toBe(text);
+  expect(text.length).toBeLessThanOrEqual(max);
 });
 
 test.each([

@@ -94,6 +94,26 @@ export function fitName(name: string, max: number): string {
   return dotted ? `…${name.slice(name.length - max + 1)}` : `${name.slice(0, max - 1)}…`;
 }
 
+/**
+ * Cuts a whole name to `max` characters: qualifiers before the function go first, then the end of
+ * its arguments. A mangled name is read from its beginning.
+ */
+export function fitFullName(name: string, max: number): string {
+  if (name.length <= max) return name;
+  if (max < 3) return '';
+  let rest = name;
+  if (!/^(?:_+[RZ]|[<[(])/.test(name)) {
+    while (rest.length + 1 > max) {
+      const stop = rest.search(/[<(]/);
+      const lead = /^[^.:/<( ]+(?:::|[.:/])(?=.)/.exec(stop < 0 ? rest : rest.slice(0, stop + 1));
+      if (lead === null) break;
+      rest = rest.slice(lead[0].length);
+    }
+  }
+  const text = rest === name ? name : `…${rest}`;
+  return text.length <= max ? text : `${text.slice(0, max - 1)}…`;
+}
+
 /** The package, namespace or module a function belongs to; empty where its name has none. */
 export function packageOf(name: string): string {
   const found =

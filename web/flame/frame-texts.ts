@@ -2,12 +2,17 @@
 
 import type { FlameGraph } from '../../profile/flame-graph.ts';
 import { stringReader } from '../../profile/strings.ts';
-import { packageOf, shortenName } from './frame-names.ts';
+import { fitFullName, fitName, packageOf, shortenName } from './frame-names.ts';
+import type { NameStyle } from './name-style.ts';
 
 export interface FrameTexts {
+  /** In full, demangled: what the server knows the frame by. */
   name: (frame: number) => string;
-  /** As drawn. */
-  short: (frame: number) => string;
+  /** Where there is room for all of it: in full, or as the compiler wrote it. */
+  title: (frame: number) => string;
+  /** Where there is little room; `fit` cuts it to what there is. */
+  drawn: (frame: number) => string;
+  fit: (name: string, characters: number) => string;
   systemName: (frame: number) => string;
   binary: (frame: number) => string;
   packageName: (frame: number) => string;
@@ -29,7 +34,17 @@ function memoize(make: (index: number) => string): (index: number) => string {
   };
 }
 
-export function createFrameTexts({ frames, strings }: FlameGraph): FrameTexts {
+/** A name in a style; `systemName` is empty where it is the same as `name`. */
+export function styleName(style: NameStyle, name: string, systemName: string): string {
+  if (style === 'short') return shortenName(name);
+  return style === 'raw' && systemName !== '' ? systemName : name;
+}
+
+export function fitterOf(style: NameStyle): FrameTexts['fit'] {
+  return style === 'short' ? fitName : fitFullName;
+}
+
+export function createFrameTexts({ frames, strings }: FlameGraph, style: NameStyle): FrameTexts {
   const text = stringReader(strings);
   const column = (values: Uint32Array) => (frame: number) => text(values[frame] ?? 0);
   const name = column(frames.name);
@@ -39,7 +54,9 @@ export function createFrameTexts({ frames, strings }: FlameGraph): FrameTexts {
     name,
     systemName,
     binary,
-    short: memoize((frame) => shortenName(name(frame))),
+    title: style === 'raw' ? (frame) => styleName('raw', name(frame), systemName(frame)) : name,
+    drawn: memoize((frame) => styleName(style, name(frame), systemName(frame))),
+    fit: fitterOf(style),
     packageName: memoize((frame) => packageOf(name(frame))),
     file: column(frames.file),
     buildId: column(frames.buildId),

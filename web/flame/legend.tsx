@@ -23,17 +23,19 @@ export function Legend({ model, chosen, onChoose }: LegendProps) {
   const toggle = (binary: string) => onChoose(binary === chosen ? '' : binary);
   return (
     <div className="legend">
-      {shown.map(([binary]) => (
-        <button
-          type="button"
-          key={binary}
-          aria-pressed={binary === chosen}
-          onClick={() => toggle(binary)}
-        >
-          {swatch(binary)}
-          {binary}
-        </button>
-      ))}
+      <div className="hues">
+        {shown.map(([binary]) => (
+          <button
+            type="button"
+            key={binary}
+            aria-pressed={binary === chosen}
+            onClick={() => toggle(binary)}
+          >
+            {swatch(binary)}
+            {binary}
+          </button>
+        ))}
+      </div>
       {rest.length === 0 ? null : (
         <Dropdown
           className="quiet"
@@ -56,6 +58,27 @@ export function Legend({ model, chosen, onChoose }: LegendProps) {
           }
         </Dropdown>
       )}
+      <LegendMarks inlined={model.hasInlined} unnamed={model.hasUnnamed} />
+    </div>
+  );
+}
+
+/** What marks on frames mean; only of those that the graph has. */
+export function LegendMarks({ inlined, unnamed }: { inlined: boolean; unnamed: boolean }) {
+  return (
+    <div className="marks">
+      {inlined ? (
+        <span title="Inlined into the caller above it: no call takes place">
+          <span className="sw joined" aria-hidden="true" />
+          inlined
+        </span>
+      ) : null}
+      {unnamed ? (
+        <span title="No name is known; the strip below says why">
+          <span className="sw un" aria-hidden="true" />
+          no name
+        </span>
+      ) : null}
     </div>
   );
 }

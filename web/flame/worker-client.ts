@@ -5,7 +5,7 @@ import type { SearchResult } from './frame-search.ts';
 
 export type WorkerRequest =
   | { id: number; kind: 'decode'; body: ArrayBuffer }
-  | { id: number; kind: 'search'; viewId: number; text: string };
+  | { id: number; kind: 'search'; viewId: number; text: string; raw: boolean };
 
 export type WorkerReply =
   | { id: number; kind: 'view'; view: FlameView }
@@ -66,8 +66,13 @@ export async function decodeView(body: ArrayBuffer): Promise<LoadedView> {
   return { id: reply.id, view: reply.view, answeredMs: Date.now() };
 }
 
-export async function searchView(viewId: number, text: string): Promise<SearchResult> {
-  const reply = await ask({ kind: 'search', viewId, text }, []);
+/** `raw`: among the names that compilers wrote, not the demangled ones. */
+export async function searchView(
+  viewId: number,
+  text: string,
+  raw: boolean,
+): Promise<SearchResult> {
+  const reply = await ask({ kind: 'search', viewId, text, raw }, []);
   if (reply.kind !== 'search') throw new Error(`the worker answered ${reply.kind} to search`);
   return reply.result;
 }

@@ -61,9 +61,21 @@ describe('describeQuality', () => {
 
   test('reasons, the heaviest first, none without a count', () => {
     const lost = describeQuality(QUALITY, 1000).find(({ name }) => name === 'lost');
-    expect(lost?.rows.map(([reason, count]) => `${reason} ${count}`)).toEqual([
+    expect(lost?.rows.map(({ text, amount }) => `${text} ${amount}`)).toEqual([
       'ring full 15',
       'read 5',
+    ]);
+  });
+
+  test('why frames have no names, in words, with what the page of symbols calls it', () => {
+    const unsymbolized = { 'not covered': 1, 'no debug information': 2, 'no build id': 0 };
+    const series = { ...QUALITY.series, unsymbolized };
+    const figures = describeQuality({ ...QUALITY, series }, 100);
+    const figure = figures.find(({ name }) => name === 'unsymbolized');
+    const rows = figure?.rows.map(({ text, share, reason }) => `${text}: ${share} (${reason})`);
+    expect(rows?.map((row) => row.replace(/\u2009/g, ' '))).toEqual([
+      'Its symbols are not here: 2.00 % (no debug information)',
+      'No function is there: 1.00 % (not covered)',
     ]);
   });
 });

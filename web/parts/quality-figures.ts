@@ -2,6 +2,7 @@
 import { formatCount } from '../../profile/format-value.ts';
 import type { Quality } from '../../profile/quality.ts';
 import { formatShare } from '../format.ts';
+import { wordsOfReason } from './reason-words.ts';
 
 export interface QualityFigure {
   /** Stands after the value: "samples", "lost". */
@@ -10,8 +11,15 @@ export interface QualityFigure {
   warn: boolean;
   title: string;
   explanation: string;
-  /** Reason, amount, share. */
-  rows: [string, string, string][];
+  rows: QualityRow[];
+}
+
+export interface QualityRow {
+  text: string;
+  amount: string;
+  share: string;
+  /** As the server calls it, where the page of symbols can show whom it concerns. */
+  reason?: string;
 }
 
 /** Above this share a figure is marked: the reader should not miss it. */
@@ -29,15 +37,15 @@ function reasonRows(
   record: Record<string, number>,
   whole: number,
   amount: (value: number) => string,
-): [string, string, string][] {
+): QualityRow[] {
   return Object.entries(record)
     .filter(([, value]) => value > 0)
     .sort((p, q) => q[1] - p[1])
-    .map(([reason, value]) => [
-      readable(reason),
-      amount(value),
-      whole > 0 ? formatShare(value / whole) : '',
-    ]);
+    .map(([reason, value]) => ({
+      text: readable(reason),
+      amount: amount(value),
+      share: whole > 0 ? formatShare(value / whole) : '',
+    }));
 }
 
 /** `total` is the answer's, in its unit: what shares of weight are shares of. */
@@ -48,24 +56,28 @@ export function describeQuality(quality: Quality, total: number): QualityFigure[
     ...rateFigure(quality),
     ...lostFigure(quality),
     weightFigure('incomplete', 'Incomplete stacks', series.incomplete, total, INCOMPLETE),
-    weightFigure('unsymbolized', 'Frames without names', series.unsymbolized, total, UNSYMBOLIZED),
+    unsymbolizedFigure(series.unsymbolized, total),
     ...truncatedFigure(series.truncated, total),
   ];
 }
 
 const INCOMPLETE =
   'Stacks of which a part could not be read. Their weight is in the answer, under a frame that says why.';
-const UNSYMBOLIZED = 'Code whose symbols the server does not have, shown as binary+address.';
+const UNSYMBOLIZED = 'Code that is shown as binary+address, by the reason why it has no name.';
+const SYMBOLIZED = 'Every frame has a name.';
 
 function samplesFigure({ series, hosts }: Quality): QualityFigure {
-  const rows: [string, string, string][] =
+  const row = (text: string, count: number): QualityRow => {
+    return { text, amount: formatCount(count), share: '' };
+  };
+  const rows =
     hosts === null
       ? []
       : [
-          ['Taken on these hosts', formatCount(hosts.sampled), ''],
-          ["Excluded by the operator's rules", formatCount(hosts.excluded), ''],
-          ['Sent', formatCount(hosts.sent), ''],
-          ['Lost', formatCount(sumOf(hosts.lost)), ''],
+          row('Taken on these hosts', hosts.sampled),
+          row("Excluded by the operator's rules", hosts.excluded),
+          row('Sent', hosts.sent),
+          row('Lost', sumOf(hosts.lost)),
         ];
   return {
     name: 'samples',
@@ -128,6 +140,21 @@ function weightFigure(
   const share = total > 0 ? sumOf(record) / total : 0;
   const rows = reasonRows(record, total, () => '');
   return { name, value: formatShare(share), warn: share > WARN_SHARE, title, explanation, rows };
+}
+
+function unsymbolizedFigure(record: Record<string, number>, total: number): QualityFigure {
+  const explanation = sumOf(record) > 0 ? UNSYMBOLIZED : SYMBOLIZED;
+  const figure = weightFigure('unsymbolized', 'Frames without names', record, total, explanation);
+  const reasons = Object.entries(record)
+    .filter(([, value]) => value > 0)
+    .sort((p, q) => q[1] - p[1]);
+  const rows = reasons.map(([reason, value]) => ({
+    text: wordsOfReason(reason).title,
+    amount: '',
+    share: total > 0 ? formatShare(value / total) : '',
+    reason,
+  }));
+  return { ...figure, rows };
 }
 
 function truncatedFigure(truncated: number, total: number): QualityFigure[] {

@@ -3,21 +3,30 @@ import { useId } from 'react';
 import { formatCount } from '../../profile/format-value.ts';
 import type { Quality } from '../../profile/quality.ts';
 import { describeQuality, type QualityFigure } from './quality-figures.ts';
+import { SymbolsLink, type SymbolsPlace } from './symbols-link.tsx';
 
 export interface QualityFiguresProps {
   quality: Quality;
   total: number;
   /** Names of the figures to show; all where it is absent. */
   only?: readonly string[];
+  /** The profiles that the answer is of. */
+  place: SymbolsPlace;
 }
 
-export function QualityFigures({ quality, total, only }: QualityFiguresProps) {
+export function QualityFigures({ quality, total, only, place }: QualityFiguresProps) {
   return describeQuality(quality, total)
     .filter(({ name }) => only === undefined || only.includes(name))
-    .map((figure) => <Figure key={figure.name} figure={figure} quality={quality} />);
+    .map((figure) => <Figure key={figure.name} {...{ figure, quality, place }} />);
 }
 
-function Figure({ figure, quality }: { figure: QualityFigure; quality: Quality }) {
+interface FigureProps {
+  figure: QualityFigure;
+  quality: Quality;
+  place: SymbolsPlace;
+}
+
+function Figure({ figure, quality, place }: FigureProps) {
   const id = useId();
   return (
     <>
@@ -30,16 +39,31 @@ function Figure({ figure, quality }: { figure: QualityFigure; quality: Quality }
         {figure.rows.length === 0 ? null : (
           <table>
             <tbody>
-              {figure.rows.map(([reason, value, share]) => (
-                <tr key={reason}>
-                  <td>{reason}</td>
-                  <td>{value}</td>
+              {figure.rows.map(({ text, amount, share, reason }) => (
+                <tr key={text}>
+                  <td>
+                    {reason === undefined ? (
+                      text
+                    ) : (
+                      <SymbolsLink className="link" place={place} show={{ reason }}>
+                        {text}
+                      </SymbolsLink>
+                    )}
+                  </td>
+                  <td>{amount}</td>
                   <td>{share}</td>
                 </tr>
               ))}
             </tbody>
           </table>
         )}
+        {figure.name === 'unsymbolized' ? (
+          <p className="small">
+            <SymbolsLink className="link" place={place}>
+              All binaries and their symbols
+            </SymbolsLink>
+          </p>
+        ) : null}
         <p className="small quiet">{coverage(quality)}</p>
       </div>
     </>

@@ -84,8 +84,16 @@ function Verdict({ row, nowMs }: { row: BinaryRow; nowMs: number }) {
           <StateMark row={row} />
         </span>
       </p>
-      {row.problem === '' ? null : <p>{row.problem}</p>}
-      {row.remedy === '' ? null : <p className="soft">{row.remedy}</p>}
+      {row.problem === '' ? null : (
+        <p>
+          <Prose text={row.problem} />
+        </p>
+      )}
+      {row.remedy === '' ? null : (
+        <p className="soft">
+          <Prose text={row.remedy} />
+        </p>
+      )}
       {row.retry_ms === null ? null : (
         <p className="small quiet">
           {row.retry_ms > nowMs
@@ -94,6 +102,14 @@ function Verdict({ row, nowMs }: { row: BinaryRow; nowMs: number }) {
         </p>
       )}
     </div>
+  );
+}
+
+/** The server quotes commands in backticks. */
+function Prose({ text }: { text: string }) {
+  return text.split('`').map((part, at) =>
+    // biome-ignore lint/suspicious/noArrayIndexKey: parts have a fixed order.
+    at % 2 === 1 ? <code key={at}>{part}</code> : part,
   );
 }
 
