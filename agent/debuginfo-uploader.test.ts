@@ -27,7 +27,15 @@ beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'uploader-'));
   const dir = join(directory, 'server');
   const clock = () => Date.now() as EpochMs;
-  symbolizer = openSymbolizer({ dir, maxBytes: 2 ** 30, leaseMs: 60_000, clock });
+  symbolizer = openSymbolizer({
+    dir,
+    maxBytes: 2 ** 30,
+    leaseMs: 60_000,
+    answerMs: 60_000,
+    localPaths: [],
+    debuginfodUrls: [],
+    clock,
+  });
   server = createServer((request, response) => void answer(request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   stop = new AbortController();

@@ -86,6 +86,26 @@ export const flag = {
     many: true,
     read: (texts) => Object.fromEntries(texts.map(parsePair)),
   }),
+  /** `--debuginfo-path DIR`, repeated; one text may hold several, apart by commas or spaces. */
+  list: (
+    fallback: readonly string[],
+    placeholder: string,
+    help: string,
+    parse: (text: string) => string = (text) => text,
+  ): Flag<readonly string[]> => ({
+    placeholder,
+    help: fallback.length === 0 ? help : `${help} (default ${fallback.join(', ')})`,
+    many: true,
+    read: (texts) => {
+      if (texts.length === 0) return fallback;
+      return texts.flatMap((text) =>
+        text
+          .split(/[\s,]+/)
+          .filter((one) => one !== '')
+          .map(parse),
+      );
+    },
+  }),
 };
 
 function readDuration(text: string): number {

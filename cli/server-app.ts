@@ -19,6 +19,8 @@ import { readVersion } from './version.ts';
 
 /** An agent that was asked for a file has this long to begin with it. */
 const LEASE_MS = 5 * 60_000;
+/** Most conversions are over by then, and who sent the file is told what came of it. */
+const UPLOAD_ANSWER_MS = 5_000;
 const clock = () => Date.now() as EpochMs;
 /** More threads than this do not decode faster: commits are the limit then. */
 const MAX_WORKERS = 8;
@@ -26,6 +28,9 @@ const MAX_WORKERS = 8;
 export interface AppSettings {
   dataDir: string;
   debuginfoBytes: number;
+  /** Where else debug information is looked for, in order: folders, then debuginfod servers. */
+  debuginfoPaths?: readonly string[];
+  debuginfodUrls?: readonly string[];
   memoryLimitBytes?: number;
   /** Empty, or `/path`. */
   pathPrefix: string;
@@ -69,6 +74,9 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
     dir: join(dataDir, 'debuginfo'),
     maxBytes: settings.debuginfoBytes,
     leaseMs: LEASE_MS,
+    answerMs: UPLOAD_ANSWER_MS,
+    localPaths: settings.debuginfoPaths ?? [],
+    debuginfodUrls: settings.debuginfodUrls ?? [],
     clock,
   });
   closers.push(() => symbolizer.close());

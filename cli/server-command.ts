@@ -1,5 +1,5 @@
 /** `everflame server`: flags, the line with the URL, and the signals that end it. */
-
+import { resolve } from 'node:path';
 import { EverflameError } from '../profile/errors.ts';
 import type { Command } from './command.ts';
 import { flag, parseFlags } from './flags.ts';
@@ -13,9 +13,30 @@ const FLAGS = {
   'data-dir': flag.text('./data', 'DIR', 'where everything is stored'),
   'memory-limit': flag.bytes(null, "ceiling of the database's memory (default 1GiB)"),
   'debuginfo-bytes': flag.bytes(10e9, 'for symbol files; those not used for longest go first'),
+  'debuginfo-path': flag.list(
+    ['/usr/lib/debug'],
+    'DIR',
+    "where to look for debug information on this machine's disk; repeated",
+  ),
+  'debuginfod-urls': flag.list(
+    [],
+    'URL',
+    'debuginfod servers to ask for debug information; repeated',
+    readServerUrl,
+  ),
   'path-prefix': flag.text('', '/PATH', 'where a proxy in front mounts this server'),
   insecure: flag.switch('listen on other than loopback addresses, without authentication'),
 };
+
+function readServerUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    throw new Error('is not the URL of a server; write for example https://debuginfod.example.org');
+  }
+  // They would be shown on the page of debug information.
+  if (url.username !== '' || url.password !== '') throw new Error('has a password in it');
+  return text.replace(/\/+$/, '');
+}
 
 /** Open requests get this long to end; then their connections are closed. */
 const DRAIN_MS = 10_000;
@@ -37,6 +58,8 @@ export const serverCommand: Command = {
       httpAddress: values['http-address'],
       dataDir: values['data-dir'],
       debuginfoBytes: values['debuginfo-bytes'],
+      debuginfoPaths: values['debuginfo-path'].map((path) => resolve(path)),
+      debuginfodUrls: values['debuginfod-urls'],
       pathPrefix: values['path-prefix'],
       insecure: values.insecure,
       log: (line) => output.err(line),

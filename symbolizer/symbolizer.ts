@@ -106,6 +106,36 @@ export interface UploadOutcome {
   quality: QualityName;
 }
 
+/** A binary that an answer names. */
+export interface NamedBinary {
+  buildId: BuildId;
+  /** Basename. */
+  file: string;
+}
+
+/** A file as it was received, for those who ask for it by build id. */
+export interface KeptFile {
+  path: string;
+  file: string;
+  sizeBytes: number;
+  receivedMs: number;
+}
+
+/** Figures since the start, by outcome, and levels. */
+export interface SymbolizerStats {
+  entries: number;
+  bytesOnDisk: number;
+  evictions: number;
+  waitingConversions: number;
+  conversionSeconds: number;
+  conversions: Readonly<
+    Record<'adopted' | 'kept' | 'failed' | 'postponed' | 'symbolsOnly', number>
+  >;
+  debuginfod: Readonly<Record<'found' | 'absent' | 'failed', number>>;
+  debuginfodBytes: number;
+  droppedLookups: number;
+}
+
 export interface Symbolizer {
   wanted(questions: readonly WantedQuestion[], agent: string): Promise<WantedAnswer[]>;
   /**
@@ -116,8 +146,19 @@ export interface Symbolizer {
   upload(request: UploadRequest): Promise<UploadOutcome>;
   /** Every symbol file there is; the same array until one was added or replaced. */
   symbolFiles(): readonly SymbolFileRow[];
+  /** These were asked for: they stay longer, and what is missing of them is looked for. */
+  notice(binaries: readonly NamedBinary[]): void;
   /** Every build id of which something is known. */
-  status(): readonly DebuginfoStatus[];
+  status(): DebuginfoStatus[];
+  /** Of a build id of which nothing is known but what it is called. */
+  absentStatus(binary: NamedBinary): DebuginfoStatus;
   facts(): DebuginfoFacts;
+  /** Looks for it again everywhere and converts again what is here. */
+  retry(buildId: BuildId): void;
+  /** Forgets it with all its files; false where there is nothing. */
+  remove(buildId: BuildId): boolean;
+  /** `executable` only where the whole program is here, not an extraction without its code. */
+  keptFile(buildId: BuildId, kind: 'debuginfo' | 'executable'): KeptFile | null;
+  stats(): SymbolizerStats;
   close(): Promise<void>;
 }

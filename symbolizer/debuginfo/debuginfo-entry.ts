@@ -1,8 +1,10 @@
 /**
- * What is kept on disk per build id: a directory with `entry.json`, the file as it was sent, the
- * symbol file made from it, and an upload that is under way. Every file appears whole or not at
- * all, the upload excepted, whose length up to the last sync is in `part.json`.
+ * What is kept on disk per build id: a directory with `entry.json`, the files as they were sent,
+ * the symbol file made from them, and an upload that is under way. Every file appears whole or not
+ * at all, the upload excepted, whose length up to the last sync is in `part.json`. A file that
+ * `entry.json` does not name is not there.
  */
+import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   fsyncSync,
@@ -18,32 +20,55 @@ import {
 import { join } from 'node:path';
 import type { BuildId, EpochMs } from '../../profile/units.ts';
 import { buildIdFileName, isBuildId } from '../elf/build-id.ts';
-import type { LoadSegment } from '../elf/elf.ts';
 import { openSymbolFile } from '../symbol-file/symbol-file.ts';
 import { syncDirectory } from '../symbol-file/symbol-file-writer.ts';
-import { SymbolQuality } from '../symbol-file/symbol-quality.ts';
-import type { DebuginfoKind } from '../symbolizer.ts';
+import { type SymbolFacts, SymbolQuality } from '../symbol-file/symbol-quality.ts';
+import type { DebuginfoKind, DebuginfoSource } from '../symbolizer.ts';
+
+/** A file that is here: in the entry's directory, or, where its origin is `local`, elsewhere. */
+export interface StoredSource extends DebuginfoSource {
+  kind: DebuginfoKind;
+  /** A name in the entry's directory, or an absolute path. */
+  path: string;
+}
+
+/** A file that was converted or refused; one of its kind and size is not asked for until then. */
+export interface TriedFile {
+  kind: DebuginfoKind;
+  sizeBytes: number;
+  untilMs: number;
+}
 
 /** What is known of a build id; outlives a restart. */
 export interface DebuginfoEntry {
   buildId: BuildId;
   /** Basename as its sender calls it, for people. */
   file: string;
-  /** The greater, the more the kept source can tell; a source of the same rank is not asked for. */
-  rank: number;
+  /** What the symbol file was made from, one per kind. */
+  sources: readonly StoredSource[];
+  /** Received whole, not converted yet, in the order of arrival. */
+  pending: readonly StoredSource[];
   /** 0 = there is no symbol file; else greater than any before, also after an eviction. */
   generation: number;
-  quality: SymbolQuality;
-  functions: number;
-  /** The file as it was sent. */
-  sizeBytes: number;
-  /** All files of this entry. */
-  bytesOnDisk: number;
-  uploadedMs: number | null;
-  lastUsedMs: number;
-  /** Before this time the same is not asked for again: it failed, or had to go. */
-  notBeforeMs: number;
+  /** What the symbol file says. */
+  facts: SymbolFacts;
+  /** The dwz file that it refers to, and whether the symbol file was made with it. */
+  supplementary: { buildId: string; file: string; isUsed: boolean } | null;
+  /** Units whose .dwo is not here. */
+  missingSplit: number;
+  /** Without lines, because a conversion with them took too much. */
+  isSymbolsOnly: boolean;
+  /** What the conversion could not read. */
+  problems: readonly string[];
+  tried: readonly TriedFile[];
+  /** Why the last file was refused, or why nothing is here. */
   problem: string;
+  remedy: string;
+  /** All files in its directory. */
+  bytesOnDisk: number;
+  lastUsedMs: number;
+  /** It had to go to keep to the budget, and is not asked for before. */
+  evictedUntilMs: number;
 }
 
 /** An upload under way. */
@@ -55,17 +80,21 @@ export interface DebuginfoPart {
   updatedMs: number;
 }
 
-/** What a kind promises before it was converted. */
-export const KIND_RANK: Record<DebuginfoKind, number> = {
-  executable: SymbolQuality.exported,
-  debuginfo: SymbolQuality.symbols,
-  split: SymbolQuality.lines,
+export const NO_FACTS: SymbolFacts = {
+  quality: SymbolQuality.none,
+  functions: 0,
+  inlinedCalls: 0,
+  lineBytes: 0,
+  namedBytes: 0,
+  skippedSymbols: 0,
 };
+
+const ENTRY_FILE = 'entry.json';
+const PART_FILES = ['upload.part', 'part.json'];
 
 export class EntryFiles {
   readonly directory: string;
   readonly part: string;
-  readonly source: string;
   readonly symbols: string;
   /** Where a conversion writes before it is known to be better. */
   readonly converted: string;
@@ -73,17 +102,37 @@ export class EntryFiles {
   constructor(root: string, buildId: BuildId) {
     this.directory = join(root, buildIdFileName(buildId));
     this.part = join(this.directory, 'upload.part');
-    this.source = join(this.directory, 'source.elf');
     this.symbols = join(this.directory, 'symbols.esf');
     this.converted = join(this.directory, 'converted.esf');
   }
 
+  make(): void {
+    mkdirSync(this.directory, { recursive: true });
+  }
+
+  inside(name: string): string {
+    return join(this.directory, name);
+  }
+
+  path(source: StoredSource): string {
+    return source.origin === 'local' ? source.path : join(this.directory, source.path);
+  }
+
+  /** A name that no file in the directory has. */
+  newName(kind: DebuginfoKind): string {
+    return `${kind}-${randomBytes(6).toString('hex')}`;
+  }
+
   bytesOnDisk(): number {
-    return fileBytes(this.source) + fileBytes(this.symbols) + fileBytes(this.part);
+    let bytes = 0;
+    for (const name of listNames(this.directory)) {
+      if (!name.endsWith('.json')) bytes += fileBytes(join(this.directory, name));
+    }
+    return bytes;
   }
 
   saveEntry(entry: DebuginfoEntry): void {
-    writeWhole(join(this.directory, 'entry.json'), entry);
+    writeWhole(join(this.directory, ENTRY_FILE), entry);
   }
 
   savePart(part: DebuginfoPart): void {
@@ -96,29 +145,51 @@ export class EntryFiles {
     return isHeld ? part : null;
   }
 
+  /** The received file, whole, under a name of its own. */
+  finishPart(name: string): void {
+    renameSync(this.part, join(this.directory, name));
+    rmSync(join(this.directory, 'part.json'), { force: true });
+    syncDirectory(this.directory);
+  }
+
   /** Forgets an upload under way. */
   dropPart(): void {
-    rmSync(join(this.directory, 'part.json'), { force: true });
-    rmSync(this.part, { force: true });
+    for (const name of PART_FILES) rmSync(join(this.directory, name), { force: true });
+  }
+
+  adoptConverted(): void {
+    renameSync(this.converted, this.symbols);
+    syncDirectory(this.directory);
+  }
+
+  dropConverted(): void {
     rmSync(this.converted, { force: true });
   }
 
-  /** The received file and what it was converted to take the place of what was there. */
-  adoptPart(): void {
-    renameSync(this.part, this.source);
-    renameSync(this.converted, this.symbols);
-    syncDirectory(this.directory);
-    this.dropPart();
+  drop(name: string): void {
+    rmSync(this.inside(name), { force: true });
+  }
+
+  /** Deletes what `before` names and `after` does not; files elsewhere stay. */
+  dropReplaced(before: DebuginfoEntry, after: DebuginfoEntry): void {
+    const kept = new Set([...after.sources, ...after.pending].map(({ path }) => path));
+    for (const { origin, path } of [...before.sources, ...before.pending]) {
+      if (origin !== 'local' && !kept.has(path)) this.drop(path);
+    }
+  }
+
+  /** Deletes what the entry does not name. Only while nobody is at work on it. */
+  tidy(entry: DebuginfoEntry): void {
+    const kept = new Set([ENTRY_FILE, ...PART_FILES]);
+    if (entry.generation > 0) kept.add('symbols.esf');
+    for (const source of [...entry.sources, ...entry.pending]) kept.add(source.path);
+    for (const name of listNames(this.directory)) {
+      if (!kept.has(name)) rmSync(join(this.directory, name), { force: true });
+    }
   }
 
   remove(): void {
     rmSync(this.directory, { recursive: true, force: true });
-  }
-
-  dropFiles(): void {
-    this.dropPart();
-    rmSync(this.source, { force: true });
-    rmSync(this.symbols, { force: true });
   }
 }
 
@@ -126,31 +197,21 @@ export function newEntry(buildId: BuildId, file: string, now: EpochMs): Debuginf
   return {
     buildId,
     file,
-    rank: 0,
+    sources: [],
+    pending: [],
     generation: 0,
-    quality: SymbolQuality.none,
-    functions: 0,
-    sizeBytes: 0,
+    facts: NO_FACTS,
+    supplementary: null,
+    missingSplit: 0,
+    isSymbolsOnly: false,
+    problems: [],
+    tried: [],
+    problem: '',
+    remedy: '',
     bytesOnDisk: 0,
-    uploadedMs: null,
     lastUsedMs: now,
-    notBeforeMs: 0,
-    problem: 'Its upload is not finished.',
+    evictedUntilMs: 0,
   };
-}
-
-export interface SymbolFileFacts {
-  quality: SymbolQuality;
-  functions: number;
-  skippedSymbols: number;
-  segments: readonly LoadSegment[];
-}
-
-export function readSymbols(path: string): SymbolFileFacts {
-  const symbols = openSymbolFile(path);
-  const { quality, functions, skippedSymbols, segments } = symbols;
-  symbols.close();
-  return { quality, functions, skippedSymbols, segments };
 }
 
 export function fileBytes(path: string): number {
@@ -162,28 +223,62 @@ export function readEntries(root: string): DebuginfoEntry[] {
   mkdirSync(root, { recursive: true });
   const entries: DebuginfoEntry[] = [];
   for (const name of readdirSync(root)) {
-    const entry = readJson(join(root, name, 'entry.json')) as DebuginfoEntry | null;
+    const entry = readEntry(join(root, name));
     if (entry === null || !isBuildId(entry.buildId)) continue;
     if (buildIdFileName(entry.buildId) === name) entries.push(checkFiles(root, entry));
   }
   return entries;
 }
 
+/** The file that an entry of the first version had, and how it called what it says. */
+const FIRST_VERSION_SOURCE = 'source.elf';
+
+function readEntry(directory: string): DebuginfoEntry | null {
+  const read = readJson(join(directory, ENTRY_FILE));
+  if (read === null || typeof read !== 'object') return null;
+  if ('sources' in read) return read as DebuginfoEntry;
+  const first = read as { buildId: BuildId; file: string; rank: number; lastUsedMs: EpochMs };
+  const entry = newEntry(first.buildId, first.file, first.lastUsedMs);
+  const sizeBytes = fileBytes(join(directory, FIRST_VERSION_SOURCE));
+  if (sizeBytes === 0) return entry;
+  const kind = first.rank >= SymbolQuality.symbols ? 'debuginfo' : 'executable';
+  const sent = { kind, origin: 'upload', from: '', receivedMs: first.lastUsedMs } as const;
+  return { ...entry, sources: [{ ...sent, sizeBytes, path: FIRST_VERSION_SOURCE }] };
+}
+
 /** Compares with the files themselves: a process can die between two renames. */
 function checkFiles(root: string, entry: DebuginfoEntry): DebuginfoEntry {
   const files = new EntryFiles(root, entry.buildId);
-  const bytesOnDisk = files.bytesOnDisk();
-  if (fileBytes(files.symbols) === 0) {
-    return { ...entry, bytesOnDisk, generation: 0, functions: 0, quality: SymbolQuality.none };
+  const isThere = (source: StoredSource) => fileBytes(files.path(source)) === source.sizeBytes;
+  const checked = {
+    ...entry,
+    sources: entry.sources.filter(isThere),
+    pending: entry.pending.filter(isThere),
+  };
+  if (entry.generation > 0) {
+    const damage = symbolFileDamage(files.symbols);
+    if (damage !== null) {
+      Object.assign(checked, { generation: 0, facts: NO_FACTS, problem: damage });
+      checked.remedy = 'Send its debug information again: everflame debuginfo upload FILE.';
+      checked.tried = [];
+    }
   }
+  files.tidy(checked);
+  checked.bytesOnDisk = files.bytesOnDisk();
+  return checked;
+}
+
+function symbolFileDamage(path: string): string | null {
   try {
-    const { quality, functions } = readSymbols(files.symbols);
-    return { ...entry, bytesOnDisk, quality, functions };
+    openSymbolFile(path).close();
+    return null;
   } catch (error) {
-    const problem = error instanceof Error ? error.message : String(error);
-    const none = { generation: 0, rank: 0, functions: 0, quality: SymbolQuality.none };
-    return { ...entry, ...none, bytesOnDisk, problem };
+    return error instanceof Error ? error.message : String(error);
   }
+}
+
+function listNames(directory: string): string[] {
+  return statSync(directory, { throwIfNoEntry: false }) === undefined ? [] : readdirSync(directory);
 }
 
 /** Null where there is no such file; a broken one is as good as none, its entry is made again. */

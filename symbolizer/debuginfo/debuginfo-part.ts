@@ -1,5 +1,4 @@
 /** Receiving a file in parts, so that an upload goes on after a lost connection or a restart. */
-import { mkdirSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { EverflameError } from '../../profile/errors.ts';
 import type { EpochMs } from '../../profile/units.ts';
@@ -12,36 +11,34 @@ const SYNC_BYTES = 16 * 2 ** 20;
 /**
  * Appends a request's body to the upload under way, or begins a new one at offset 0. A part may
  * begin before the end of what is held: it is the same file, sent again from there. `checkpoint` is
- * called after each sync. Returns the bytes held, of which none is lost if the body breaks off.
+ * told after each sync what came since the last one. Returns the bytes held, of which none is lost if the body breaks off.
  */
 export async function receivePart(
   files: EntryFiles,
   request: UploadRequest,
   clock: () => EpochMs,
-  checkpoint: () => void,
+  checkpoint: (newBytes: number) => void,
 ): Promise<number> {
-  mkdirSync(files.directory, { recursive: true });
+  files.make();
   checkOffset(files, request);
   const handle = await open(files.part, request.offset === 0 ? 'w' : 'r+');
   const { kind, totalBytes } = request;
   let receivedBytes = request.offset;
+  let synced = receivedBytes;
   const save = async (): Promise<void> => {
     await handle.datasync();
     files.savePart({ kind, totalBytes, receivedBytes, updatedMs: clock() });
-    checkpoint();
+    checkpoint(receivedBytes - synced);
+    synced = receivedBytes;
   };
   try {
     if (request.offset === 0) await save();
-    let synced = receivedBytes;
     try {
       for await (const chunk of request.body) {
         if (receivedBytes + chunk.length > totalBytes) throw tooLong(totalBytes);
         await writeAt(handle, chunk, receivedBytes);
         receivedBytes += chunk.length;
-        if (receivedBytes - synced >= SYNC_BYTES) {
-          await save();
-          synced = receivedBytes;
-        }
+        if (receivedBytes - synced >= SYNC_BYTES) await save();
       }
     } finally {
       await save();

@@ -1,62 +1,53 @@
 /**
- * The server's debug information: asks agents for what is missing, takes uploads in parts, has
- * them converted, keeps to a budget of bytes. State of the files is in debuginfo-entry.ts.
+ * The server's debug information: asks agents for what is missing, takes uploads in parts, looks
+ * elsewhere, has it all converted. Files and budget are debuginfo-table.ts, conversions
+ * debuginfo-conversions.ts, other sources debuginfo-lookups.ts.
  */
-import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { basename } from 'node:path';
-import { assert, type ErrorKind, EverflameError } from '../../profile/errors.ts';
-import {
-  MAX_DEBUGINFO_BYTES,
-  MAX_DEBUGINFO_ENTRIES,
-  MAX_DEBUGINFO_LEASES,
-  MAX_WANTED_PER_REQUEST,
-} from '../../profile/limits.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { assert, EverflameError } from '../../profile/errors.ts';
+import { MAX_DEBUGINFO_BYTES, MAX_WANTED_PER_REQUEST } from '../../profile/limits.ts';
 import type { BuildId, EpochMs } from '../../profile/units.ts';
 import { isBuildId } from '../elf/build-id.ts';
 import { SymbolQuality } from '../symbol-file/symbol-quality.ts';
 import type {
   DebuginfoFacts,
+  DebuginfoSource,
+  DebuginfoState,
   DebuginfoStatus,
-  QualityName,
+  KeptFile,
+  NamedBinary,
   SymbolFileRow,
   Symbolizer,
+  SymbolizerStats,
   UploadOutcome,
   UploadRequest,
   WantedAnswer,
   WantedQuestion,
 } from '../symbolizer.ts';
-import { ConversionQueue } from './conversion-queue.ts';
-import {
-  type DebuginfoEntry,
-  EntryFiles,
-  fileBytes,
-  KIND_RANK,
-  newEntry,
-  readEntries,
-  readSymbols,
-} from './debuginfo-entry.ts';
+import { DebuginfoConversions } from './debuginfo-conversions.ts';
+import { type DebuginfoEntry, fileBytes, type StoredSource } from './debuginfo-entry.ts';
+import { DebuginfoLeases } from './debuginfo-leases.ts';
+import { DebuginfoLookups, type FoundFile, type LookupTarget } from './debuginfo-lookups.ts';
 import { receivePart, toUploadError } from './debuginfo-part.ts';
+import { DebuginfoTable } from './debuginfo-table.ts';
+import { adviseAbsent, adviseEntry, qualityName } from './debuginfo-words.ts';
+import { DEBUGINFOD_LIMITS, DebuginfodClient, type DebuginfodKind } from './debuginfod-client.ts';
+import { refusalOf } from './wanted-answer.ts';
 
 export interface SymbolizerOptions {
   /** Made if it is not there. */
   dir: string;
-  /** For all files under `dir`; the least recently asked-for go first. */
+  /** For all files under `dir`; the least recently used go first. */
   maxBytes: number;
   /** How long one agent has to begin, or go on with, an upload that it was asked for. */
   leaseMs: number;
+  /** How long the answer to an upload waits for its conversion. */
+  answerMs: number;
+  /** Folders like /usr/lib/debug, in the order in which they are looked into. */
+  localPaths: readonly string[];
+  debuginfodUrls: readonly string[];
   clock: () => EpochMs;
-}
-
-/** After a failure or an eviction the same file is asked for again only when this has passed. */
-const ASK_AGAIN_MS = 24 * 3_600_000;
-/** `lastUsedMs` is written no more often than this: it only orders evictions. */
-const USE_STEP_MS = 3_600_000;
-
-interface Lease {
-  token: string;
-  agent: string;
-  untilMs: number;
 }
 
 export function openSymbolizer(options: SymbolizerOptions): Symbolizer {
@@ -65,17 +56,30 @@ export function openSymbolizer(options: SymbolizerOptions): Symbolizer {
 
 class DebuginfoStore implements Symbolizer {
   readonly #options: SymbolizerOptions;
-  readonly #entries = new Map<BuildId, DebuginfoEntry>();
-  readonly #leases = new Map<BuildId, Lease>();
-  /** Build ids of which a part is being received or converted right now. */
-  readonly #busy = new Set<BuildId>();
-  readonly #queue = new ConversionQueue();
-  #symbolFiles: readonly SymbolFileRow[] | null = null;
+  readonly #table: DebuginfoTable;
+  readonly #leases: DebuginfoLeases;
+  readonly #conversions: DebuginfoConversions;
+  readonly #client: DebuginfodClient;
+  readonly #lookups: DebuginfoLookups;
+  /** Build ids of which a part is being received right now. */
+  readonly #receiving = new Set<BuildId>();
 
   constructor(options: SymbolizerOptions) {
     this.#options = options;
-    for (const entry of readEntries(options.dir)) this.#entries.set(entry.buildId, entry);
-    for (const entry of this.#entries.values()) this.#mend(entry);
+    const { clock, leaseMs, localPaths, debuginfodUrls: urls } = options;
+    this.#table = new DebuginfoTable(options);
+    this.#leases = new DebuginfoLeases(leaseMs, clock);
+    this.#conversions = new DebuginfoConversions({
+      table: this.#table,
+      clock,
+      onMissing: (buildId, file) => this.#lookups.request(buildId, basename(file)),
+      onReady: (buildId) => this.#convertReferring(buildId),
+    });
+    const maxBytes = this.#sizeLimit();
+    this.#client = new DebuginfodClient({ urls, maxBytes, limits: DEBUGINFOD_LIMITS });
+    const client = this.#client;
+    this.#lookups = new DebuginfoLookups({ localPaths, client, maxBytes, clock, taker: this });
+    this.#mendAll();
   }
 
   async wanted(questions: readonly WantedQuestion[], agent: string): Promise<WantedAnswer[]> {
@@ -92,124 +96,197 @@ class DebuginfoStore implements Symbolizer {
   async upload(request: UploadRequest): Promise<UploadOutcome> {
     const { buildId } = request;
     this.#checkUpload(request);
-    this.#busy.add(buildId);
+    this.#receiving.add(buildId);
+    const release = this.#table.hold(buildId);
+    let received: { receivedBytes: number; converted: Promise<void> | null };
     try {
-      const received = await this.#receive(request);
-      const entry = this.#entries.get(buildId);
-      assert(entry !== undefined, `an entry of ${buildId} after its upload`);
-      const quality = qualityName(entry.quality);
-      return { ...received, state: entry.generation > 0 ? 'ready' : 'receiving', quality };
+      received = await this.#receive(request);
     } catch (error) {
       throw toUploadError(error);
     } finally {
-      this.#busy.delete(buildId);
-      this.#measure(buildId);
+      this.#receiving.delete(buildId);
+      release();
     }
+    const { receivedBytes, converted } = received;
+    if (converted !== null) await this.#waitFor(converted);
+    const { state, quality } = this.#statusOf(buildId);
+    return { receivedBytes, complete: converted !== null, state, quality };
   }
 
   symbolFiles(): readonly SymbolFileRow[] {
-    if (this.#symbolFiles === null) {
-      const rows: SymbolFileRow[] = [];
-      for (const { buildId, generation } of this.#entries.values()) {
-        if (generation > 0) rows.push({ buildId, generation, path: this.#files(buildId).symbols });
-      }
-      this.#symbolFiles = rows;
+    return this.#table.symbolFiles();
+  }
+
+  notice(binaries: readonly NamedBinary[]): void {
+    for (const { buildId, file } of binaries) {
+      if (!isBuildId(buildId)) continue;
+      this.#table.use(buildId);
+      if (this.needs(buildId, 'debuginfo')) this.#lookups.request(buildId, printableName(file));
     }
-    return this.#symbolFiles;
   }
 
-  status(): readonly DebuginfoStatus[] {
-    return [...this.#entries.values()].map((entry) => this.#statusOf(entry));
+  status(): DebuginfoStatus[] {
+    return [...this.#table.all()].map(({ buildId }) => this.#statusOf(buildId));
   }
 
-  facts(): DebuginfoFacts {
-    let bytesOnDisk = 0;
-    for (const entry of this.#entries.values()) bytesOnDisk += entry.bytesOnDisk;
+  absentStatus({ buildId, file }: NamedBinary): DebuginfoStatus {
     return {
-      bytesOnDisk,
-      maxBytes: this.#options.maxBytes,
-      localPaths: [],
-      debuginfodUrls: [],
+      buildId,
+      file: printableName(file),
+      state: this.#lookups.isLooking(buildId) ? 'receiving' : 'absent',
+      quality: 'none',
+      sources: [],
+      symbolFileBytes: 0,
+      functions: 0,
+      inlinedCalls: 0,
+      ...adviseAbsent(this.#lookups.words(buildId)),
+      retryMs: this.#lookups.retryMs(buildId),
     };
   }
 
-  #statusOf(entry: DebuginfoEntry): DebuginfoStatus {
-    const { buildId, file, functions, problem } = entry;
-    const state = entry.generation > 0 ? 'ready' : this.#busy.has(buildId) ? 'receiving' : 'failed';
-    const source = { kind: 'debuginfo', origin: 'upload', from: '' } as const;
-    const { sizeBytes, uploadedMs: receivedMs } = entry;
+  facts(): DebuginfoFacts {
     return {
-      buildId,
-      file,
-      state,
-      quality: qualityName(entry.quality),
-      sources: receivedMs === null ? [] : [{ ...source, sizeBytes, receivedMs }],
-      symbolFileBytes: fileBytes(this.#files(buildId).symbols),
-      functions,
-      inlinedCalls: 0,
-      problem,
-      remedy: '',
-      retryMs: null,
+      bytesOnDisk: this.#table.bytesOnDisk(),
+      maxBytes: this.#options.maxBytes,
+      localPaths: this.#options.localPaths,
+      debuginfodUrls: this.#client.urls,
+    };
+  }
+
+  retry(buildId: BuildId): void {
+    if (!isBuildId(buildId)) throw notBuildId();
+    const entry = this.#table.get(buildId);
+    if (entry !== undefined) {
+      const forgiven = { tried: [], problem: '', remedy: '', evictedUntilMs: 0 };
+      this.#table.change(buildId, forgiven);
+      if (entry.sources.length + entry.pending.length > 0)
+        void this.#conversions.convert(buildId, true);
+    }
+    this.#lookups.request(buildId, entry?.file ?? '', true);
+  }
+
+  remove(buildId: BuildId): boolean {
+    if (this.#receiving.has(buildId)) throw underWay();
+    if (this.#table.get(buildId) === undefined) return false;
+    this.#leases.end(buildId);
+    this.#table.remove(buildId);
+    return true;
+  }
+
+  keptFile(buildId: BuildId, kind: 'debuginfo' | 'executable'): KeptFile | null {
+    const entry = this.#table.get(buildId);
+    // What was uploaded as an executable is an extraction, without code.
+    const source = entry?.sources.find(
+      (kept) => kept.kind === kind && (kind === 'debuginfo' || kept.origin !== 'upload'),
+    );
+    if (entry === undefined || source === undefined) return null;
+    const { sizeBytes, receivedMs } = source;
+    const path = this.#table.files(buildId).path(source);
+    return { path, file: entry.file, sizeBytes, receivedMs };
+  }
+
+  stats(): SymbolizerStats {
+    const { seconds: conversionSeconds, ...conversions } = this.#conversions.stats;
+    const { found, absent, failed, bytes: debuginfodBytes } = this.#client.stats;
+    return {
+      entries: this.#table.size,
+      bytesOnDisk: this.#table.bytesOnDisk(),
+      evictions: this.#table.evictions,
+      waitingConversions: this.#conversions.waiting,
+      conversionSeconds,
+      conversions,
+      debuginfod: { found, absent, failed },
+      debuginfodBytes,
+      droppedLookups: this.#lookups.dropped,
     };
   }
 
   async close(): Promise<void> {
-    await this.#queue.close();
+    await Promise.all([this.#lookups.close(), this.#conversions.close()]);
+  }
+
+  /** Whether a file that was found could say more than what is here. */
+  needs(buildId: BuildId, kind: DebuginfodKind): boolean {
+    const quality = this.#table.get(buildId)?.facts.quality ?? SymbolQuality.none;
+    return quality < (kind === 'debuginfo' ? SymbolQuality.lines : SymbolQuality.symbols);
+  }
+
+  async takeLocal(buildId: BuildId, file: string, found: FoundFile): Promise<void> {
+    const entry = this.#table.ensure(buildId, printableName(file));
+    const isKnown = [...entry.tried, ...entry.sources, ...entry.pending].some(
+      ({ kind, sizeBytes }) => kind === found.kind && sizeBytes === found.sizeBytes,
+    );
+    if (isKnown) return;
+    await this.#take(buildId, { ...found, path: found.from, receivedMs: this.#options.clock() });
+  }
+
+  target(buildId: BuildId, file: string, kind: DebuginfodKind): LookupTarget {
+    const table = this.#table;
+    const files = table.files(buildId);
+    const path = files.newName(kind);
+    let release: (() => void) | null = null;
+    return {
+      open: () => {
+        table.ensure(buildId, printableName(file));
+        release ??= table.hold(buildId);
+        return files.inside(path);
+      },
+      hasRoom: () => table.makeRoom(buildId),
+      take: (found) => this.#take(buildId, { ...found, path, receivedMs: this.#options.clock() }),
+      end: () => {
+        const entry = table.get(buildId);
+        const named = [...(entry?.sources ?? []), ...(entry?.pending ?? [])];
+        if (!named.some((source) => source.path === path)) files.drop(path);
+        release?.();
+      },
+    };
+  }
+
+  /** A file joins what waits for conversion; resolves when that is over, whatever came of it. */
+  async #take(buildId: BuildId, source: StoredSource): Promise<void> {
+    const entry = this.#table.get(buildId);
+    if (entry === undefined) return;
+    this.#table.save({ ...entry, pending: [...entry.pending, source], evictedUntilMs: 0 });
+    this.#table.makeRoom(buildId);
+    try {
+      await this.#conversions.convert(buildId);
+    } catch (error) {
+      // The entry tells it.
+      if (!(error instanceof EverflameError)) throw error;
+    }
   }
 
   #answer(question: WantedQuestion, agent: string): WantedAnswer {
     const { buildId, kind } = question;
-    const refusal = this.#refusal(question, agent);
-    if (refusal !== null) return { buildId, wanted: 'no', why: refusal, lease: '', offset: 0 };
-    const token = randomBytes(16).toString('hex');
-    const untilMs = this.#options.clock() + this.#options.leaseMs;
-    this.#leases.set(buildId, { token, agent, untilMs });
-    const why = this.#entries.has(buildId) ? 'it says more than what is here' : 'nothing is here';
-    return { buildId, wanted: kind, why, lease: token, offset: this.#resumeOffset(question) };
+    const refused = (why: string): WantedAnswer => {
+      return { buildId, wanted: 'no', why, lease: '', offset: 0 };
+    };
+    if (!isBuildId(buildId)) return refused('not a build id');
+    const entry = this.#table.get(buildId);
+    this.#table.use(buildId);
+    if (this.needs(buildId, 'debuginfo')) {
+      this.#lookups.request(buildId, printableName(question.file));
+    }
+    const now = this.#options.clock();
+    const refusal = refusalOf(question, entry, this.#sizeLimit(), now);
+    if (refusal !== null) return refused(refusal);
+    const heldUntilMs = this.#leases.heldUntilMs(buildId, agent);
+    if (heldUntilMs !== null) {
+      return refused(`leased to another agent until ${new Date(heldUntilMs).toISOString()}`);
+    }
+    if (this.#receiving.has(buildId)) return refused('an upload is under way');
+    const lease = this.#leases.grant(buildId, agent);
+    if (lease === null) return refused('too many uploads are under way');
+    const hasSome = entry !== undefined && entry.generation > 0;
+    const why = hasSome ? 'it says more than what is here' : 'nothing is here';
+    return { buildId, wanted: kind, why, lease, offset: this.#resumeOffset(question) };
   }
 
-  /** Of a file that is here whole but not converted, the last byte is asked for again. */
+  /** Of a file that was received whole when the server died, the last byte is asked for again. */
   #resumeOffset({ buildId, kind, sizeBytes }: WantedQuestion): number {
-    const part = this.#files(buildId).readPart();
+    const part = this.#table.files(buildId).readPart();
     if (part?.kind !== kind || part.totalBytes !== sizeBytes) return 0;
     return Math.min(part.receivedBytes, sizeBytes - 1);
-  }
-
-  /** Why nothing is wanted; null if it is. */
-  #refusal({ buildId, kind, sizeBytes }: WantedQuestion, agent: string): string | null {
-    if (!isBuildId(buildId)) return 'not a build id';
-    const limit = this.#sizeLimit();
-    if (!(sizeBytes > 0 && sizeBytes <= limit)) return `over the limit of ${limit} bytes`;
-    const now = this.#options.clock();
-    const entry = this.#entries.get(buildId);
-    if (entry !== undefined) {
-      this.#use(entry, now);
-      if (entry.rank >= KIND_RANK[kind])
-        return entry.functions > 0 ? 'have symbols' : entry.problem;
-      if (now < entry.notBeforeMs)
-        return `${entry.problem} (not before ${isoTime(entry.notBeforeMs)})`;
-    }
-    const lease = this.#lease(buildId);
-    if (lease !== null && lease.agent !== agent) {
-      return `leased to another agent until ${isoTime(lease.untilMs)}`;
-    }
-    if (this.#busy.has(buildId)) return 'an upload is under way';
-    if (lease === null && !this.#hasRoomForLease(now)) return 'too many uploads are under way';
-    return null;
-  }
-
-  #lease(buildId: BuildId): Lease | null {
-    const lease = this.#leases.get(buildId);
-    if (lease === undefined || lease.untilMs <= this.#options.clock()) return null;
-    return lease;
-  }
-
-  #hasRoomForLease(now: number): boolean {
-    if (this.#leases.size < MAX_DEBUGINFO_LEASES) return true;
-    for (const [buildId, lease] of this.#leases) {
-      if (lease.untilMs <= now) this.#leases.delete(buildId);
-    }
-    return this.#leases.size < MAX_DEBUGINFO_LEASES;
   }
 
   /** One file may take half of the budget, so that it never evicts everything else. */
@@ -218,12 +295,7 @@ class DebuginfoStore implements Symbolizer {
   }
 
   #checkUpload({ buildId, lease, totalBytes }: UploadRequest): void {
-    if (!isBuildId(buildId)) {
-      throw new EverflameError('invalid', 'that is not a build id', {
-        field: 'build_id',
-        remedy: 'Send lower-case hex, or go: or htl: and the id.',
-      });
-    }
+    if (!isBuildId(buildId)) throw notBuildId();
     const limit = this.#sizeLimit();
     if (!Number.isSafeInteger(totalBytes) || totalBytes <= 0 || totalBytes > limit) {
       throw new EverflameError('too-large', `a file of ${totalBytes} bytes`, {
@@ -232,180 +304,107 @@ class DebuginfoStore implements Symbolizer {
         remedy: 'Strip it of all but its symbols, or raise --debuginfo-bytes.',
       });
     }
-    // After a restart leases are forgotten, and people who upload by hand have none.
-    const held = this.#lease(buildId);
-    const isOthers = held !== null && lease !== '' && held.token !== lease;
-    if (isOthers || this.#busy.has(buildId)) {
-      throw new EverflameError('conflict', 'another upload of this build id is under way', {
-        field: 'lease',
-        remedy: 'Ask again with POST /api/v1/debuginfo/wanted.',
-      });
-    }
+    if (this.#leases.isRefused(buildId, lease) || this.#receiving.has(buildId)) throw underWay();
   }
 
-  async #receive(request: UploadRequest): Promise<{ receivedBytes: number; complete: boolean }> {
-    const { buildId, totalBytes } = request;
-    const files = this.#files(buildId);
-    if (!this.#entries.has(buildId)) this.#add(request);
-    const receivedBytes = await receivePart(files, request, this.#options.clock, () => {
-      this.#extendLease(buildId);
-      if (!this.#makeRoom(buildId)) throw noRoom(this.#options.maxBytes);
+  async #receive(request: UploadRequest) {
+    const { buildId, kind, totalBytes: sizeBytes, from } = request;
+    const files = this.#table.files(buildId);
+    this.#table.ensure(buildId, printableName(request.file));
+    const receivedBytes = await receivePart(files, request, this.#options.clock, (newBytes) => {
+      this.#leases.extend(buildId, newBytes);
+      if (!this.#table.makeRoom(buildId)) throw noRoom(this.#options.maxBytes);
     });
-    if (receivedBytes < totalBytes) return { receivedBytes, complete: false };
-    await this.#convert(request, files);
-    this.#leases.delete(buildId);
-    return { receivedBytes, complete: true };
+    if (receivedBytes < sizeBytes) return { receivedBytes, converted: null };
+    const entry = this.#table.get(buildId);
+    assert(entry !== undefined, `no entry of ${buildId} while it is uploaded`);
+    const path = files.newName(kind);
+    files.finishPart(path);
+    const receivedMs = this.#options.clock();
+    const source = { kind, origin: 'upload', from, path, sizeBytes, receivedMs } as const;
+    const file = request.file === '' ? entry.file : printableName(request.file);
+    this.#table.save({ ...entry, file, pending: [...entry.pending, source], evictedUntilMs: 0 });
+    this.#leases.end(buildId);
+    return { receivedBytes, converted: this.#conversions.convert(buildId) };
   }
 
-  /** From the first byte on, so that unfinished uploads count for the budget too. */
-  #add({ buildId, file }: UploadRequest): void {
-    for (const entry of this.#entries.values()) {
-      if (this.#entries.size < MAX_DEBUGINFO_ENTRIES) break;
-      if (this.#busy.has(entry.buildId)) continue;
-      this.#files(entry.buildId).remove();
-      this.#entries.delete(entry.buildId);
-    }
-    mkdirSync(this.#files(buildId).directory, { recursive: true });
-    this.#save(newEntry(buildId, printableName(file), this.#options.clock()));
-  }
-
-  async #convert({ buildId, kind, file, totalBytes }: UploadRequest, files: EntryFiles) {
-    const known = this.#entries.get(buildId);
-    assert(known !== undefined, `no entry of ${buildId} while it is uploaded`);
-    const sources = [{ kind, path: files.part }];
-    const job = { sources, target: files.converted, buildId, symbolsOnly: false };
+  /** Up to the time that an answer waits; a refusal until then is the answer. */
+  async #waitFor(converted: Promise<void>): Promise<void> {
+    const stop = new AbortController();
+    const { signal } = stop;
+    const waited = sleep(this.#options.answerMs, undefined, { signal }).catch(() => undefined);
     try {
-      const knownSegments = known.generation > 0 ? readSymbols(files.symbols).segments : [];
-      await this.#queue.convert({ ...job, knownSegments });
-      const { quality, functions, skippedSymbols } = readSymbols(files.converted);
-      const rank = Math.max(known.rank, KIND_RANK[kind]);
-      if (known.generation > 0 && quality <= known.quality) {
-        // What is here says as much: it stays, and this kind is not asked for again.
-        files.dropPart();
-        this.#save({ ...known, rank, problem: '' });
-        return;
-      }
-      files.adoptPart();
-      this.#save({
-        ...known,
-        file: printableName(file),
-        rank,
-        quality,
-        functions,
-        generation: Math.max(known.generation + 1, this.#options.clock()),
-        sizeBytes: totalBytes,
-        uploadedMs: this.#options.clock(),
-        lastUsedMs: this.#options.clock(),
-        notBeforeMs: 0,
-        problem: problemOf(quality, skippedSymbols),
-      });
-      this.#makeRoom(buildId);
-    } catch (error) {
-      const isFailure = error instanceof EverflameError && !isTransient(error);
-      if (isFailure) this.#fail(known, files, error);
-      throw error;
+      await Promise.race([converted, waited]);
+    } finally {
+      stop.abort();
     }
   }
 
-  /** Converts again what was damaged, or written by another version, from the file as sent. */
-  #mend(entry: DebuginfoEntry): void {
-    const files = this.#files(entry.buildId);
-    if (entry.generation > 0 || fileBytes(files.source) === 0) return;
-    const { buildId } = entry;
-    const sources = [{ kind: 'debuginfo' as const, path: files.source }];
-    const job = {
-      sources,
-      target: files.symbols,
+  /** Symbol files that lack this dwz file are made again with it. */
+  #convertReferring(buildId: BuildId): void {
+    for (const { buildId: other, supplementary } of this.#table.all()) {
+      const isMissing = supplementary?.buildId === buildId && !supplementary.isUsed;
+      if (isMissing) void this.#conversions.convert(other, true);
+    }
+  }
+
+  /** Converts what a restart interrupted, what is damaged and what another version wrote. */
+  #mendAll(): void {
+    const entries = [...this.#table.all()].sort((a, b) => b.lastUsedMs - a.lastUsedMs);
+    for (const { buildId, generation, sources, pending } of entries) {
+      const isMissing = generation === 0 && sources.length > 0;
+      if (isMissing || pending.length > 0) void this.#conversions.convert(buildId, true);
+    }
+  }
+
+  #statusOf(buildId: BuildId): DebuginfoStatus {
+    const entry = this.#table.get(buildId);
+    if (entry === undefined) return this.absentStatus({ buildId, file: '' });
+    const { file, facts, generation } = entry;
+    const files = this.#table.files(buildId);
+    return {
       buildId,
-      knownSegments: [],
-      symbolsOnly: false,
+      file,
+      state: this.#stateOf(entry),
+      quality: qualityName(facts.quality),
+      sources: this.#sourcesOf(entry),
+      symbolFileBytes: generation > 0 ? fileBytes(files.symbols) : 0,
+      functions: facts.functions,
+      inlinedCalls: facts.inlinedCalls,
+      ...adviseEntry(entry, this.#lookups.words(buildId)),
+      retryMs: this.needs(buildId, 'debuginfo') ? this.#lookups.retryMs(buildId) : null,
     };
-    this.#busy.add(buildId);
-    const mended = this.#queue.convert(job).then(
-      () => {
-        const { quality, functions, skippedSymbols } = readSymbols(files.symbols);
-        const problem = problemOf(quality, skippedSymbols);
-        const generation = this.#options.clock();
-        this.#save({ ...entry, rank: quality, quality, functions, generation, problem });
-      },
-      (error) => {
-        if (error instanceof EverflameError && !isTransient(error)) this.#fail(entry, files, error);
-      },
-    );
-    void mended.finally(() => this.#busy.delete(buildId));
   }
 
-  /** What was there before stays; the failure is told and the same is not asked for at once. */
-  #fail(known: DebuginfoEntry, files: EntryFiles, error: EverflameError): void {
-    // An upload that is another file says nothing about the one that has this build id.
-    const isOther = error.field === 'build_id';
-    const notBeforeMs = isOther ? known.notBeforeMs : this.#options.clock() + ASK_AGAIN_MS;
-    const remedy = error.remedy === undefined ? '' : ` ${error.remedy}`;
-    const problem = `${error.message}.${remedy}`;
-    files.dropPart();
-    this.#leases.delete(known.buildId);
-    if (!isOther || known.generation === 0) this.#save({ ...known, notBeforeMs, problem });
+  #stateOf({ buildId, generation, problem }: DebuginfoEntry): DebuginfoState {
+    if (this.#receiving.has(buildId) || this.#lookups.isLooking(buildId)) return 'receiving';
+    if (this.#conversions.isConverting(buildId)) return 'converting';
+    if (generation > 0) return 'ready';
+    return problem === '' ? 'absent' : 'failed';
   }
 
-  #files(buildId: BuildId): EntryFiles {
-    return new EntryFiles(this.#options.dir, buildId);
+  #sourcesOf({ sources, supplementary }: DebuginfoEntry): DebuginfoSource[] {
+    const listed: DebuginfoSource[] = sources.map(({ path: _, ...source }) => source);
+    const other = supplementary?.isUsed ? this.#table.get(supplementary.buildId as BuildId) : null;
+    const dwz = other?.sources.find(({ kind }) => kind === 'debuginfo');
+    if (dwz === undefined) return listed;
+    const { path: _, ...source } = dwz;
+    return [...listed, { ...source, kind: 'supplementary' }];
   }
+}
 
-  #save(entry: DebuginfoEntry): void {
-    const files = this.#files(entry.buildId);
-    const saved = { ...entry, bytesOnDisk: files.bytesOnDisk() };
-    this.#entries.set(entry.buildId, saved);
-    files.saveEntry(saved);
-    this.#symbolFiles = null;
-  }
+function notBuildId(): EverflameError {
+  return new EverflameError('invalid', 'that is not a build id', {
+    field: 'build_id',
+    remedy: 'Send lower-case hex, or go: or htl: and the id.',
+  });
+}
 
-  #measure(buildId: BuildId): void {
-    const entry = this.#entries.get(buildId);
-    if (entry !== undefined) entry.bytesOnDisk = this.#files(buildId).bytesOnDisk();
-  }
-
-  #use(entry: DebuginfoEntry, now: number): void {
-    if (now - entry.lastUsedMs < USE_STEP_MS) return;
-    entry.lastUsedMs = now;
-    this.#files(entry.buildId).saveEntry(entry);
-  }
-
-  #extendLease(buildId: BuildId): void {
-    const lease = this.#leases.get(buildId);
-    if (lease !== undefined) lease.untilMs = this.#options.clock() + this.#options.leaseMs;
-  }
-
-  /** Evicts until the budget holds again, if it can: this entry and uploads under way stay. */
-  #makeRoom(buildId: BuildId): boolean {
-    this.#measure(buildId);
-    let total = 0;
-    for (const entry of this.#entries.values()) total += entry.bytesOnDisk;
-    if (total <= this.#options.maxBytes) return true;
-    const oldest = [...this.#entries.values()].sort((a, b) => a.lastUsedMs - b.lastUsedMs);
-    for (const entry of oldest) {
-      if (total <= this.#options.maxBytes) break;
-      if (entry.bytesOnDisk === 0 || entry.buildId === buildId) continue;
-      if (this.#busy.has(entry.buildId)) continue;
-      total -= entry.bytesOnDisk;
-      this.#evict(entry);
-    }
-    return total <= this.#options.maxBytes;
-  }
-
-  #evict(entry: DebuginfoEntry): void {
-    this.#files(entry.buildId).dropFiles();
-    this.#save({
-      ...entry,
-      rank: 0,
-      generation: 0,
-      quality: SymbolQuality.none,
-      functions: 0,
-      sizeBytes: 0,
-      uploadedMs: null,
-      notBeforeMs: this.#options.clock() + ASK_AGAIN_MS,
-      problem: 'Evicted to keep to --debuginfo-bytes; raise it to keep more.',
-    });
-  }
+function underWay(): EverflameError {
+  return new EverflameError('conflict', 'another upload of this build id is under way', {
+    field: 'lease',
+    remedy: 'Ask again with POST /api/v1/debuginfo/wanted.',
+  });
 }
 
 function noRoom(maxBytes: number): EverflameError {
@@ -415,37 +414,9 @@ function noRoom(maxBytes: number): EverflameError {
   });
 }
 
-const TRANSIENT: readonly ErrorKind[] = ['overloaded', 'cancelled', 'storage-full'];
-
-/** What says nothing about the file. */
-function isTransient(error: EverflameError): boolean {
-  return TRANSIENT.includes(error.kind);
-}
-
-/** What people should know of a file that was converted without a fault. */
-function problemOf(quality: SymbolQuality, skippedSymbols: number): string {
-  const skipped = skippedSymbols === 0 ? '' : `${skippedSymbols} symbols could not be read. `;
-  if (quality === SymbolQuality.symbols) return skipped.trim();
-  const lack =
-    quality === SymbolQuality.none
-      ? 'The file names no functions'
-      : 'The file names only the functions that it exports';
-  return `${skipped}${lack}; upload its debug information.`;
-}
-
-const QUALITY_NAMES: readonly QualityName[] = ['none', 'exported', 'symbols', 'lines'];
-
-function qualityName(quality: SymbolQuality): QualityName {
-  return QUALITY_NAMES[quality] as QualityName;
-}
-
 /** Strangers name files; what is shown is a basename of bounded length in printable characters. */
 function printableName(file: string): string {
   return basename(file)
     .replace(/[^\x20-\x7e]/g, '?')
     .slice(0, 255);
-}
-
-function isoTime(timeMs: number): string {
-  return new Date(timeMs).toISOString();
 }

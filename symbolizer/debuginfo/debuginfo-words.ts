@@ -1,0 +1,110 @@
+/** What is missing of a binary's symbols and what to do about it, in words for operators. */
+import { SymbolQuality } from '../symbol-file/symbol-quality.ts';
+import type { QualityName } from '../symbolizer.ts';
+import type { DebuginfoEntry } from './debuginfo-entry.ts';
+
+const QUALITY_NAMES: readonly QualityName[] = ['none', 'exported', 'symbols', 'lines'];
+
+export function qualityName(quality: SymbolQuality): QualityName {
+  return QUALITY_NAMES[quality] as QualityName;
+}
+
+export function qualityOf(name: QualityName): SymbolQuality {
+  return QUALITY_NAMES.indexOf(name) as SymbolQuality;
+}
+
+export interface Advice {
+  problem: string;
+  remedy: string;
+}
+
+const UPLOAD = 'Run `everflame debuginfo upload FILE` with';
+const LACKS: Record<number, Advice> = {
+  [SymbolQuality.none]: {
+    problem: 'The file that is here names no functions.',
+    remedy: `${UPLOAD} the unstripped program or its .debug file.`,
+  },
+  [SymbolQuality.exported]: {
+    problem: 'Only exported functions have names: the file is stripped.',
+    remedy: `${UPLOAD} the unstripped program or its .debug file, or name a debuginfod server.`,
+  },
+  [SymbolQuality.symbols]: {
+    problem: 'Functions have names, but no lines and no inlined calls.',
+    remedy: `${UPLOAD} a build made with -g or its .debug file, or name a debuginfod server.`,
+  },
+};
+
+/** `looked`: where else it was looked for and what came of that, in whole sentences. */
+export function adviseEntry(entry: DebuginfoEntry, looked: string): Advice {
+  if (entry.generation === 0) return adviseWithoutSymbols(entry, looked);
+  const advice: Advice[] = [];
+  if (entry.problem !== '') advice.push(entry);
+  const lack = LACKS[entry.facts.quality];
+  if (lack !== undefined && !entry.isSymbolsOnly) {
+    advice.push({ ...lack, problem: joined([lack.problem, looked]) });
+  }
+  advice.push(...adviseParts(entry));
+  return {
+    problem: joined(advice.map(({ problem }) => problem)),
+    remedy: joined([...new Set(advice.map(({ remedy }) => remedy))]),
+  };
+}
+
+/** Of a build id that nothing is known of but its name. */
+export function adviseAbsent(looked: string): Advice {
+  return {
+    problem: joined(['Nobody has sent it.', looked]),
+    remedy: `${UPLOAD} the program itself, or run the agent where it runs.`,
+  };
+}
+
+function adviseWithoutSymbols(entry: DebuginfoEntry, looked: string): Advice {
+  if (entry.problem !== '') {
+    return { problem: joined([entry.problem, looked]), remedy: entry.remedy };
+  }
+  const hasSplit = entry.pending.some(({ kind }) => kind === 'split');
+  if (hasSplit) {
+    return {
+      problem: joined(['Its .dwo files are here, the program itself is not.', looked]),
+      remedy: `${UPLOAD} the program.`,
+    };
+  }
+  return adviseAbsent(looked);
+}
+
+/** What a symbol file could say more if it had all that it refers to. */
+function adviseParts(entry: DebuginfoEntry): Advice[] {
+  const advice: Advice[] = [];
+  const { supplementary, missingSplit, facts, problems, isSymbolsOnly } = entry;
+  if (supplementary !== null && !supplementary.isUsed) {
+    const { file, buildId } = supplementary;
+    advice.push({
+      problem: `Names and lines in ${file} (build id ${buildId}) are missing.`,
+      remedy: `${UPLOAD} that file (dwz puts it under /usr/lib/debug/.dwz).`,
+    });
+  }
+  if (missingSplit > 0) {
+    advice.push({
+      problem: `${missingSplit} units keep their functions in .dwo files that are not here.`,
+      remedy: `${UPLOAD} the program where it was built, beside its .dwp or .dwo files.`,
+    });
+  }
+  if (facts.skippedSymbols > 0) {
+    const problem = `${facts.skippedSymbols} symbols could not be read.`;
+    advice.push({ problem, remedy: `${UPLOAD} the file as its linker wrote it.` });
+  }
+  if (problems.length > 0) {
+    const remedy = isSymbolsOnly
+      ? 'Names are all there. For lines, send debug information in smaller pieces (.dwp, dwz).'
+      : `${UPLOAD} a file that is not damaged.`;
+    advice.push({ problem: joined(problems), remedy });
+  }
+  return advice;
+}
+
+function joined(sentences: readonly string[]): string {
+  return sentences
+    .filter((sentence) => sentence !== '')
+    .map((sentence) => (/[.!?]$/.test(sentence) ? sentence : `${sentence}.`))
+    .join(' ');
+}
