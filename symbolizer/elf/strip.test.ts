@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +7,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildElf, ELF_NAMES, nmSymbols, stripped } from '../../test/fixtures/elf-builds.ts';
 import { convertSources } from '../debuginfo/convert.ts';
 import { bytesSource } from './byte-reader.ts';
+import { readDwarfSections } from './debug-sections.ts';
 import { readElfIdentity } from './elf.ts';
+import { openElfFile } from './elf-file.ts';
+import { readCodeSymbols } from './elf-symbols.ts';
 import { planStrip, type StripPlan } from './strip.ts';
 
 let directory = '';
@@ -28,6 +32,27 @@ function planOf(bytes: Buffer): StripPlan {
   return plan;
 }
 
+/** All that a conversion reads of symbols and DWARF, as one hash each. */
+async function digest(bytes: Buffer): Promise<Record<string, string>> {
+  const elf = openElfFile(bytesSource(bytes));
+  const { tables, ...symbols } = readCodeSymbols(elf.source, elf.header, elf.sections);
+  const sections = await readDwarfSections(elf, { dwo: false });
+  const parts = { ...symbols, ...sections, names: Buffer.concat(tables) };
+  const hashed = Object.entries(parts).map(([name, part]) => {
+    const content = typeof part === 'object' ? part : String(part);
+    return [name, createHash('md5').update(content).digest('hex')];
+  });
+  return Object.fromEntries(hashed);
+}
+
+/** The symbol file that a conversion makes of a file. */
+async function convert(elf: Buffer, { buildId }: StripPlan): Promise<Buffer> {
+  const target = join(directory, 'any.esf');
+  const job = { buildId, target, knownSegments: [], symbolsOnly: false };
+  await convertSources(job, [{ kind: 'executable', source: bytesSource(elf) }]);
+  return readFileSync(target);
+}
+
 describe('the extraction', () => {
   test.each(ELF_NAMES)('%s: same id, same names, same symbol file', async (name) => {
     const path = buildElf(directory, name);
@@ -38,19 +63,58 @@ describe('the extraction', () => {
     expect(readElfIdentity(bytesSource(bytes)).buildId).toBe(plan.buildId);
     writeFileSync(`${path}.extracted`, bytes);
     expect(nmSymbols(`${path}.extracted`)).toEqual(nmSymbols(path));
-    const { buildId } = plan;
-    const files: Buffer[] = [];
-    for (const elf of [original, bytes]) {
-      const job = {
-        buildId,
-        target: join(directory, 'any.esf'),
-        knownSegments: [],
-        symbolsOnly: false,
-      };
-      await convertSources(job, [{ kind: 'executable', source: bytesSource(elf) }]);
-      files.push(readFileSync(job.target));
+    expect((await convert(bytes, plan)).equals(await convert(original, plan))).toBe(true);
+  });
+
+  test.each([
+    ['lines', 'exec', ['-g'], 'debuginfo lines'],
+    ['lines of an object file', 'object', ['-g'], 'debuginfo lines'],
+    ['.zdebug', 'exec', ['-g', '-gz=zlib-gnu'], 'debuginfo lines'],
+    ['split', 'exec', ['-g', '-gsplit-dwarf'], 'debuginfo lines'],
+    ['symbols', 'exec', [], 'debuginfo symbols'],
+    ['stripped', 'library', ['-s'], 'executable exported'],
+  ])('%s', async (_, name, options, kind) => {
+    const original = readFileSync(buildElf(directory, name, options));
+    const plan = planOf(original);
+    const bytes = await extract(original, plan);
+    expect(`${plan.kind} ${plan.quality}`).toBe(kind);
+    expect(await digest(bytes)).toEqual(await digest(original));
+    expect((await convert(bytes, plan)).equals(await convert(original, plan))).toBe(true);
+  });
+
+  test('of a stripped Go program has its own table', async () => {
+    const source = join(directory, 'main.go');
+    writeFileSync(source, 'package main\nimport "fmt"\nfunc main() { fmt.Println(1) }\n');
+    const path = join(directory, 'go-program');
+    const env = { ...process.env, GO111MODULE: 'off', CGO_ENABLED: '0' };
+    execFileSync('go', ['build', '-ldflags=-s -w', '-o', path, source], { env, stdio: 'pipe' });
+    const original = readFileSync(path);
+    const plan = planOf(original);
+    const bytes = await extract(original, plan);
+    expect([bytes.length, plan.quality]).toEqual([plan.sizeBytes, 'lines']);
+    expect((await convert(bytes, plan)).equals(await convert(original, plan))).toBe(true);
+    expect(bytes.length).toBeLessThan(original.length * 0.6);
+  });
+
+  test('links and compressed symbols go along', async () => {
+    const path = buildElf(directory, 'exec', ['-s']);
+    for (const [name, content] of [
+      ['.gnu_debuglink', 'exec.debug'],
+      ['.gnu_debugaltlink', 'exec.alt'],
+      ['.gnu_debugdata', 'xz'],
+    ]) {
+      writeFileSync(join(directory, 'content'), content ?? '');
+      const section = `${name}=${join(directory, 'content')}`;
+      execFileSync('objcopy', ['--add-section', section, path], { stdio: 'pipe' });
     }
-    expect(files[0]?.equals(files[1] as Buffer)).toBe(true);
+    const original = readFileSync(path);
+    const plan = planOf(original);
+    const elf = openElfFile(bytesSource(await extract(original, plan)));
+    const contents = ['.gnu_debuglink', '.gnu_debugaltlink', '.gnu_debugdata'].map((name) => {
+      const { offset, size } = elf.section(name) ?? { offset: 0, size: 0 };
+      return Buffer.from(elf.source.read(offset, size)).toString();
+    });
+    expect([plan.quality, ...contents]).toEqual(['symbols', 'exec.debug', 'exec.alt', 'xz']);
   });
 
   test('of a stripped library has what it exports', async () => {

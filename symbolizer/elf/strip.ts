@@ -1,33 +1,37 @@
 /**
- * What symbolization reads of an ELF file, as an ELF file: headers, symbol tables, their strings
- * and notes. Every other section keeps its header, with type NOBITS, so that section numbers hold
- * and its offset still says where the original has its bytes. Equal input, equal bytes; the size is
- * known before the first byte is sent, and nothing is copied to disk.
+ * What symbolization reads of an ELF file, as an ELF file: headers, symbol tables, debug
+ * information, notes, and what a Go program knows of itself. Every other section keeps its header,
+ * with type NOBITS, so that section numbers hold and its offset still says where the original has
+ * its bytes. Equal input, equal bytes; the size is known before the first byte is sent, and nothing
+ * is copied to disk.
  */
 import { EverflameError } from '../../profile/errors.ts';
-import { MAX_ELF_NOTE_BYTES } from '../../profile/limits.ts';
 import type { BuildId } from '../../profile/units.ts';
-import type { DebuginfoKind } from '../symbolizer.ts';
+import { type GoExtract, planGoExtract } from '../go/go-extract.ts';
+import { GO_EXTRACT_TYPE } from '../go/sections.ts';
+import type { DebuginfoKind, QualityName } from '../symbolizer.ts';
 import type { ByteSource } from './byte-reader.ts';
 import {
   type ElfHeader,
   type ElfSection,
   IDENTITY_NOTE_OWNER,
   IDENTITY_NOTE_TYPE,
-  readElfHeader,
   readElfIdentity,
-  readSections,
   SectionType,
   SegmentType,
 } from './elf.ts';
+import { type ElfFile, openElfFile } from './elf-file.ts';
+import { keptSections, sectionsQuality } from './strip-sections.ts';
 
 /** Reads of the original while it is streamed; asynchronous, so that nobody waits for a disk. */
 export type ReadBytes = (offset: number, length: number) => Promise<Uint8Array>;
 
 export interface StripPlan {
   buildId: BuildId;
-  /** `debuginfo` with a .symtab; `executable` where there are only exported symbols. */
+  /** `executable` where there are only exported symbols, else `debuginfo`. */
   kind: DebuginfoKind;
+  /** The most that it can say. */
+  quality: QualityName;
   sizeBytes: number;
   /** The bytes from `from` on. `read` must give the bytes of the file that was planned for. */
   chunks(read: ReadBytes, from: number): AsyncGenerator<Uint8Array>;
@@ -41,55 +45,32 @@ const MAX_ADDED_BYTES = 4_096;
 /** A piece of the result: bytes made here, or a stretch of the original. */
 type Piece = { at: number; length: number } & ({ bytes: Uint8Array } | { source: number });
 
-/** Null for a file without symbol tables. Throws EverflameError for what is no ELF file. */
+/** Null for a file that says nothing of its code. Throws EverflameError for what is no ELF file. */
 export function planStrip(source: ByteSource): StripPlan | null {
-  const header = readElfHeader(source);
-  const sections = readSections(source, header);
-  const symbolTables = sections.filter(isSymbolTable);
-  if (symbolTables.length === 0) return null;
+  const elf = openElfFile(source);
+  let quality = sectionsQuality(elf);
+  const go = quality === 'lines' ? null : planGoExtract(elf);
+  if (go !== null) quality = 'lines';
+  if (quality === 'none') return null;
   const { buildId } = readElfIdentity(source);
-  const pieces = layOutPieces(source, header, sections, buildId);
+  const pieces = layOutPieces(elf, buildId, go);
   const last = pieces.at(-1) as Piece;
   const sizeBytes = last.at + last.length;
   // Sections that overlap could ask for the same bytes many times over.
   if (sizeBytes > source.size + MAX_ADDED_BYTES) {
     throw new EverflameError('invalid', 'the sections overlap', { field: 'file' });
   }
-  const hasSymtab = symbolTables.some(({ type }) => type === SectionType.symtab);
   return {
     buildId,
-    kind: hasSymtab ? 'debuginfo' : 'executable',
+    kind: quality === 'exported' ? 'executable' : 'debuginfo',
+    quality,
     sizeBytes,
     chunks: (read, from) => streamPieces(pieces, read, from),
   };
 }
 
-function isSymbolTable({ type, size }: ElfSection): boolean {
-  return (type === SectionType.symtab || type === SectionType.dynsym) && size > 0;
-}
-
-/** Section numbers whose bytes go along. */
-function keptSections(header: ElfHeader, sections: readonly ElfSection[]): Set<number> {
-  const kept = new Set<number>();
-  sections.forEach((section, number) => {
-    const isNote = section.type === SectionType.note && section.size <= MAX_ELF_NOTE_BYTES;
-    if (isNote || section.type === SectionType.shndx) kept.add(number);
-    if (!isSymbolTable(section)) return;
-    kept.add(number);
-    if (sections[section.link]?.type === SectionType.strtab) kept.add(section.link);
-  });
-  if (sections[header.namesSection]?.type === SectionType.strtab) kept.add(header.namesSection);
-  return kept;
-}
-
-function layOutPieces(
-  source: ByteSource,
-  header: ElfHeader,
-  sections: readonly ElfSection[],
-  buildId: BuildId,
-): Piece[] {
-  const kept = keptSections(header, sections);
-  const note = buildId.startsWith('htl:') ? identityNote(buildId) : null;
+function layOutPieces(elf: ElfFile, buildId: BuildId, go: GoExtract | null): Piece[] {
+  const { header, source, sections } = elf;
   const segments = programHeaders(source, header);
   const pieces: Piece[] = [];
   let end = header.headerSize + segments.length;
@@ -99,28 +80,52 @@ function layOutPieces(
     return at;
   };
   const places = new Map<number, number>();
-  for (const number of [...kept].sort((a, b) => a - b)) {
+  for (const number of [...keptSections(elf)].sort((a, b) => a - b)) {
     const { offset, size } = sections[number] as ElfSection;
-    if (offset + size > source.size) {
-      throw new EverflameError('invalid', `section ${number} ends after the file`, {
-        field: 'file',
-        position: offset,
-      });
-    }
+    checkInside(source, offset, size, `section ${number}`);
     const at = place(size);
     places.set(number, at);
     pieces.push({ at, length: size, source: offset });
   }
-  const noteAt = note === null ? 0 : place(note.length);
-  if (note !== null) pieces.push({ at: noteAt, length: note.length, bytes: note });
+  const added: Uint8Array[] = [];
+  if (buildId.startsWith('htl:')) {
+    const bytes = identityNote(buildId);
+    const at = place(bytes.length);
+    pieces.push({ at, length: bytes.length, bytes });
+    added.push(addedHeader(header, SectionType.note, at, bytes.length));
+  }
+  if (go !== null) {
+    const at = place(go.sizeBytes);
+    pieces.push(...goPieces(source, go, at));
+    added.push(addedHeader(header, GO_EXTRACT_TYPE, at, go.sizeBytes));
+  }
   const tableAt = aligned(end);
   const table = sectionHeaders(source, header, sections, places);
-  const added = note === null ? [] : [noteHeader(header, noteAt, note.length)];
   const bytes = withCounts(header, Buffer.concat([table, ...added]), added.length);
   pieces.push({ at: tableAt, length: bytes.length, bytes });
   const front = fileHeader(source, header, tableAt, added.length);
   const start = Buffer.concat([front, segments]);
   return [{ at: 0, length: start.length, bytes: start }, ...pieces];
+}
+
+/** The content of the section that holds a Go program's own tables. */
+function goPieces(source: ByteSource, go: GoExtract, sectionAt: number): Piece[] {
+  const pieces: Piece[] = [{ at: sectionAt, length: go.header.length, bytes: go.header }];
+  let at = sectionAt + go.header.length;
+  for (const { offset, length } of go.stretches) {
+    checkInside(source, offset, length, "a Go program's table");
+    pieces.push({ at, length, source: offset });
+    at += length;
+  }
+  return pieces;
+}
+
+function checkInside(source: ByteSource, offset: number, length: number, what: string): void {
+  if (offset + length <= source.size) return;
+  throw new EverflameError('invalid', `${what} ends after the file`, {
+    field: 'file',
+    position: offset,
+  });
 }
 
 function aligned(offset: number): number {
@@ -201,10 +206,10 @@ function identityNote(buildId: BuildId): Uint8Array {
   return note;
 }
 
-function noteHeader(header: ElfHeader, at: number, length: number): Uint8Array {
+function addedHeader(header: ElfHeader, type: number, at: number, length: number): Uint8Array {
   const { is64 } = header;
   const view = new DataView(new ArrayBuffer(header.sectionSize));
-  view.setUint32(4, SectionType.note, true);
+  view.setUint32(4, type, true);
   setWord(view, is64 ? 24 : 16, at, is64);
   setWord(view, is64 ? 32 : 20, length, is64);
   setWord(view, is64 ? 48 : 32, 4, is64); // alignment
