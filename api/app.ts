@@ -10,6 +10,7 @@ import type { DebuginfoUploadServices } from './routes/debuginfo.ts';
 import { debuginfoUploadEndpoints } from './routes/debuginfo.ts';
 import type { DebuginfoStatusServices } from './routes/debuginfo-status.ts';
 import { debuginfoStatusEndpoints } from './routes/debuginfo-status.ts';
+import { debuginfodEndpoints } from './routes/debuginfod.ts';
 import { guardDoors } from './routes/doors.ts';
 import type { AppContext, AppEnv, AppServices, Endpoint } from './routes/endpoint.ts';
 import { routerPath } from './routes/endpoint.ts';
@@ -54,6 +55,7 @@ export function listEndpoints(options: AppOptions): Endpoint[] {
     ...queryEndpoints(options),
     ...debuginfoUploadEndpoints(options),
     ...debuginfoStatusEndpoints(options),
+    ...debuginfodEndpoints(options),
     ...healthEndpoints(options),
   ];
   endpoints.push({

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createApp } from '../api/app.ts';
 import { BodyBudget } from '../api/body.ts';
+import { debuginfoGauges } from '../api/debuginfo-gauges.ts';
 import { createIngest } from '../api/ingest/ingest.ts';
 import type { Ingest } from '../api/ingest/ingest-request.ts';
 import type { Gauge } from '../api/metrics.ts';
@@ -100,6 +101,7 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
   observeGauges(selfMetrics.meter, [
     ...storeGauges(() => store.stats()),
     ...ingestGauges(ingest, bodies),
+    ...debuginfoGauges(() => symbolizer.stats()),
     ...processGauges(),
   ]);
   return createApp({

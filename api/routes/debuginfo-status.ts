@@ -1,13 +1,19 @@
 /** What became of debug information: one row per binary, and what profiles lose without it. */
+import { z } from 'zod';
+import { EverflameError } from '../../profile/errors.ts';
 import { formatProfileType } from '../../profile/profile-type.ts';
+import type { BuildId } from '../../profile/units.ts';
 import type { DebuginfoStatus, Symbolizer } from '../../symbolizer/symbolizer.ts';
 import type { DebuginfoJson, DebuginfoRowJson } from '../../wire/http.ts';
 import type { BodyBudget } from '../body.ts';
+import { readParameters } from '../parameters.ts';
 import { readSelection } from '../query/selection.ts';
-import type { Endpoint } from './endpoint.ts';
+import { sendJson } from './answer.ts';
+import { buildId } from './debuginfo.ts';
+import type { AppContext, Endpoint } from './endpoint.ts';
 import { debuginfoParameters, rangeOf } from './query-parameters.ts';
 import { readEndpoints } from './read.ts';
-import { debuginfoJson } from './schemas.ts';
+import { debuginfoJson, doneJson } from './schemas.ts';
 
 export interface DebuginfoStatusServices {
   symbolizer: Symbolizer;
@@ -18,7 +24,7 @@ export interface DebuginfoStatusServices {
 
 export function debuginfoStatusEndpoints(services: DebuginfoStatusServices): Endpoint[] {
   const { bodies, clock } = services;
-  return readEndpoints(
+  const list = readEndpoints(
     {
       path: '/api/v1/debuginfo',
       summary: 'Debug information by build id: its state, what it says, what is missing.',
@@ -44,6 +50,42 @@ export function debuginfoStatusEndpoints(services: DebuginfoStatusServices): End
     },
     bodies,
   );
+  return [...list, ...commandEndpoints(services)];
+}
+
+function commandEndpoints({ symbolizer }: DebuginfoStatusServices): Endpoint[] {
+  return [
+    {
+      method: 'POST',
+      path: '/api/v1/debuginfo/{build_id}/retry',
+      summary: 'Looks for debug information everywhere again and converts again what is here.',
+      answers: { 'application/json': doneJson },
+      handle: (context) => {
+        symbolizer.retry(readBuildId(context));
+        return sendJson(context, { done: true });
+      },
+    },
+    {
+      method: 'DELETE',
+      path: '/api/v1/debuginfo/{build_id}',
+      summary: 'Forgets the debug information of a build id; who has it may send it again.',
+      answers: { 'application/json': doneJson },
+      handle: (context) => {
+        const id = readBuildId(context);
+        if (!symbolizer.remove(id)) {
+          throw new EverflameError('not-found', 'nothing of this build id is here', {
+            field: 'build_id',
+          });
+        }
+        return sendJson(context, { done: true });
+      },
+    },
+  ];
+}
+
+function readBuildId(context: AppContext): BuildId {
+  const fields = { build_id: context.req.param('build_id') };
+  return readParameters(z.object({ build_id: buildId }), fields).build_id as BuildId;
 }
 
 function describeRow(row: DebuginfoStatus): DebuginfoRowJson {

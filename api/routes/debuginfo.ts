@@ -30,7 +30,8 @@ const MAX_FILE_NAME_LENGTH = 255;
 const MAX_LEASE_LENGTH = 128;
 const MAX_AGENT_ID_LENGTH = 256;
 
-const buildId = z
+/** A build id as a part of a path or a field of a body. */
+export const buildId = z
   .string()
   .max(MAX_BUILD_ID_LENGTH)
   .regex(/^[\w:/-]{8,}$/, 'a build id is lower-case hexadecimal, or begins with go: or htl:');

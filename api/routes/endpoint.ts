@@ -23,7 +23,7 @@ export interface AppServices {
   log(line: string): void;
 }
 
-export type Method = 'GET' | 'POST' | 'PUT';
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 export interface Endpoint {
   method: Method;

@@ -33,6 +33,9 @@ export const problemJson = z.object({
   request_id: z.string(),
 }) satisfies z.ZodType<Problem>;
 
+/** The answer of a command. */
+export const doneJson = z.object({ done: z.literal(true) });
+
 export const healthJson = z.object({ status: z.literal('ok') });
 
 const qualityJson = z.object({

@@ -94,11 +94,11 @@ export class DebuginfoTable {
   save(changed: DebuginfoEntry): DebuginfoEntry {
     const files = this.files(changed.buildId);
     const known = this.#entries.get(changed.buildId);
+    files.saveEntry(changed);
+    if (known !== undefined) files.dropReplaced(known, changed);
     const entry = { ...changed, bytesOnDisk: files.bytesOnDisk() };
-    files.saveEntry(entry);
     this.#entries.set(entry.buildId, entry);
     this.#symbolFiles = null;
-    if (known !== undefined) files.dropReplaced(known, entry);
     return entry;
   }
 
