@@ -12,8 +12,12 @@ import type { FunctionsJob } from './tree-messages.ts';
 export function formatFunctionsJson(graph: FlameGraph, job: FunctionsJob): string {
   const table = tabulateFunctions(graph);
   const text = stringReader(graph.strings);
-  const nameOf = (row: number): string =>
-    text(graph.frames.name[table.frame[row] as number] as number);
+  const { name, systemName } = graph.frames;
+  const nameOf = (row: number): string => {
+    const frame = table.frame[row] as number;
+    const raw = job.names === 'raw' ? (systemName[frame] as number) : 0;
+    return text(raw === 0 ? (name[frame] as number) : raw);
+  };
   let rows = Array.from({ length: table.count }, (_, row) => row);
   if (job.search !== '') {
     const regex = compileRegex(job.search, 'search');

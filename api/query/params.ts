@@ -17,6 +17,9 @@ export const DIFF_FORMATS = ['json', 'fg1'] as const;
 export type DiffFormat = (typeof DIFF_FORMATS)[number];
 export const FUNCTION_SORTS = ['self', 'total', 'name'] as const;
 export type FunctionSort = (typeof FUNCTION_SORTS)[number];
+/** The names that a search and an order go by: demangled, or as the compiler wrote them. */
+export const FUNCTION_NAMES = ['full', 'raw'] as const;
+export type FunctionNames = (typeof FUNCTION_NAMES)[number];
 
 /** How much of a tree an answer shows; what it leaves out stands in `folded`. */
 export interface TreeParams {
@@ -51,6 +54,7 @@ export interface FunctionsParams {
   query: string;
   range: TimeRange;
   sort: FunctionSort;
+  names: FunctionNames;
   /** RE2, unanchored, over the function's name; empty for all. */
   search: string;
   offset: number;

@@ -203,8 +203,9 @@ test('diff: both sides of each node', async () => {
 });
 
 test('functions', async () => {
-  const params = { query: CPU, range: range(0, 60_000), search: 'a', offset: 0, limit: 2 };
-  const answer = json<FunctionsJson>(await queries.functions({ ...params, sort: 'total' }, never));
+  const page = { sort: 'total', names: 'full', search: 'a', offset: 0, limit: 2 } as const;
+  const params = { query: CPU, range: range(0, 60_000), ...page };
+  const answer = json<FunctionsJson>(await queries.functions(params, never));
   expect([answer.count, answer.total]).toEqual([4, 460]);
   expect(answer.functions.map((row) => `${row.name} ${row.self}/${row.total}`)).toEqual([
     'main 0/460',

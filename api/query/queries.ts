@@ -172,8 +172,9 @@ async function functions(
 ): Promise<Answer> {
   const selection = readSelection(params.query, params.range, 'query');
   const { weights, meta } = await readSide(store, selection, [], signal);
-  const { sort, search, offset, limit } = params;
-  return pool.run({ kind: 'functions', weights, sort, search, offset, limit, meta }, signal);
+  const { sort, names, search, offset, limit } = params;
+  const page = { sort, names, search, offset, limit };
+  return pool.run({ kind: 'functions', weights, ...page, meta }, signal);
 }
 
 async function series(store: Store, params: SeriesParams, signal: AbortSignal): Promise<Answer> {

@@ -284,6 +284,7 @@ describe('functions', () => {
       kind: 'functions',
       weights: weigh([5, 2, 1], { multiplier: 2 }),
       sort: 'self',
+      names: 'full',
       search: '',
       offset: 0,
       limit: 10,
@@ -327,22 +328,30 @@ describe('mangled names', () => {
     expect(names.slice(1)).toEqual(['c::gamma() = _ZN1c5gammaEv', 'c::gamma = c::gamma']);
   });
 
-  test('are found by what is shown', () => {
+  test.each([
+    ['full', '^c::gamma', ['c::gamma', 'c::gamma()']],
+    ['raw', '^c::gamma', ['c::gamma']],
+    ['raw', '^_Z', ['c::gamma()']],
+  ] as const)('%s names are found by %s', (names, search, found) => {
     const job: TreeJob = {
       kind: 'functions',
       weights: weigh([1, 2, 4]),
       meta: textMeta(0),
       sort: 'self',
+      names,
       offset: 0,
       limit: 10,
-      search: '^c::gamma',
+      search,
     };
     const body = run(new TreeJobs(openSymbols, demangle), job, world).body as string;
     const { functions } = JSON.parse(body) as FunctionsJson;
-    expect(functions.map((f) => [f.name, f.system_name, f.self])).toEqual([
+    const rows = [
       ['c::gamma', 'c::gamma', 4],
       ['c::gamma()', '_ZN1c5gammaEv', 3],
-    ]);
+    ];
+    expect(functions.map((f) => [f.name, f.system_name, f.self])).toEqual(
+      rows.filter(([name]) => found.some((wanted) => wanted === name)),
+    );
   });
 
   test('are both in a pprof', () => {

@@ -6,7 +6,7 @@ import type { FlameMeta } from '../../profile/flame-graph.ts';
 import type { Labels } from '../../profile/labels.ts';
 import type { ProfileType } from '../../profile/profile-type.ts';
 import type { SymbolFileRow } from '../../symbolizer/symbolizer.ts';
-import type { Answer, FunctionSort, MergeFormat, TreeParams } from './params.ts';
+import type { Answer, FunctionNames, FunctionSort, MergeFormat, TreeParams } from './params.ts';
 
 /** Weights by stack, as the store sums them. */
 export interface StackWeights {
@@ -37,6 +37,7 @@ export interface FunctionsJob {
   kind: 'functions';
   weights: StackWeights;
   sort: FunctionSort;
+  names: FunctionNames;
   search: string;
   offset: number;
   limit: number;

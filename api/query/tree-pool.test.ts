@@ -34,6 +34,7 @@ function job(search: string): FunctionsJob {
     kind: 'functions',
     weights,
     sort: 'self',
+    names: 'full',
     search,
     offset: 0,
     limit: 1,

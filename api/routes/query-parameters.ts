@@ -13,7 +13,13 @@ import {
 import { parseRange } from '../../profile/time-range.ts';
 import type { TimeRange } from '../../profile/units.ts';
 import type { TreeParams } from '../query/params.ts';
-import { DIFF_FORMATS, FUNCTION_SORTS, GRANULARITIES, MERGE_FORMATS } from '../query/params.ts';
+import {
+  DIFF_FORMATS,
+  FUNCTION_NAMES,
+  FUNCTION_SORTS,
+  GRANULARITIES,
+  MERGE_FORMATS,
+} from '../query/params.ts';
 
 const DEFAULT_LISTED = 1_000;
 const DEFAULT_FUNCTIONS = 100;
@@ -101,6 +107,10 @@ export const functionsParameters = z.strictObject({
   from,
   to,
   sort: z.enum(FUNCTION_SORTS).default('self'),
+  names: z
+    .enum(FUNCTION_NAMES)
+    .default('full')
+    .describe('The names that `search` and the order go by: demangled, or the compiler’s own.'),
   search: z
     .string()
     .max(MAX_STRING_BYTES)
