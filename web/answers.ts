@@ -162,22 +162,23 @@ export function useDiff(selection: DiffSelection | null): UseQueryResult<LoadedV
 /** Functions of one request to the function table. */
 export const FUNCTION_PAGE = 200;
 
-export function functionPageQuery(
-  selection: Selection,
-  sort: FunctionSort,
-  search: string,
-  page: number,
-) {
+/** Which functions in which order. `names`: what a search and an order by name look at. */
+export interface FunctionChoice {
+  sort: FunctionSort;
+  names: 'full' | 'raw';
+  search: string;
+}
+
+export function functionPageQuery(selection: Selection, choice: FunctionChoice, page: number) {
   return {
-    queryKey: ['functions', selection, sort, search, page],
+    queryKey: ['functions', selection, choice, page],
     placeholderData: keepPreviousData,
     queryFn: ({ signal }: { signal: AbortSignal }) =>
       getJson<FunctionsJson>(
         'functions',
         {
           ...selectionParams(selection),
-          sort,
-          search,
+          ...choice,
           offset: page * FUNCTION_PAGE,
           limit: FUNCTION_PAGE,
         },

@@ -1,6 +1,7 @@
 /** What debug information adds to the invented shop's frames: other names, lines, inlined calls. */
 import { type FlameGraph, NodeFlag } from '../../profile/flame-graph.ts';
 import { stringReader, TextTable } from '../../profile/strings.ts';
+import { buildIdOf, PRICING_ENGINE } from './web-fixture-debuginfo.ts';
 
 interface Facts {
   systemName?: string;
@@ -32,7 +33,7 @@ const FACTS: Record<string, Facts> = {
   'libvendor.so+0x4f1a20': { reason: 'no debug information' },
   'libvendor.so+0x51003e': { reason: 'no debug information' },
 };
-const BUILD_ID = '9e3779b14f1bbcdc4f1bbcdc278dde6e278dde6e';
+const BUILD_ID = buildIdOf(PRICING_ENGINE);
 
 export function addFacts(graph: FlameGraph): FlameGraph {
   const text = stringReader(graph.strings);

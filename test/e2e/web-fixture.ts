@@ -149,6 +149,7 @@ async function answer(
   if (path === 'functions') {
     const job = {
       search: params.get('search') ?? '',
+      names: params.get('names') ?? 'full',
       sort: (params.get('sort') ?? 'self') as 'self' | 'total' | 'name',
       offset: Number(params.get('offset') ?? 0),
       limit: Number(params.get('limit') ?? 100),

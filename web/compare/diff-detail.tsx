@@ -31,14 +31,15 @@ export function DiffDetail({ model, mode, quantity, selected, hover, place }: Di
   const { graph } = model.flame.loaded.view;
   const node = hovered >= 0 && hovered < graph.nodeCount ? hovered : selected;
   const name = node === 0 ? 'all' : model.flame.texts.title(graph.frame[node] ?? 0);
-  const where =
+  const describe = (whole: boolean) =>
     node === 0
       ? 'Both sides, whole'
-      : `${describeFrame(model.flame, node)}, ${CHANGE_WORDS[model.changeOf(node).kind]}`;
+      : `${CHANGE_WORDS[model.changeOf(node).kind]}, ${describeFrame(model.flame, node, whole)}`;
   return (
     <Detail
       name={name}
-      where={where}
+      where={describe(false)}
+      everything={describe(true)}
       whole={node === 0}
       figures={figuresOf(model, mode, quantity, node)}
     >

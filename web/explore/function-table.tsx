@@ -38,9 +38,10 @@ const BESIDE_NAME_PHONE_PX = 12 + 40 + 8 + 152;
 /** Pages of the table that hold these rows, the first always, and a look-up over them. */
 function useFunctionPages(props: FunctionTableProps, indices: readonly number[]) {
   const { selection, sort, search } = props;
+  const choice = { sort, search, names: props.names === 'raw' ? 'raw' : 'full' } as const;
   const pages = [...new Set([0, ...indices.map((index) => Math.floor(index / FUNCTION_PAGE))])];
   const answers = useQueries({
-    queries: pages.map((page) => functionPageQuery(selection, sort, search, page)),
+    queries: pages.map((page) => functionPageQuery(selection, choice, page)),
   });
   const rowAt = (index: number): FunctionJson | undefined => {
     const page = pages.indexOf(Math.floor(index / FUNCTION_PAGE));

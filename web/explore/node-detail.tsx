@@ -38,6 +38,7 @@ export function NodeDetail({ model, quantity, seconds, selected, hover, place }:
     <Detail
       name={name}
       where={describeFrame(model, node)}
+      everything={describeFrame(model, node, true)}
       whole={node === 0}
       figures={figuresOf(model, quantity, seconds, node)}
     >
@@ -48,8 +49,8 @@ export function NodeDetail({ model, quantity, seconds, selected, hover, place }:
   );
 }
 
-/** Where a frame's code is, or why nobody knows its name. */
-export function describeFrame({ loaded, texts }: FlameModel, node: number): string {
+/** Where a frame's code is, or why nobody knows its name; shortened to fit a line, or `whole`. */
+export function describeFrame({ loaded, texts }: FlameModel, node: number, whole = false): string {
   if (node === 0) return 'All stacks of this query';
   const { frame, frames, flags } = loaded.view.graph;
   const row = frame[node] ?? 0;
@@ -58,18 +59,25 @@ export function describeFrame({ loaded, texts }: FlameModel, node: number): stri
   const line = frames.line[row] ?? 0;
   const reason = texts.reason(row);
   const buildId = texts.buildId(row);
+  const file = texts.file(row);
   const title = texts.title(row);
   const inlined = ((flags[node] ?? 0) & NodeFlag.inlined) !== 0;
   const parts = [
     texts.binary(row),
-    texts.file(row) === '' ? '' : texts.file(row) + (line > 0 ? `:${line}` : ''),
+    file === '' ? '' : (whole ? file : shortPath(file)) + (line > 0 ? `:${line}` : ''),
     inlined ? 'inlined into its caller' : '',
     kind === FrameKind.native ? '' : (FRAME_KIND_NAMES[kind] ?? ''),
     reason === '' ? '' : `no name: ${lowerFirst(wordsOfReason(reason).title)}`,
+    buildId === '' ? '' : `build id ${whole ? buildId : buildId.slice(0, 12)}`,
     [texts.systemName(row), texts.name(row)].find((other) => other !== title) ?? '',
-    buildId === '' ? '' : `build id ${buildId.slice(0, 12)}`,
   ];
   return [...new Set(parts.filter((part) => part !== ''))].join(', ');
+}
+
+/** The last three parts of a long path: which of a build's folders it was in says little. */
+function shortPath(path: string): string {
+  const parts = path.split('/');
+  return parts.length <= 4 ? path : `…/${parts.slice(-3).join('/')}`;
 }
 
 const lowerFirst = (text: string) => text.slice(0, 1).toLowerCase() + text.slice(1);

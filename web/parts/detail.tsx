@@ -13,20 +13,22 @@ export interface DetailFigure {
 export interface DetailProps {
   name: string;
   where: string;
+  /** The same without anything left out. */
+  everything: string;
   figures: readonly DetailFigure[];
   /** The frame is the root: its second line can go where there is little room. */
   whole: boolean;
   children?: ReactNode;
 }
 
-export function Detail({ name, where, figures, whole, children }: DetailProps) {
+export function Detail({ name, where, everything, figures, whole, children }: DetailProps) {
   return (
     <section className={`detail${whole ? ' whole' : ''}`} aria-label="Frame">
       <div className="who">
         <div className="clip fn" title={name}>
           {name}
         </div>
-        <div className="clip small soft" title={where}>
+        <div className="clip small soft" title={everything}>
           {where}
         </div>
       </div>

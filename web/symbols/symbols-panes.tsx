@@ -33,6 +33,17 @@ export function SymbolsPanes(props: SymbolsPanesProps) {
           {...props}
           summary={<Summary rows={rows} total={answer.total} whole={whole} />}
         />
+        {chosen === null && state.select !== '' ? (
+          <p className="banner" role="status">
+            <span>
+              <code>{state.select}</code> is not in this list: nobody sent its symbols, and no frame
+              of this query in this time is in it.
+            </span>
+            <button type="button" className="btn fill" onClick={() => change({ select: '' })}>
+              Close
+            </button>
+          </p>
+        ) : null}
         <BinaryTable {...props} shown={shown} whole={whole} />
         {chosen === null ? null : (
           <>
