@@ -173,3 +173,8 @@ export const MAX_DEBUG_SECTION_BYTES = 512 * 2 ** 20;
 export const MAX_DEBUG_BYTES = 768 * 2 ** 20;
 /** Build ids whose search on disk and on debuginfod servers is remembered. */
 export const MAX_DEBUGINFO_LOOKUPS = 20_000;
+/** .gnu_debugdata, compressed and not: the symbol table of one program. */
+export const MAX_MINI_DEBUGINFO_BYTES = 128 * 2 ** 20;
+/** Stubs of a procedure linkage table, 16 bytes each mostly, and the names of all of them. */
+export const MAX_PLT_BYTES = 2 ** 20;
+export const MAX_PLT_NAMES_BYTES = 64 * 2 ** 20;
