@@ -2,20 +2,29 @@
 import type { ByteSource } from '../elf/byte-reader.ts';
 
 const WINDOW_BYTES = 2 ** 16;
+/** Whole passes over the stretch that its reads may add up to; those of real files need two. */
+const MAX_PASSES = 4;
+/** Of a short stretch that is read here and there. */
+const MIN_LOADS = 256;
 
-/** Little-endian. Outside of the stretch everything is -1. */
+/**
+ * Little-endian. Outside of the stretch everything is -1, and so is what lies outside of the window
+ * after forged offsets have moved it to and fro too often.
+ */
 export class ByteWindow {
   readonly length: number;
   readonly #source: ByteSource;
   readonly #offset: number;
   #view: DataView = new DataView(new ArrayBuffer(0));
   #start = 0;
+  #budgetBytes: number;
 
   /** `offset` and `length` must be within `source`. */
   constructor(source: ByteSource, offset: number, length: number) {
     this.#source = source;
     this.#offset = offset;
     this.length = length;
+    this.#budgetBytes = MAX_PASSES * length + MIN_LOADS * WINDOW_BYTES;
   }
 
   u8(at: number): number {
@@ -39,7 +48,10 @@ export class ByteWindow {
     const within = at - this.#start;
     if (within >= 0 && within + length <= this.#view.byteLength) return true;
     if (!(at >= 0 && at + length <= this.length)) return false;
-    const bytes = this.#source.read(this.#offset + at, Math.min(WINDOW_BYTES, this.length - at));
+    const loaded = Math.min(WINDOW_BYTES, this.length - at);
+    if (loaded > this.#budgetBytes) return false;
+    this.#budgetBytes -= loaded;
+    const bytes = this.#source.read(this.#offset + at, loaded);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#start = at;
     return true;

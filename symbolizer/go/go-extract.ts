@@ -35,10 +35,13 @@ const MAGIC = 0x0a6f6765; // "ego\n"
 const VERSION = 1;
 const HEADER_BYTES = 8 + 6 * 8;
 
-/** Null for what is no Go program. Worth its bytes where there is no DWARF. */
+/**
+ * Null for what is no Go program, and for the rare one whose table needs relocating (Go before 1.18,
+ * position-independent, linked by lld). Worth its bytes where there is no DWARF.
+ */
 export function planGoExtract(elf: ElfFile): GoExtract | null {
   const tables = findGoTables(elf);
-  if (tables === null) return null;
+  if (tables === null || tables.relocated !== null) return null;
   const { pclntab, text, treeBase, trees } = tables;
   const header = new DataView(new ArrayBuffer(HEADER_BYTES));
   header.setUint32(0, MAGIC, true);
@@ -65,7 +68,7 @@ export function readGoBytes(elf: ElfFile): GoBytes | null {
   if (tables === null) return null;
   const { layout, text, treeBase } = tables;
   const read = ({ offset, length }: Stretch): Uint8Array => elf.source.read(offset, length);
-  const pclntab = read(tables.pclntab);
+  const pclntab = tables.relocated ?? read(tables.pclntab);
   // Offsets without a base: where the trees are was not found.
   const lost = layout.textRelative && treeBase === 0;
   const inTable = lost ? new Uint8Array(0) : pclntab;
@@ -91,6 +94,7 @@ function findExtract(elf: ElfFile): GoTables | null {
   return {
     layout,
     pclntab,
+    relocated: null,
     text: word(2) > 0 ? word(2) : -1,
     treeBase: word(3),
     trees: trees.length > 0 ? trees : null,

@@ -3,7 +3,8 @@
  * Go 1.18 only runtime.firstmoduledata knows the last two. It is found by its pointer to the table,
  * because a stripped program has no symbols.
  */
-import { type ElfSection, SectionFlag, SectionType } from '../elf/elf.ts';
+import { bytesSource } from '../elf/byte-reader.ts';
+import { type ElfSection, ElfType, SectionFlag, SectionType } from '../elf/elf.ts';
 import type { ElfFile } from '../elf/elf-file.ts';
 import { ByteWindow } from './byte-window.ts';
 import { FunctionRecords } from './function-records.ts';
@@ -14,6 +15,7 @@ import {
   type PclntabLayout,
   readPclntabLayout,
 } from './pclntab-layout.ts';
+import { applyRelative } from './relative-relocations.ts';
 import { GO_SECTIONS } from './sections.ts';
 
 /** Bytes of the file and the address of the first of them. */
@@ -26,6 +28,8 @@ export interface Stretch {
 export interface GoTables {
   layout: PclntabLayout;
   pclntab: Stretch;
+  /** Its bytes, where the file holds zeros for pointers that the dynamic linker writes. */
+  relocated: Uint8Array | null;
   /** What text-relative entries are counted from (runtime.text); -1 = it was not found. */
   text: number;
   /** What offsets of trees are counted from (go:func.*); 0 = not found, or they are addresses. */
@@ -53,7 +57,10 @@ export function findGoTables(elf: ElfFile): GoTables | null {
     const end = isAlone || module === null ? 0 : module.recordsEnd - stretch.address;
     if (end > layout.rows && end < stretch.length) stretch.length = end;
     const text = module?.text ?? (layout.textStart > 0 ? layout.textStart : -1);
-    return { layout, pclntab: stretch, text, ...findTrees(elf, layout, stretch, module) };
+    const relocated = relocate(elf, layout, stretch);
+    const survey = surveyTrees(elf, layout, stretch, relocated);
+    const trees = findTrees(elf, layout, stretch, module, survey);
+    return { layout, pclntab: stretch, relocated, text, ...trees };
   }
   return null;
 }
@@ -95,9 +102,9 @@ function findTrees(
   layout: PclntabLayout,
   pclntab: Stretch,
   module: ModuleData | null,
+  survey: TreeSurvey,
 ): Pick<GoTables, 'treeBase' | 'trees'> {
   const none = { treeBase: 0, trees: null };
-  const survey = surveyTrees(elf, layout, pclntab);
   if (survey.places.length === 0) return none;
   const bases = layout.textRelative ? (module?.treeBases ?? []) : [0];
   for (const treeBase of bases) {
@@ -113,9 +120,28 @@ function findTrees(
   return none;
 }
 
-function surveyTrees(elf: ElfFile, layout: PclntabLayout, pclntab: Stretch): TreeSurvey {
+/** Before Go 1.18 the table holds addresses. In a position-independent program, lld leaves zeros. */
+function relocate(elf: ElfFile, layout: PclntabLayout, pclntab: Stretch): Uint8Array | null {
+  if (layout.textRelative || elf.header.type !== ElfType.dyn) return null;
+  const first = new ByteWindow(elf.source, pclntab.offset, pclntab.length);
+  if (first.word(layout.rows, layout.fieldSize) !== 0) return null;
+  const bytes = Uint8Array.from(elf.source.read(pclntab.offset, pclntab.length));
+  applyRelative(elf, pclntab.address, bytes);
+  return bytes;
+}
+
+function surveyTrees(
+  elf: ElfFile,
+  layout: PclntabLayout,
+  pclntab: Stretch,
+  relocated: Uint8Array | null,
+): TreeSurvey {
   const survey: TreeSurvey = { low: Infinity, high: -1, places: [], functionBytes: [] };
-  const records = new FunctionRecords(elf.source, pclntab.offset, pclntab.length, layout);
+  const { offset, length } = pclntab;
+  const records =
+    relocated === null
+      ? new FunctionRecords(elf.source, offset, length, layout)
+      : new FunctionRecords(bytesSource(relocated), 0, length, layout);
   for (let index = 0; index < layout.functionCount; index++) {
     if (!records.read(index) || records.tree < 0) continue;
     survey.low = Math.min(survey.low, records.tree);

@@ -6,7 +6,7 @@
 import { SectionType } from '../elf/elf.ts';
 import type { ElfFile } from '../elf/elf-file.ts';
 import { type PclntabLayout, readWord } from './pclntab-layout.ts';
-import { relativeAddends, relativePointersTo } from './relative-relocations.ts';
+import { applyRelative, relativePointersTo } from './relative-relocations.ts';
 
 export interface ModuleData {
   /** The address after the last function's record. */
@@ -25,7 +25,7 @@ const Word = { names: 1, records: 13, recordsLength: 14, minPc: 20, maxPc: 21, t
 /** Of Go 1.20 to 1.26, of Go 1.18 and 1.19, then around them. */
 const TREE_BASE_WORDS = [40, 38, 39, 41, 42, 43, 44, 37];
 /** Pointers to the table that are looked at; there are two or three in a program. */
-const MAX_POINTERS = 16;
+const MAX_POINTERS = 4;
 
 /** Null where there is none, or the table is of before Go 1.16. */
 export function findModule(
@@ -34,17 +34,25 @@ export function findModule(
   pclntab: number,
 ): ModuleData | null {
   if (layout.version === '1.2') return null;
-  const inPlace = pointersInPlace(elf, layout, pclntab);
-  for (const address of [...inPlace, ...relativePointersTo(elf, pclntab, MAX_POINTERS)]) {
-    const words = readWords(elf, layout, address);
-    const module = words === null ? null : asModule(words, layout, pclntab);
+  for (const address of pointersInPlace(elf, layout, pclntab)) {
+    const bytes = readWords(elf, layout, address);
+    const module = bytes === null ? null : asModule(bytes, layout, pclntab);
+    if (module !== null) return module;
+  }
+  for (const address of relativePointersTo(elf, pclntab, MAX_POINTERS)) {
+    const bytes = readWords(elf, layout, address);
+    if (bytes === null) continue;
+    applyRelative(elf, address, bytes);
+    const module = asModule(bytes, layout, pclntab);
     if (module !== null) return module;
   }
   return null;
 }
 
-function asModule(words: number[], layout: PclntabLayout, pclntab: number): ModuleData | null {
-  const word = (index: number): number => words[index] as number;
+function asModule(bytes: Uint8Array, layout: PclntabLayout, pclntab: number): ModuleData | null {
+  const { pointerSize } = layout;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const word = (index: number): number => readWord(view, index * pointerSize, pointerSize);
   const text = word(Word.text);
   const isCode = text > 0 && text <= word(Word.minPc) && word(Word.minPc) < word(Word.maxPc);
   if (!isCode || word(Word.names) !== pclntab + layout.names) return null;
@@ -73,23 +81,16 @@ function pointersInPlace(elf: ElfFile, layout: PclntabLayout, target: number): n
   return found;
 }
 
-/** As the dynamic linker would leave them; null where they are not in a section of `SECTIONS`. */
-function readWords(elf: ElfFile, layout: PclntabLayout, start: number): number[] | null {
-  const { pointerSize } = layout;
+/** Null where they are not in a section of `SECTIONS`. A copy. */
+function readWords(elf: ElfFile, layout: PclntabLayout, start: number): Uint8Array | null {
   for (const name of SECTIONS) {
     const section = elf.section(name);
     if (section === undefined || section.type === SectionType.nobits) continue;
     const within = start - section.address;
-    const length = WORDS * pointerSize;
+    const length = WORDS * layout.pointerSize;
     if (within < 0 || within + length > section.size) continue;
     if (section.offset + within + length > elf.source.size) continue;
-    const bytes = elf.source.read(section.offset + within, length);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const addends = relativeAddends(elf, start, start + length);
-    return Array.from({ length: WORDS }, (_, index) => {
-      const addend = addends.get(start + index * pointerSize);
-      return addend ?? readWord(view, index * pointerSize, pointerSize);
-    });
+    return Uint8Array.from(elf.source.read(section.offset + within, length));
   }
   return null;
 }

@@ -33,6 +33,9 @@ export interface GoReport {
  */
 const MAX_WORK_PER_BYTE = 16;
 
+/** Sections with code of a Go program: .text and a few of the linker's. */
+const MAX_CODE_SECTIONS = 64;
+
 /** Null for what is no Go program. */
 export function readPclntab(elf: ElfFile, sink: CodeSink): GoReport | null {
   const go = readGoBytes(elf);
@@ -62,6 +65,7 @@ class PclntabReader {
     this.#tree = new InlineTree(go, this.#texts, this.#files, this.#lines, this.#calls);
     this.#code = elf.sections
       .filter(({ flags }) => (flags & SectionFlag.exec) !== 0)
+      .slice(0, MAX_CODE_SECTIONS)
       .map(({ address, size }) => ({ start: address, end: address + size }));
     this.#piece = {
       start: 0,

@@ -16,14 +16,17 @@ const RELATIVE = new Map([
   [183, 1027],
 ]);
 
-/** The addends of the pointers from `start` to `end`, by their addresses. */
-export function relativeAddends(elf: ElfFile, start: number, end: number): Map<number, number> {
-  const found = new Map<number, number>();
+/** Writes the pointers that lie within `bytes`, which are those of the file at `start`. */
+export function applyRelative(elf: ElfFile, start: number, bytes: Uint8Array): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const last = start + bytes.length - 8;
   eachRelative(elf, (address, addend) => {
-    if (address >= start && address < end) found.set(address, addend);
+    if (address >= start && address <= last) {
+      view.setUint32(address - start, addend % 2 ** 32, true);
+      view.setUint32(address - start + 4, Math.floor(addend / 2 ** 32), true);
+    }
     return true;
   });
-  return found;
 }
 
 /** The addresses of at most `limit` pointers to `target`. */
