@@ -71,7 +71,7 @@ export class SeriesProfile {
     for (const { mapping, name, address } of this.#frames.keys()) {
       let row = mappings.get(mapping);
       if (row === undefined) {
-        row = writer.mapping(mapping, false);
+        row = writer.mapping(mapping);
         mappings.set(mapping, row);
       }
       if (name === '') writer.nativeLocation(row, address);

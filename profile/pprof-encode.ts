@@ -19,6 +19,21 @@ export interface PprofMapping {
   buildId: string;
 }
 
+/** What all locations of a mapping have already; pprof looks up the rest itself. */
+export interface MappingSymbols {
+  functions: boolean;
+  files: boolean;
+  lineNumbers: boolean;
+  inlines: boolean;
+}
+
+const NOT_SYMBOLIZED: MappingSymbols = {
+  functions: false,
+  files: false,
+  lineNumbers: false,
+  inlines: false,
+};
+
 export interface PprofLine {
   /** Row of `functions`. */
   function: number;
@@ -78,9 +93,10 @@ export interface PprofInput {
 export function encodePprof(input: PprofInput): Uint8Array {
   const writer = new PprofWriter();
   for (const sampleType of input.sampleTypes) writer.sampleType(sampleType);
-  // pprof's flags on a mapping say what its locations already have; readers may skip the rest.
-  const named = input.mappings.length === 1 && input.locations.every((l) => l.lines.length > 0);
-  for (const mapping of input.mappings) writer.mapping(mapping, named);
+  const symbolized = symbolizedMappings(input);
+  input.mappings.forEach((mapping, row) => {
+    writer.mapping(mapping, symbolized[row] ?? NOT_SYMBOLIZED);
+  });
   for (const { name, systemName, file, startLine } of input.functions) {
     writer.function(name, systemName, file, startLine);
   }
@@ -91,6 +107,25 @@ export function encodePprof(input: PprofInput): Uint8Array {
   if (input.comments.length > 0) writer.comments(input.comments);
   writer.defaultSampleType(input.defaultSampleType ?? '');
   return writer.finish();
+}
+
+/** By mapping; one of which any location has no name may still be symbolized by the reader. */
+function symbolizedMappings({ mappings, functions, locations }: PprofInput): MappingSymbols[] {
+  const known = mappings.map(() => ({
+    functions: true,
+    files: false,
+    lineNumbers: false,
+    inlines: false,
+  }));
+  for (const { mapping, lines } of locations) {
+    const symbols = known[mapping];
+    if (symbols === undefined) continue;
+    symbols.functions &&= lines.length > 0;
+    symbols.inlines ||= lines.length > 1;
+    symbols.files ||= lines.some((line) => (functions[line.function]?.file ?? '') !== '');
+    symbols.lineNumbers ||= lines.some(({ line }) => line > 0);
+  }
+  return known.map((symbols) => (symbols.functions ? symbols : NOT_SYMBOLIZED));
 }
 
 function writeSamples(writer: PprofWriter, { sampleTypes, samples }: PprofInput): void {
@@ -163,8 +198,8 @@ export class PprofWriter {
     this.#out.uint(14, this.#row(type));
   }
 
-  /** Returns the row; `hasFunctions` says that all locations have names, so that readers skip it. */
-  mapping(mapping: PprofMapping, hasFunctions: boolean): number {
+  /** Returns the row. */
+  mapping(mapping: PprofMapping, symbols: MappingSymbols = NOT_SYMBOLIZED): number {
     const out = this.#out;
     const start = out.begin(3);
     out.uint(1, ++this.#mappings);
@@ -173,7 +208,10 @@ export class PprofWriter {
     out.int64(4, mapping.offset);
     out.uint(5, this.#row(mapping.file));
     out.uint(6, this.#row(mapping.buildId));
-    out.uint(7, hasFunctions ? 1 : 0);
+    out.uint(7, symbols.functions ? 1 : 0);
+    out.uint(8, symbols.files ? 1 : 0);
+    out.uint(9, symbols.lineNumbers ? 1 : 0);
+    out.uint(10, symbols.inlines ? 1 : 0);
     out.end(start);
     return this.#mappings - 1;
   }

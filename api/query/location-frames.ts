@@ -4,7 +4,7 @@ import { AddressSpace, ANON_MAPPING, FrameKind, unknownReason } from '../../prof
 import { type Frame, FrameTable, formatAddress, functionKey } from '../../profile/frame-table.ts';
 import { stringReader } from '../../profile/strings.ts';
 import type { Granularity } from './params.ts';
-import type { SymbolNames } from './symbol-names.ts';
+import type { NativeName, SymbolNames } from './symbol-names.ts';
 
 export class LocationFrames {
   readonly table = new FrameTable();
@@ -72,11 +72,7 @@ export class LocationFrames {
     const begin = locations.lineOffsets[location] as number;
     const lines = linesOf(locations, location);
     const first = this.#used;
-    if (lines === 0) {
-      const { frame, space } = this.#nativeFrame(location);
-      const key = frame.systemName === '' ? `${functionKey(frame)}\0${space}` : this.#keyOf(frame);
-      this.#push(this.table.intern(frame, key));
-    }
+    if (lines === 0) this.#resolveNative(location);
     for (let line = begin; line < begin + lines; line++) {
       const frame = this.#lineFrame(location, line);
       this.#push(this.table.intern(frame, this.#keyOf(frame)));
@@ -103,10 +99,7 @@ export class LocationFrames {
     frame.name = this.#symbols.demangle(name);
     frame.systemName = systemName || name;
     frame.file = this.#text(functions.file[row] as number);
-    if (this.#granularity === 'line' || this.#granularity === 'address') {
-      frame.line = locations.lineNumber[line] as number;
-    }
-    if (this.#granularity !== 'address') clearAddress(frame);
+    this.#setPlace(frame, locations.lineNumber[line] as number);
     const reason = unknownReason(name);
     if (reason !== null) {
       frame.kind = FrameKind.unknown;
@@ -115,27 +108,47 @@ export class LocationFrames {
     return frame;
   }
 
-  /** `space` is the one that the frame's address is in, where it has no name. */
-  #nativeFrame(location: number): { frame: Frame; space: AddressSpace } {
+  /** A frame for each function that the symbol file has at the address, or one without a name. */
+  #resolveNative(location: number): void {
     const { locations } = this.#dictionary;
+    const space = locations.space[location] as AddressSpace;
     const frame = this.#frameAt(location);
-    let space = locations.space[location] as AddressSpace;
     const { buildId, addressLow, addressHigh } = frame;
     const found = this.#symbols.nameOf(buildId, space, addressLow, addressHigh);
-    if (found.kind === 'name') {
-      frame.name = this.#symbols.demangle(found.name);
-      frame.systemName = found.name;
-      if (this.#granularity !== 'address') clearAddress(frame);
-      return { frame, space };
+    if (found.kind === 'reason') {
+      this.#pushUnnamed(frame, found, space);
+      return;
     }
-    if (found.elfAddress !== null) {
-      frame.addressLow = found.elfAddress >>> 0;
-      frame.addressHigh = Math.floor(found.elfAddress / 2 ** 32);
-      space = AddressSpace.elf;
+    for (const { name, file, line } of found.lines) {
+      const named = { ...frame, name: this.#symbols.demangle(name), systemName: name, file };
+      this.#setPlace(named, line);
+      this.#push(this.table.intern(named, this.#keyOf(named)));
+    }
+  }
+
+  /** One node per build id, address space and address. */
+  #pushUnnamed(
+    frame: Frame,
+    { reason, elfAddress }: NativeName & { kind: 'reason' },
+    space: AddressSpace,
+  ): void {
+    if (elfAddress !== null) {
+      frame.addressLow = elfAddress >>> 0;
+      frame.addressHigh = Math.floor(elfAddress / 2 ** 32);
     }
     frame.name = `${frame.binary || ANON_MAPPING}+${formatAddress(frame)}`;
-    frame.reason = found.reason;
-    return { frame, space };
+    frame.reason = reason;
+    const known = elfAddress === null ? space : AddressSpace.elf;
+    this.#push(this.table.intern(frame, `${functionKey(frame)}\0${known}`));
+  }
+
+  /** Line and address of a named frame are shown only where they tell frames apart. */
+  #setPlace(frame: Frame, line: number): void {
+    const isFine = this.#granularity === 'line' || this.#granularity === 'address';
+    frame.line = isFine ? line : 0;
+    if (this.#granularity === 'address') return;
+    frame.addressLow = 0;
+    frame.addressHigh = 0;
   }
 
   /** What the location says of any frame in it. */
@@ -165,11 +178,6 @@ export class LocationFrames {
 function linesOf(locations: DictionaryColumns['locations'], location: number): number {
   const begin = locations.lineOffsets[location] as number;
   return (locations.lineOffsets[location + 1] as number) - begin;
-}
-
-function clearAddress(frame: Frame): void {
-  frame.addressLow = 0;
-  frame.addressHigh = 0;
 }
 
 /** The last part of a path; names in brackets, as `[kernel:a/b]`, are no paths. */

@@ -122,7 +122,11 @@ class PprofTables {
       const buildId = this.#text(locations.buildId[location] as number);
       const space = locations.space[location] as AddressSpace;
       const found = this.#symbols.nameOf(buildId, space, low, high);
-      if (found.kind === 'name') lines.push({ function: this.#symbolRow(found.name), line: 0 });
+      if (found.kind === 'lines') {
+        for (const { name, file, line } of found.lines) {
+          lines.push({ function: this.#symbolRow(name, file), line });
+        }
+      }
     }
     return {
       mapping: this.#mappingRow(location, address),
@@ -167,11 +171,11 @@ class PprofTables {
     });
   }
 
-  #symbolRow(name: string): number {
-    return this.#function(name, () => ({
+  #symbolRow(name: string, file: string): number {
+    return this.#function(`${name}\0${file}`, () => ({
       name: this.#symbols.demangle(name),
       systemName: name,
-      file: '',
+      file,
       startLine: 0,
     }));
   }

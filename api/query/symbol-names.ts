@@ -1,19 +1,24 @@
-/** Names of native addresses, from the symbol files that there are by build id. */
+/** Functions and lines at native addresses, from the symbol files that there are by build id. */
 import { AddressSpace } from '../../profile/frame.ts';
 import { MAX_OPEN_SYMBOL_FILES } from '../../profile/limits.ts';
 import type { FileOffset } from '../../profile/units.ts';
-import type { SymbolFile, UnknownSymbolReason } from '../../symbolizer/symbol-file/symbol-file.ts';
+import type {
+  SymbolFile,
+  SymbolLine,
+  UnknownSymbolReason,
+} from '../../symbolizer/symbol-file/symbol-file.ts';
 import type { SymbolFileRow } from '../../symbolizer/symbolizer.ts';
 
 /** The part of a symbol file that is used here. */
 export type SymbolSource = Pick<SymbolFile, 'lookup' | 'elfAddress' | 'close'>;
 
-/** Throws where the file cannot be read; symbolizer/symbol-file.ts has the real one. */
+/** Throws where the file cannot be read; symbolizer/symbol-file/symbol-file.ts has the real one. */
 export type OpenSymbolFile = (path: string) => SymbolSource;
 
 /** `elfAddress` is what a file offset comes to, where the symbol file's segments tell. */
 export type NativeName =
-  | { kind: 'name'; name: string }
+  /** At least one line, each with a name; the innermost inlined call first. */
+  | { kind: 'lines'; lines: readonly SymbolLine[] }
   | { kind: 'reason'; reason: string; elfAddress: number | null };
 
 const REASONS: Record<UnknownSymbolReason, string> = {
@@ -64,7 +69,7 @@ export class SymbolNames {
     const address = high * 2 ** 32 + low;
     const inFile = space === AddressSpace.file;
     const found = file.lookup(address, inFile ? 'file' : 'elf');
-    if (found.kind === 'symbol') return { kind: 'name', name: found.lines[0]?.name ?? '' };
+    if (found.kind === 'symbol') return { kind: 'lines', lines: namedLines(found.lines) };
     return unknown(REASONS[found.reason], inFile ? file.elfAddress(address as FileOffset) : null);
   }
 
@@ -96,6 +101,11 @@ export class SymbolNames {
     this.#files.get(buildId)?.close();
     this.#files.delete(buildId);
   }
+}
+
+/** An inlined call that debug information gives no name is shown as a part of its caller. */
+function namedLines(lines: readonly SymbolLine[]): readonly SymbolLine[] {
+  return lines.every(({ name }) => name !== '') ? lines : lines.filter(({ name }) => name !== '');
 }
 
 function unknown(reason: string, elfAddress: number | null = null): NativeName {
