@@ -69,6 +69,13 @@ export class RecordDecoder {
     if (this.rowsLeft > MAX_RECORD_ROWS) throw new DamagedRecord('rows');
   }
 
+  /** Inlined calls around the current row. */
+  depth(): number {
+    let depth = 0;
+    for (let { node } = this; node > 0; node = this.nodeParent[node] as number) depth++;
+    return depth;
+  }
+
   /** Steps to the last row that is not above `address`. */
   seek(address: number): void {
     while (this.rowsLeft > 0 && this.step(address));

@@ -22,7 +22,7 @@ export interface PooledFile {
  * takes the first slot that was not used since it last came by.
  */
 export class PagePool {
-  readonly bytes: Uint8Array;
+  readonly bytes: Buffer;
   readonly words: Uint32Array;
   readonly #owners: (PooledFile | null)[] = [];
   readonly #pages: Int32Array;
@@ -32,7 +32,7 @@ export class PagePool {
 
   constructor(pages: number) {
     const block = new ArrayBuffer(pages * PAGE_BYTES);
-    this.bytes = new Uint8Array(block);
+    this.bytes = Buffer.from(block);
     this.words = new Uint32Array(block);
     this.#pages = new Int32Array(pages);
     this.#used = new Uint8Array(pages);

@@ -186,15 +186,11 @@ class PagedSymbolFile implements SymbolFile {
     const record = words[word + 3] as number;
     if (name === NONE) return NOT_COVERED;
     const start = (words[word + 1] as number) * 2 ** 32 + (words[word] as number);
-    if (record !== NONE) this.#readRecord(record, address - start);
-    const lines = record === NONE ? [] : this.#inlinedLines();
-    const isKnown = record !== NONE;
-    lines.push({
-      name: this.#text(name + 1),
-      file: isKnown ? this.#text(DECODER.file) : '',
-      line: isKnown ? DECODER.line : 0,
-    });
-    return { kind: 'symbol', lines };
+    if (record === NONE) {
+      return { kind: 'symbol', lines: [{ name: this.#text(name + 1), file: '', line: 0 }] };
+    }
+    this.#readRecord(record, address - start);
+    return { kind: 'symbol', lines: this.#lines(name + 1) };
   }
 
   /** The last page of ranges that does not begin above `address`, or -1. */
@@ -219,22 +215,17 @@ class PagedSymbolFile implements SymbolFile {
     DECODER.seek(address);
   }
 
-  /**
-   * The inlined calls around the decoder's row, innermost first. Leaves the decoder at the place in
-   * the function itself.
-   */
-  #inlinedLines(): SymbolLine[] {
-    const lines: SymbolLine[] = [];
-    while (DECODER.node > 0) {
-      const { node } = DECODER;
-      lines.push({
-        name: this.#text(DECODER.nodeName[node] as number),
-        file: this.#text(DECODER.file),
-        line: DECODER.line,
-      });
-      DECODER.file = DECODER.nodeCallFile[node] as number;
-      DECODER.line = DECODER.nodeCallLine[node] as number;
-      DECODER.node = DECODER.nodeParent[node] as number;
+  /** The inlined calls around the decoder's row, innermost first, then the function `name`. */
+  #lines(name: number): SymbolLine[] {
+    let { node, file, line } = DECODER;
+    if (node === 0) return [{ name: this.#text(name), file: this.#text(file), line }];
+    const lines: SymbolLine[] = new Array(DECODER.depth() + 1);
+    for (let i = 0; i < lines.length; i++) {
+      const text = node === 0 ? name : (DECODER.nodeName[node] as number);
+      lines[i] = { name: this.#text(text), file: this.#text(file), line };
+      file = DECODER.nodeCallFile[node] as number;
+      line = DECODER.nodeCallLine[node] as number;
+      node = DECODER.nodeParent[node] as number;
     }
     return lines;
   }
@@ -258,8 +249,13 @@ class PagedSymbolFile implements SymbolFile {
     if (length < 0 || length > MAX_STRING_BYTES || end > this.#textBytes) {
       throw new DamagedPage('a text outside the texts');
     }
-    const bytes = Buffer.allocUnsafe(length);
     const position = this.#layout.texts + begin;
+    const first = position % PAGE_BYTES;
+    if (first + length <= PAGE_BYTES) {
+      const page = POOL.bytesOf(this.#file, (position - first) / PAGE_BYTES);
+      return POOL.bytes.toString('utf8', page + first, page + first + length);
+    }
+    const bytes = Buffer.allocUnsafe(length);
     for (let at = 0; at < length; ) {
       const within = (position + at) % PAGE_BYTES;
       const page = POOL.bytesOf(this.#file, (position + at - within) / PAGE_BYTES);
