@@ -1,0 +1,135 @@
+/** One set of DWARF sections: its units by offset, its abbreviations and its strings. */
+import type { Texts } from '../code-piece.ts';
+import { type AbbreviationTable, type FormSizes, readAbbreviations } from './abbreviations.ts';
+import type { DwarfSections } from './dwarf-input.ts';
+import { StringSection } from './string-section.ts';
+import { openUnit, type Unit } from './unit.ts';
+import { unitEnd } from './unit-header.ts';
+import type { WorkBudget } from './work-budget.ts';
+
+/** What stays in memory; more is read again when it is needed. */
+const MAX_CACHED_UNITS = 4_096;
+const MAX_CACHED_OPERATIONS = 8_000_000;
+
+export interface SectionViews {
+  info: DataView;
+  addr: DataView;
+  ranges: DataView;
+  rnglists: DataView;
+  strOffsets: DataView;
+}
+
+export class DwarfFile {
+  readonly sections: DwarfSections;
+  readonly views: SectionViews;
+  /** What DW_FORM_GNU_ref_alt and its like refer to; null = there is none, or it is not here. */
+  readonly supplementary: DwarfFile | null;
+  readonly str: StringSection;
+  readonly lineStr: StringSection;
+  readonly texts: Texts;
+  readonly budget: WorkBudget;
+  #starts: number[] | null = null;
+  #last: Unit | null = null;
+  readonly #units = new Map<number, Unit>();
+  readonly #tables = new Map<number, AbbreviationTable>();
+  #operations = 0;
+
+  constructor(
+    sections: DwarfSections,
+    supplementary: DwarfFile | null,
+    texts: Texts,
+    budget: WorkBudget,
+  ) {
+    this.sections = sections;
+    this.supplementary = supplementary;
+    this.texts = texts;
+    this.budget = budget;
+    this.str = new StringSection(sections.str, texts, budget);
+    this.lineStr = new StringSection(sections.lineStr, texts, budget);
+    this.views = {
+      info: viewOf(sections.info),
+      addr: viewOf(sections.addr),
+      ranges: viewOf(sections.ranges),
+      rnglists: viewOf(sections.rnglists),
+      strOffsets: viewOf(sections.strOffsets),
+    };
+  }
+
+  /** Where the units begin, up to the first whose length cannot be right. */
+  unitStarts(): readonly number[] {
+    this.#starts ??= listUnits(this.views.info);
+    return this.#starts;
+  }
+
+  /** Where the unit with a number ends. */
+  unitEnd(index: number): number {
+    return unitEnd(this.views.info, this.unitStarts()[index] as number);
+  }
+
+  /** The unit that an offset of .debug_info lies in, or null. May throw EverflameError. */
+  unitAt(offset: number): Unit | null {
+    const last = this.#last;
+    if (last !== null && offset >= last.start && offset < last.end) return last;
+    const starts = this.unitStarts();
+    let low = 0;
+    let high = starts.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((starts[middle] as number) <= offset) low = middle + 1;
+      else high = middle;
+    }
+    if (low === 0) return null;
+    const unit = this.unit(starts[low - 1] as number);
+    return offset < unit.end ? unit : null;
+  }
+
+  /** The unit at an offset. Throws EverflameError where it is damaged or unsupported. */
+  unit(start: number): Unit {
+    const known = this.#units.get(start);
+    if (known !== undefined) {
+      this.#last = known;
+      return known;
+    }
+    return this.remember(openUnit(this, start, null));
+  }
+
+  /** A split unit is remembered too, because only whoever found it knows its contributions. */
+  remember(unit: Unit): Unit {
+    if (this.#units.size >= MAX_CACHED_UNITS) this.#units.clear();
+    this.#units.set(unit.start, unit);
+    this.#last = unit;
+    return unit;
+  }
+
+  abbreviations(offset: number, sizes: FormSizes): AbbreviationTable {
+    const { version, addressSize, offsetSize } = sizes;
+    const kind = (version <= 2 ? 1 : 0) + (addressSize === 8 ? 2 : 0) + (offsetSize === 8 ? 4 : 0);
+    const key = offset * 8 + kind;
+    const known = this.#tables.get(key);
+    if (known !== undefined) return known;
+    const table = readAbbreviations(this.sections.abbrev, offset, sizes, this.budget);
+    this.#operations += table.program.length + table.dense.length;
+    if (this.#operations > MAX_CACHED_OPERATIONS) {
+      this.#tables.clear();
+      this.#operations = table.program.length + table.dense.length;
+    }
+    this.#tables.set(key, table);
+    return table;
+  }
+}
+
+function listUnits(info: DataView): number[] {
+  const starts: number[] = [];
+  let start = 0;
+  while (start < info.byteLength) {
+    const end = unitEnd(info, start);
+    if (end > info.byteLength) break;
+    starts.push(start);
+    start = end;
+  }
+  return starts;
+}
+
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

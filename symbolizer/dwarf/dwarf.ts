@@ -1,0 +1,156 @@
+/** DWARF 2 to 5 in, code pieces out: functions, what is inlined into them, and their lines. */
+import { EverflameError } from '../../profile/errors.ts';
+import type { CodeSink } from '../code-piece.ts';
+import { UnitType } from './dwarf-codes.ts';
+import { DwarfFile } from './dwarf-file.ts';
+import type { DwarfInput, DwarfReport, DwarfSections } from './dwarf-input.ts';
+import { EntryNames } from './entry-names.ts';
+import { LineProgramReader, type LineTable } from './line-program.ts';
+import { PieceWriter } from './piece-writer.ts';
+import { RangeReader } from './range-reader.ts';
+import { hasCode, openUnit, type Unit } from './unit.ts';
+import { UnitScopes } from './unit-scopes.ts';
+import { UnitWalk } from './unit-walk.ts';
+import { WorkBudget } from './work-budget.ts';
+
+/** What a damaged unit costs of the budget: an error is built. */
+const DAMAGED_UNIT_BYTES = 512;
+
+/**
+ * Reads all units. Damage costs the rest of the unit that it is in and is counted; it never throws
+ * EverflameError. Where a unit says twice what an address is, the entry that comes last holds, as
+ * the inner one does; of two units the first one holds.
+ */
+export function readDwarf(input: DwarfInput, sink: CodeSink): DwarfReport {
+  return new DwarfReader(input, sink).read();
+}
+
+class DwarfReader {
+  readonly #input: DwarfInput;
+  readonly #sink: CodeSink;
+  readonly #budget: WorkBudget;
+  readonly #main: DwarfFile;
+  /** The split file read last; a package is the same one for all its units. */
+  #split: DwarfFile | null = null;
+  readonly #lines: LineProgramReader;
+  readonly #names = new EntryNames();
+  readonly #walk: UnitWalk;
+  readonly #writer: PieceWriter;
+  readonly #report: DwarfReport = {
+    units: 0,
+    unitsWithoutSplit: 0,
+    unitsDamaged: 0,
+    unitsUnsupported: 0,
+    missingSupplementary: 0,
+    functions: 0,
+    inlinedCalls: 0,
+    lineRows: 0,
+    firstProblem: '',
+  };
+
+  constructor(input: DwarfInput, sink: CodeSink) {
+    const { sections, supplementary } = input;
+    const { texts } = sink;
+    const scopes = new UnitScopes();
+    const isCode = (address: number) => input.isCode(address);
+    this.#input = input;
+    this.#sink = sink;
+    this.#budget = new WorkBudget(sizeOf(sections) + sizeOf(supplementary));
+    const other =
+      supplementary === null ? null : new DwarfFile(supplementary, null, texts, this.#budget);
+    this.#main = new DwarfFile(sections, other, texts, this.#budget);
+    this.#lines = new LineProgramReader(sections, texts, isCode);
+    this.#walk = new UnitWalk(scopes, this.#names, new RangeReader(isCode));
+    this.#writer = new PieceWriter(sink, scopes, this.#budget);
+  }
+
+  read(): DwarfReport {
+    const report = this.#report;
+    const starts = this.#main.unitStarts();
+    for (let i = 0; i < starts.length; i++) {
+      if (this.#attempt(() => this.#readUnit(starts[i] as number))) continue;
+      report.unitsDamaged += starts.length - i - 1;
+      break;
+    }
+    const end = starts.length === 0 ? 0 : this.#main.unitEnd(starts.length - 1);
+    if (end < this.#main.sections.info.length) {
+      report.unitsDamaged++;
+      if (report.firstProblem === '') {
+        report.firstProblem = `no unit begins at 0x${end.toString(16)} of .debug_info`;
+      }
+    }
+    report.missingSupplementary = this.#names.missingSupplementary;
+    report.functions = this.#writer.functions;
+    report.inlinedCalls = this.#writer.inlinedCalls;
+    report.lineRows = this.#lines.report.rows;
+    if (report.firstProblem === '') report.firstProblem = this.#lines.report.firstProblem;
+    return report;
+  }
+
+  /** False when the budget is used up, after which nothing can be read. */
+  #attempt(read: () => void): boolean {
+    try {
+      read();
+      return true;
+    } catch (error) {
+      if (!(error instanceof EverflameError)) throw error;
+      const report = this.#report;
+      if (error.kind === 'unsupported') report.unitsUnsupported++;
+      else report.unitsDamaged++;
+      if (report.firstProblem === '') report.firstProblem = error.message;
+      return error.kind !== 'too-large' && this.#budget.take(DAMAGED_UNIT_BYTES);
+    }
+  }
+
+  #readUnit(start: number): void {
+    const unit = this.#main.unit(start);
+    if (!hasCode(unit)) return;
+    this.#report.units++;
+    const walked = this.#splitOf(unit) ?? unit;
+    try {
+      this.#walk.run(walked);
+    } finally {
+      // What was found before the damage is good.
+      this.#writer.writeUnit(this.#readLines(unit));
+    }
+  }
+
+  /** The unit with the functions of a skeleton; null where that is the skeleton itself. */
+  #splitOf(skeleton: Unit): Unit | null {
+    const { splitId } = skeleton;
+    if (splitId === null) return null;
+    const split = this.#input.findSplit(splitId);
+    if (split === null) {
+      this.#report.unitsWithoutSplit++;
+      return null;
+    }
+    const file = this.#splitFile(split.sections);
+    const unit = file.remember(openUnit(file, split.infoOffset, { split, skeleton }));
+    if (unit.type === UnitType.splitCompile && unit.dwoId !== splitId) {
+      this.#report.unitsWithoutSplit++;
+      return null;
+    }
+    return unit;
+  }
+
+  #splitFile(sections: DwarfSections): DwarfFile {
+    if (this.#split?.sections === sections) return this.#split;
+    if (this.#split !== null) this.#names.forget(this.#split);
+    this.#budget.add(sizeOf(sections));
+    this.#split = new DwarfFile(sections, null, this.#sink.texts, this.#budget);
+    return this.#split;
+  }
+
+  #readLines(unit: Unit): LineTable | null {
+    if (unit.stmtList < 0) return null;
+    const { stmtList: offset, addressSize, compDir, strOffsetsBase } = unit;
+    return this.#lines.read({ offset, addressSize, compDir, strOffsetsBase });
+  }
+}
+
+function sizeOf(sections: DwarfSections | null): number {
+  if (sections === null) return 0;
+  let bytes = 0;
+  for (const section of Object.values(sections)) bytes += section.length;
+  return bytes;
+}

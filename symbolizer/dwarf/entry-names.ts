@@ -1,0 +1,135 @@
+/**
+ * Names of functions. An entry of code often has none itself but refers to the entry that was
+ * declared or inlined, in this unit, another one or the supplementary file.
+ */
+import { EverflameError } from '../../profile/errors.ts';
+import { NO_TEXT, type TextId } from '../code-piece.ts';
+import { EntryKind, findAbbreviation, Slot } from './abbreviations.ts';
+import { Form, isSupplementaryReference } from './dwarf-codes.ts';
+import type { DwarfFile } from './dwarf-file.ts';
+import { EntryCursor } from './entry-cursor.ts';
+import { textOf, type Unit } from './unit.ts';
+import { damaged } from './work-budget.ts';
+
+/** Entries from one to the next until there is a name; compilers need three. */
+const MAX_REFERENCES = 16;
+/** What a name that cannot be read costs of the budget: an error is built. */
+const DAMAGED_NAME_BYTES = 512;
+
+/** Names of the entries of one file, each looked up once. */
+export class EntryNames {
+  /** References into a supplementary file that is not here. */
+  missingSupplementary = 0;
+  /** Names that could not be read. */
+  damagedNames = 0;
+  readonly #cursor = new EntryCursor();
+  /** By the file that the entry is in, by its offset there. */
+  readonly #known = new Map<DwarfFile, Map<number, TextId>>();
+  #file: DwarfFile | null = null;
+  #ofFile = new Map<number, TextId>();
+
+  /**
+   * The linkage name, wherever in the chain it is, else the first name, of an entry whose
+   * attributes have just been read; NO_TEXT for a function without a name.
+   */
+  ofEntry(unit: Unit, cursor: EntryCursor, offset: number): TextId {
+    if (!cursor.has(Slot.linkageName) && !cursor.has(Slot.name)) {
+      if (cursor.has(Slot.abstractOrigin) && !cursor.has(Slot.specification)) {
+        return this.#ofReference(unit, cursor, Slot.abstractOrigin);
+      }
+      if (cursor.has(Slot.specification))
+        return this.#ofReference(unit, cursor, Slot.specification);
+      return NO_TEXT;
+    }
+    return this.#guarded(unit.file, offset);
+  }
+
+  #ofReference(unit: Unit, cursor: EntryCursor, slot: number): TextId {
+    const form = cursor.forms[slot] as number;
+    const file = this.#target(unit, form);
+    if (file === null) return NO_TEXT;
+    const offset = targetOffset(unit, form, cursor.values[slot] as number);
+    if (this.#file !== file) this.#switchTo(file);
+    const known = this.#ofFile.get(offset);
+    if (known !== undefined) return known;
+    const text = this.#guarded(file, offset);
+    this.#ofFile.set(offset, text);
+    return text;
+  }
+
+  #switchTo(file: DwarfFile): void {
+    let ofFile = this.#known.get(file);
+    if (ofFile === undefined) {
+      ofFile = new Map();
+      this.#known.set(file, ofFile);
+    }
+    this.#file = file;
+    this.#ofFile = ofFile;
+  }
+
+  /** Split files are read one after the other; what was known of one is not asked for again. */
+  forget(file: DwarfFile): void {
+    this.#known.delete(file);
+    if (this.#file === file) this.#file = null;
+  }
+
+  /** A damaged name costs that name. An exhausted budget is no such damage. */
+  #guarded(file: DwarfFile, offset: number): TextId {
+    try {
+      return this.#follow(file, offset);
+    } catch (error) {
+      if (!(error instanceof EverflameError) || error.kind === 'too-large') throw error;
+      this.damagedNames++;
+      file.budget.spend(DAMAGED_NAME_BYTES);
+      return NO_TEXT;
+    }
+  }
+
+  #follow(start: DwarfFile, startOffset: number): TextId {
+    const cursor = this.#cursor;
+    let file = start;
+    let offset = startOffset;
+    let name = NO_TEXT;
+    for (let i = 0; i < MAX_REFERENCES; i++) {
+      const unit = file.unitAt(offset);
+      if (unit === null) throw damaged('an entry refers to no unit', offset);
+      cursor.enter(file.views.info, file.sections.info, offset, unit.end, unit);
+      if (!this.#readFunction(unit)) return name;
+      file.budget.spend(cursor.position - offset);
+      if (cursor.has(Slot.linkageName)) return textOf(unit, cursor, Slot.linkageName);
+      if (name === NO_TEXT && cursor.has(Slot.name)) name = textOf(unit, cursor, Slot.name);
+      let slot: number = Slot.specification;
+      if (!cursor.has(slot)) slot = Slot.abstractOrigin;
+      if (!cursor.has(slot)) return name;
+      const form = cursor.forms[slot] as number;
+      const next = this.#target(unit, form);
+      if (next === null) return name;
+      offset = targetOffset(unit, form, cursor.values[slot] as number);
+      file = next;
+    }
+    return name;
+  }
+
+  /** Reads the attributes of the entry at the cursor; false if it is no function. */
+  #readFunction(unit: Unit): boolean {
+    const cursor = this.#cursor;
+    const row = findAbbreviation(unit.abbreviations, cursor.uleb());
+    if (row < 0) throw damaged('an entry has an unknown abbreviation', cursor.position);
+    const kind = unit.abbreviations.kind[row];
+    if (kind !== EntryKind.subprogram && kind !== EntryKind.inlined) return false;
+    cursor.readAttributes(unit.abbreviations, row);
+    return true;
+  }
+
+  #target(unit: Unit, form: number): DwarfFile | null {
+    if (form === Form.refSig8) return null;
+    if (!isSupplementaryReference(form)) return unit.file;
+    if (unit.file.supplementary === null) this.missingSupplementary++;
+    return unit.file.supplementary;
+  }
+}
+
+/** Of a reference: in the section of the file that it refers to. */
+function targetOffset(unit: Unit, form: number, value: number): number {
+  return form === Form.refAddr || isSupplementaryReference(form) ? value : unit.start + value;
+}

@@ -1,0 +1,35 @@
+/** A section of zero-terminated strings, each interned once. */
+import { MAX_STRING_BYTES } from '../../profile/limits.ts';
+import { NO_TEXT, type TextId, type Texts } from '../code-piece.ts';
+import { damaged, type WorkBudget } from './work-budget.ts';
+
+export class StringSection {
+  readonly bytes: Uint8Array;
+  readonly #texts: Texts;
+  readonly #budget: WorkBudget;
+  readonly #known = new Map<number, TextId>();
+
+  constructor(bytes: Uint8Array, texts: Texts, budget: WorkBudget) {
+    this.bytes = bytes;
+    this.#texts = texts;
+    this.#budget = budget;
+  }
+
+  /** The string at an offset; NO_TEXT for an empty one. */
+  text(offset: number): TextId {
+    const known = this.#known.get(offset);
+    if (known !== undefined) return known;
+    const end = stringEnd(this.bytes, offset, this.bytes.length);
+    this.#budget.spend(end - offset);
+    const text = end === offset ? NO_TEXT : this.#texts.intern(this.bytes, offset, end);
+    this.#known.set(offset, text);
+    return text;
+  }
+}
+
+/** Where the zero byte of a string is. Throws EverflameError where there is none. */
+export function stringEnd(bytes: Uint8Array, start: number, end: number): number {
+  const last = Math.min(end, start + MAX_STRING_BYTES);
+  for (let at = start; at < last; at++) if (bytes[at] === 0) return at;
+  throw damaged(`a string has no end within MAX_STRING_BYTES = ${MAX_STRING_BYTES} bytes`, start);
+}
