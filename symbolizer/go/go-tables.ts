@@ -40,6 +40,8 @@ export interface GoTables {
 
 const CHUNK_BYTES = 2 ** 18;
 const MAGIC_BYTES = 8;
+/** Sections that only Go programs have. */
+const MARKS = ['.note.go.buildid', '.go.buildinfo'];
 /** Trees by which a guess of their place is judged. */
 const JUDGED_TREES = 32;
 /** Of the last tree; its length is written nowhere. 6,500 calls inlined into one function. */
@@ -47,13 +49,15 @@ const MAX_TREE_BYTES = 2 ** 17;
 
 /** Null for a program without a Go table of functions. Reads the file in small parts. */
 export function findGoTables(elf: ElfFile): GoTables | null {
+  const isGo = MARKS.some((name) => elf.section(name) !== undefined);
   for (const name of GO_SECTIONS) {
-    const section = elf.section(name);
+    const isAlone = name !== '.data.rel.ro';
+    // Nobody else's .data.rel.ro is searched.
+    const section = isAlone || isGo ? elf.section(name) : undefined;
     const pclntab = section === undefined ? null : findPclntab(elf, section);
     if (pclntab === null) continue;
     const { layout, stretch } = pclntab;
     const module = findModule(elf, layout, stretch.address);
-    const isAlone = name !== '.data.rel.ro';
     const end = isAlone || module === null ? 0 : module.recordsEnd - stretch.address;
     if (end > layout.rows && end < stretch.length) stretch.length = end;
     const text = module?.text ?? (layout.textStart > 0 ? layout.textStart : -1);
