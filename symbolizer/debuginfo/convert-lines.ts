@@ -1,7 +1,12 @@
 /** Lines and inlined calls of a program, from whatever of its files has them. */
 import { EverflameError } from '../../profile/errors.ts';
 import type { CodeSink } from '../code-piece.ts';
-import type { ElfFile } from '../elf/elf-file.ts';
+import { readDwarf } from '../dwarf/dwarf.ts';
+import type { DwarfReport, DwarfSections } from '../dwarf/dwarf-input.ts';
+import { findSection, readDwarfSections } from '../elf/debug-sections.ts';
+import { readDebugaltlink } from '../elf/debuglink.ts';
+import { readElfIdentity } from '../elf/elf.ts';
+import { type ElfFile, openElfFile } from '../elf/elf-file.ts';
 import { readPclntab } from '../go/pclntab.ts';
 import type { OpenSource } from './convert.ts';
 
@@ -20,8 +25,8 @@ export interface LinesReport {
 export async function addLines(
   sink: CodeSink,
   elfs: readonly ElfFile[],
-  _sources: readonly OpenSource[],
-  _isCode: (address: number) => boolean,
+  sources: readonly OpenSource[],
+  isCode: (address: number) => boolean,
 ): Promise<LinesReport> {
   const report: LinesReport = {
     fromDwarf: false,
@@ -30,21 +35,99 @@ export async function addLines(
     missingSplit: 0,
     problems: [],
   };
-  for (const elf of elfs) if (addGoLines(sink, elf, report)) break;
+  const elf = withMostDwarf(elfs);
+  if (elf !== null) {
+    await attempt('DWARF', report, () => addDwarf(sink, elf, sources, isCode, report));
+  }
+  for (const program of elfs) {
+    await attempt("Go's table", report, async () => addGoLines(sink, program, report));
+    if (report.fromPclntab) break;
+  }
   return report;
 }
 
-/** True if the file is a Go program. */
-function addGoLines(sink: CodeSink, elf: ElfFile, report: LinesReport): boolean {
+async function attempt(
+  what: string,
+  report: LinesReport,
+  read: () => Promise<void>,
+): Promise<void> {
   try {
-    const go = readPclntab(elf, sink);
-    if (go === null) return false;
-    report.fromPclntab = go.functions > 0;
-    if (go.firstProblem !== '') report.problems.push(`Go's table: ${go.firstProblem}`);
-    return true;
+    await read();
   } catch (error) {
     if (!(error instanceof EverflameError)) throw error;
-    report.problems.push(`Go's table: ${error.message}`);
-    return false;
+    report.problems.push(`${what}: ${error.message}`);
   }
+}
+
+/** The file whose .debug_info is the longest; a program and its debug file seldom both have one. */
+function withMostDwarf(elfs: readonly ElfFile[]): ElfFile | null {
+  let most: ElfFile | null = null;
+  let mostBytes = 0;
+  for (const elf of elfs) {
+    const bytes = elf.sections[findSection(elf, '.debug_info')]?.size ?? 0;
+    if (bytes <= mostBytes) continue;
+    most = elf;
+    mostBytes = bytes;
+  }
+  return most;
+}
+
+async function addDwarf(
+  sink: CodeSink,
+  elf: ElfFile,
+  sources: readonly OpenSource[],
+  isCode: (address: number) => boolean,
+  report: LinesReport,
+): Promise<void> {
+  const supplementary = await readSupplementary(elf, sources, report);
+  const dwarf = readDwarf(
+    {
+      sections: await readDwarfSections(elf, { dwo: false }),
+      is64: elf.header.is64,
+      supplementary,
+      findSplit: () => null,
+      isCode,
+    },
+    sink,
+  );
+  report.fromDwarf = dwarf.units > 0;
+  report.missingSplit = dwarf.unitsWithoutSplit;
+  report.problems.push(...dwarfProblems(dwarf));
+}
+
+/** The dwz file that the program names, if it is among the sources. */
+async function readSupplementary(
+  elf: ElfFile,
+  sources: readonly OpenSource[],
+  report: LinesReport,
+): Promise<DwarfSections | null> {
+  const link = readDebugaltlink(elf);
+  if (link === null) return null;
+  let sections: DwarfSections | null = null;
+  for (const { kind, source } of sources) {
+    if (kind !== 'supplementary') continue;
+    await attempt('The supplementary file', report, async () => {
+      if (readElfIdentity(source).buildId !== link.buildId) return;
+      sections = await readDwarfSections(openElfFile(source), { dwo: false });
+    });
+  }
+  if (sections === null) report.missingSupplementary = { ...link };
+  return sections;
+}
+
+function dwarfProblems(dwarf: DwarfReport): string[] {
+  const problems: string[] = [];
+  const damaged = dwarf.unitsDamaged + dwarf.unitsUnsupported;
+  const units = damaged > 0 ? `${damaged} of ${dwarf.units + damaged} units were not read; ` : '';
+  if (damaged > 0 || dwarf.firstProblem !== '') {
+    problems.push(`DWARF: ${units}the first: ${dwarf.firstProblem}`);
+  }
+  return problems;
+}
+
+function addGoLines(sink: CodeSink, elf: ElfFile, report: LinesReport): void {
+  const go = readPclntab(elf, sink);
+  if (go === null) return;
+  report.fromPclntab = go.functions > 0;
+  if (go.firstProblem !== '') report.problems.push(`Go's table: ${go.firstProblem}`);
 }

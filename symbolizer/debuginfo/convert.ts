@@ -7,12 +7,13 @@ import type { BuildId } from '../../profile/units.ts';
 import { type ByteSource, type FileByteSource, openByteSource } from '../elf/byte-reader.ts';
 import { ElfType, type LoadSegment, readElfIdentity } from '../elf/elf.ts';
 import { type ElfFile, openElfFile } from '../elf/elf-file.ts';
-import { type CodeSymbols, readCodeSymbols } from '../elf/elf-symbols.ts';
+import type { CodeSymbols } from '../elf/elf-symbols.ts';
 import { joinSymbols } from '../symbol-file/joined-symbols.ts';
 import { SymbolFileBuilder } from '../symbol-file/symbol-file-builder.ts';
 import type { SymbolFacts } from '../symbol-file/symbol-quality.ts';
 import { codeMap, originalSegments } from './convert-code-map.ts';
 import { addLines } from './convert-lines.ts';
+import { readSymbols } from './convert-symbols.ts';
 
 export type ConversionSourceKind =
   /** The program as it is run, or what an agent extracted from it. */
@@ -76,8 +77,8 @@ export async function convertSources(
   sources: readonly OpenSource[],
 ): Promise<Conversion> {
   const problems: string[] = [];
-  const programs = openPrograms(job.buildId, sources, problems);
-  const symbols = programs.map(({ symbols }) => symbols);
+  const programs = await openPrograms(job.buildId, sources, problems);
+  const symbols = programs.flatMap((program) => program.symbols);
   const elfs = programs.map(({ elf }) => elf);
   const builder = new SymbolFileBuilder();
   const lines = job.symbolsOnly ? null : await addLines(builder, elfs, sources, codeMap(elfs));
@@ -106,21 +107,21 @@ export async function convertSources(
 
 interface Program {
   elf: ElfFile;
-  symbols: CodeSymbols;
+  symbols: CodeSymbols[];
 }
 
 /** Executables and debug files; one that cannot be read is a problem, unless it is the last one. */
-function openPrograms(
+async function openPrograms(
   buildId: BuildId,
   sources: readonly OpenSource[],
   problems: string[],
-): Program[] {
+): Promise<Program[]> {
   const programs: Program[] = [];
   let failure: unknown = null;
   for (const { kind, source } of sources) {
     if (kind !== 'executable' && kind !== 'debuginfo') continue;
     try {
-      programs.push(openProgram(buildId, source));
+      programs.push(await openProgram(buildId, source, problems));
     } catch (error) {
       if (!(error instanceof EverflameError)) throw error;
       failure ??= error;
@@ -133,7 +134,11 @@ function openPrograms(
   return programs;
 }
 
-function openProgram(buildId: BuildId, source: ByteSource): Program {
+async function openProgram(
+  buildId: BuildId,
+  source: ByteSource,
+  problems: string[],
+): Promise<Program> {
   const identity = readElfIdentity(source);
   if (identity.buildId !== buildId) {
     throw new EverflameError(
@@ -149,5 +154,5 @@ function openProgram(buildId: BuildId, source: ByteSource): Program {
     });
   }
   const elf = openElfFile(source);
-  return { elf, symbols: readCodeSymbols(source, elf.header, elf.sections) };
+  return { elf, symbols: await readSymbols(elf, problems) };
 }
