@@ -34,7 +34,7 @@ export function SymbolsPanes(props: SymbolsPanesProps) {
           summary={<Summary rows={rows} total={answer.total} whole={whole} />}
         />
         {chosen === null && state.select !== '' ? (
-          <p className="banner" role="status">
+          <p className="banner note" role="status">
             <span>
               <code>{state.select}</code> is not in this list: nobody sent its symbols, and no frame
               of this query in this time is in it.

@@ -31,7 +31,7 @@ export function SymbolsTools(props: SymbolsPanesProps & { summary: ReactNode }) 
     <div className="bar tool">
       <FindField value={state.find} onChange={(find) => change({ find }, 'replace')} />
       <FilterMenu {...props} />
-      <span className="wide">
+      <span className="wide columns">
         <ColumnsMenu {...props} />
       </span>
       <span className="small soft push clip summary" aria-live="polite">
