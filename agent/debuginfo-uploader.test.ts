@@ -8,7 +8,7 @@ import type { BuildId, EpochMs } from '../profile/units.ts';
 import { openSymbolizer } from '../symbolizer/debuginfo/debuginfo-store.ts';
 import { openByteSource } from '../symbolizer/elf/byte-reader.ts';
 import { readElfIdentity } from '../symbolizer/elf/elf.ts';
-import type { DebuginfoKind, Symbolizer } from '../symbolizer/symbolizer.ts';
+import type { DebuginfoKind, QualityName, Symbolizer } from '../symbolizer/symbolizer.ts';
 import { buildElf, stripped } from '../test/fixtures/elf-builds.ts';
 import { ByteBudget } from './debuginfo-budget.ts';
 import { type BinaryOffer, createDebuginfoUploader } from './debuginfo-uploader.ts';
@@ -70,6 +70,7 @@ async function handle(request: IncomingMessage, url: URL): Promise<[number, unkn
       kind: row.kind as unknown as DebuginfoKind,
       file: String(row.file),
       sizeBytes: Number(row.size),
+      quality: row.quality as unknown as QualityName,
     }));
     const answers = await symbolizer.wanted(asked, String(request.headers['x-everflame-agent']));
     return [

@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BuildId } from '../profile/units.ts';
-import type { DebuginfoKind } from '../symbolizer/symbolizer.ts';
+import type { DebuginfoKind, QualityName } from '../symbolizer/symbolizer.ts';
 import type { WantedJson } from '../wire/http.ts';
 import { ByteBudget } from './debuginfo-budget.ts';
 import { type OpenedBinary, openBinary } from './debuginfo-source.ts';
@@ -74,8 +74,8 @@ const MAX_BACKOFF_MS = 300_000;
 /** A server that said no may have lost its files, or another agent its lease. */
 const ASK_AGAIN_MS = 15 * 60_000;
 const REQUEST_TIMEOUT_MS = 30_000;
-/** The last part's answer comes after the conversion. */
-const PART_TIMEOUT_MS = 300_000;
+/** The last part's answer may wait for the conversion, and a part is 4 MiB. */
+const PART_TIMEOUT_MS = 120_000;
 /** No retry changes these (401, 403, 409 and 429 may change). */
 const FINAL = new Set([400, 404, 405, 410, 411, 413, 414, 415, 416, 422]);
 
@@ -83,6 +83,7 @@ type Wanted = WantedJson['wanted'][number];
 interface Candidate {
   offer: BinaryOffer;
   kind: DebuginfoKind;
+  quality: QualityName;
   sizeBytes: number;
 }
 
@@ -167,9 +168,9 @@ class Uploader implements DebuginfoUploader {
     for (const offer of [...this.#pending.values()].slice(0, MAX_ASKED)) {
       const opened = await this.#open(offer);
       if (opened === null) continue;
-      const { kind, sizeBytes } = opened.plan;
+      const { kind, quality, sizeBytes } = opened.plan;
       await opened.close();
-      candidates.push({ offer, kind, sizeBytes });
+      candidates.push({ offer, kind, quality, sizeBytes });
     }
     if (candidates.length === 0) return;
     const answers = await this.#ask(candidates, signal);
@@ -214,9 +215,10 @@ class Uploader implements DebuginfoUploader {
   }
 
   async #ask(candidates: readonly Candidate[], signal: AbortSignal): Promise<Map<string, Wanted>> {
-    const questions = candidates.map(({ offer, kind, sizeBytes }) => ({
+    const questions = candidates.map(({ offer, kind, quality, sizeBytes }) => ({
       build_id: offer.buildId,
       kind,
+      quality,
       file: offer.file.slice(-255),
       size: sizeBytes,
     }));

@@ -1,83 +1,155 @@
 /** `everflame debuginfo upload`: the symbols of binaries into a server, e.g. from a build. */
-import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EverflameError } from '../profile/errors.ts';
-import { openByteSource } from '../symbolizer/elf/byte-reader.ts';
-import type { StripPlan } from '../symbolizer/elf/strip.ts';
-import { planStrip } from '../symbolizer/elf/strip.ts';
-import type { UploadJson, WantedJson } from '../wire/http.ts';
+import type { QualityName } from '../symbolizer/symbolizer.ts';
+import type { DebuginfoStateJson, UploadJson, WantedJson } from '../wire/http.ts';
 import { SERVER_FLAG, send } from './client.ts';
 import type { Command, Output } from './command.ts';
-import { parseFlags } from './flags.ts';
+import { planUpload, type UploadItem } from './debuginfo-items.ts';
+import { flag, parseFlags } from './flags.ts';
 
-const FLAGS = { server: SERVER_FLAG };
+const FLAGS = {
+  server: SERVER_FLAG,
+  wait: flag.duration(300_000, 'for the server to convert each file'),
+};
 
 /** A part of a file is held in memory, so that it can be sent again. */
 const PART_BYTES = 16 * 2 ** 20;
+const FIRST_POLL_MS = 100;
+const MAX_POLL_MS = 2_000;
+const EXIT_LESS = 1;
+const EXIT_FAILURE = 2;
 
 export const debuginfoUploadCommand: Command = {
   name: 'debuginfo upload',
   operands: 'FILE...',
   summary: 'send the symbols of ELF files, so that their addresses get names',
   flags: FLAGS,
+  notes:
+    'Takes along what lies beside a file or under /usr/lib/debug: separate debug information, the\n' +
+    'file that dwz moved parts of it to, FILE.dwp or the .dwo files. Ends with 1 where the server\n' +
+    'has less than the files could say, with 2 where one could not be sent.',
   run: async (argv, env, output) => {
     const { values, operands } = parseFlags(FLAGS, argv, env);
     if (operands.length === 0) {
       throw new EverflameError('invalid', 'debuginfo upload needs an ELF file');
     }
-    for (const path of operands) await uploadFile(path, values.server, output);
-    return 0;
+    let code = 0;
+    for (const path of operands) {
+      try {
+        const isComplete = await uploadFile(path, values.server, values.wait, output);
+        if (!isComplete) code = Math.max(code, EXIT_LESS);
+      } catch (error) {
+        // One file that is none does not keep the others of a build from being sent.
+        if (operands.length === 1 || !isAboutFile(error)) throw error;
+        output.err(`everflame: ${path}: ${error.message}`);
+        code = EXIT_FAILURE;
+      }
+    }
+    return code;
   },
 };
 
-async function uploadFile(path: string, server: string, output: Output): Promise<void> {
-  const plan = planOf(path);
-  const wanted = await askWanted(path, plan, server);
-  const tell = (text: string) => output.out(`${path}: ${plan.buildId}: ${text}\n`);
-  if (wanted.wanted === 'no') return tell(`not wanted: ${wanted.why}`);
-  const file = await open(path);
-  try {
-    const read = async (offset: number, length: number) => {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, offset);
-      return buffer.subarray(0, bytesRead);
-    };
-    let sent = wanted.offset;
-    while (sent < plan.sizeBytes) {
-      const part = await takePart(plan.chunks(read, sent), PART_BYTES);
-      const answer = await sendPart(path, plan, wanted, sent, part, server);
-      sent = answer.received_bytes;
-    }
-    tell(`${plan.sizeBytes} bytes of symbols are there`);
-  } finally {
-    await file.close();
-  }
+function isAboutFile(error: unknown): error is Error {
+  if (error instanceof EverflameError) return error.kind !== 'unavailable';
+  return error instanceof Error && 'syscall' in error;
 }
 
-function planOf(path: string): StripPlan {
-  const source = openByteSource(path);
-  try {
-    const plan = planStrip(source);
-    if (plan === null) throw new EverflameError('unprocessable', `${path} has no symbols`);
-    return plan;
-  } finally {
-    source.close();
+/** Whether the server now has all that the file can say. */
+async function uploadFile(
+  path: string,
+  server: string,
+  waitMs: number,
+  output: Output,
+): Promise<boolean> {
+  const { buildId, items, warnings } = await planUpload(path);
+  for (const warning of warnings) output.err(`everflame: ${path}: ${warning}`);
+  for (const item of items) {
+    const wanted = await askWanted(item, server);
+    const isWanted = wanted.wanted !== 'no';
+    if (isWanted) await sendItem(item, wanted, server);
+    const what = isWanted ? `sent ${item.sizeBytes} bytes` : `not wanted: ${wanted.why}`;
+    output.out(`${item.name}: ${item.buildId}: ${what}\n`);
+  }
+  const state = await waitForState(buildId, server, waitMs);
+  output.out(`${path}: ${buildId}: ${describeState(state)}\n`);
+  const promised = Math.max(...items.map(({ quality }) => RANKS.indexOf(quality)));
+  return !isBusy(state) && RANKS.indexOf(state.quality) >= promised;
+}
+
+const RANKS: readonly QualityName[] = ['none', 'exported', 'symbols', 'lines'];
+const QUALITY_WORDS: Record<QualityName, string> = {
+  none: 'no names',
+  exported: 'names of exported functions',
+  symbols: 'names of functions',
+  lines: 'names, lines and inlined calls',
+};
+
+function describeState(state: DebuginfoStateJson): string {
+  const { quality, functions, inlined_calls: calls, problem, remedy } = state;
+  if (isBusy(state)) return 'the server is still at work on it';
+  const counts = `${functions} functions, ${calls} inlined calls`;
+  const words = [`the server has ${QUALITY_WORDS[quality]} (${counts}).`, problem, remedy];
+  return words.filter((text) => text !== '').join(' ');
+}
+
+function isBusy({ state }: DebuginfoStateJson): boolean {
+  return state === 'converting' || state === 'receiving';
+}
+
+async function waitForState(
+  buildId: string,
+  server: string,
+  waitMs: number,
+): Promise<DebuginfoStateJson> {
+  const endMs = performance.now() + waitMs;
+  for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * 2, MAX_POLL_MS)) {
+    const path = `/api/v1/debuginfo/${encodeURIComponent(buildId)}`;
+    const response = await send(server, { method: 'GET', path });
+    const state = (await response.json()) as DebuginfoStateJson;
+    if (!isBusy(state) || performance.now() >= endMs) return state;
+    await sleep(pollMs);
   }
 }
 
 type Wanted = WantedJson['wanted'][number];
 
-async function askWanted(path: string, plan: StripPlan, server: string): Promise<Wanted> {
-  const { buildId, kind, sizeBytes } = plan;
+async function askWanted(item: UploadItem, server: string): Promise<Wanted> {
+  const { buildId, kind, quality, sizeBytes, file } = item;
+  const question = { build_id: buildId, kind, quality, file, size: sizeBytes };
   const response = await send(server, {
     method: 'POST',
     path: '/api/v1/debuginfo/wanted',
-    headers: { 'Content-Type': 'application/json', 'X-Everflame-Agent': `cli-${process.pid}` },
-    body: JSON.stringify([{ build_id: buildId, kind, file: basename(path), size: sizeBytes }]),
+    headers: { 'Content-Type': 'application/json', 'X-Everflame-Agent': AGENT },
+    body: JSON.stringify([question]),
   });
   const { wanted } = (await response.json()) as WantedJson;
   const [answer] = wanted;
   if (answer === undefined) throw new EverflameError('unavailable', 'the server did not answer');
   return answer;
+}
+
+/** The same for one run, which may then go on with its own uploads. */
+const AGENT = `cli-${process.pid}`;
+
+async function sendItem(item: UploadItem, wanted: Wanted, server: string): Promise<void> {
+  const { sizeBytes } = item;
+  let sent = wanted.offset;
+  while (sent < sizeBytes) {
+    const part = await takePart(item.chunks(sent), PART_BYTES);
+    const answer = await sendPart(item, wanted.lease, sent, part, server);
+    sent = answer.received_bytes;
+    showProgress(item, sent);
+  }
+}
+
+/** One line that is written over, where somebody watches. */
+function showProgress({ name, sizeBytes }: UploadItem, sent: number): void {
+  if (!process.stderr.isTTY || sizeBytes <= PART_BYTES) return;
+  const percent = Math.floor((sent / sizeBytes) * 100);
+  const text = sent < sizeBytes ? `${basename(name)}: ${percent} % of ${sizeBytes} bytes` : '';
+  process.stderr.write(`\r\x1b[K${text}`);
 }
 
 /** Up to `limitBytes` of the chunks, all of them if they are fewer. */
@@ -94,9 +166,8 @@ async function takePart(chunks: AsyncIterable<Uint8Array>, limitBytes: number): 
 }
 
 async function sendPart(
-  path: string,
-  plan: StripPlan,
-  wanted: Wanted,
+  { file, buildId, kind, sizeBytes }: UploadItem,
+  lease: string,
   offset: number,
   part: Buffer,
   server: string,
@@ -104,9 +175,12 @@ async function sendPart(
   const last = offset + part.length - 1;
   const response = await send(server, {
     method: 'PUT',
-    path: `/api/v1/debuginfo/${encodeURIComponent(plan.buildId)}`,
-    parameters: { kind: plan.kind, file: basename(path), lease: wanted.lease },
-    headers: { 'Content-Range': `bytes ${offset}-${last}/${plan.sizeBytes}` },
+    path: `/api/v1/debuginfo/${encodeURIComponent(buildId)}`,
+    parameters: { kind, file, lease },
+    headers: {
+      'Content-Range': `bytes ${offset}-${last}/${sizeBytes}`,
+      'X-Everflame-Agent': AGENT,
+    },
     body: part,
   });
   return (await response.json()) as UploadJson;

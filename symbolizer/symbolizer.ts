@@ -150,6 +150,8 @@ export interface Symbolizer {
   notice(binaries: readonly NamedBinary[]): void;
   /** Every build id of which something is known. */
   status(): DebuginfoStatus[];
+  /** Of one; null where nothing is known of it. */
+  statusOf(buildId: BuildId): DebuginfoStatus | null;
   /** Of a build id of which nothing is known but what it is called. */
   absentStatus(binary: NamedBinary): DebuginfoStatus;
   facts(): DebuginfoFacts;

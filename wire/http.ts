@@ -208,6 +208,9 @@ export interface DebuginfoRowJson {
   retry_ms: number | null;
 }
 
+/** `GET /api/v1/debuginfo/{build_id}`: the same without what profiles say. */
+export type DebuginfoStateJson = Omit<DebuginfoRowJson, 'self' | 'total' | 'unsymbolized'>;
+
 export interface WantedJson {
   wanted: {
     build_id: string;

@@ -4,7 +4,7 @@ import { EverflameError } from '../../profile/errors.ts';
 import { formatProfileType } from '../../profile/profile-type.ts';
 import type { BuildId } from '../../profile/units.ts';
 import type { DebuginfoStatus, Symbolizer } from '../../symbolizer/symbolizer.ts';
-import type { DebuginfoJson, DebuginfoRowJson } from '../../wire/http.ts';
+import type { DebuginfoJson, DebuginfoRowJson, DebuginfoStateJson } from '../../wire/http.ts';
 import type { BodyBudget } from '../body.ts';
 import { readParameters } from '../parameters.ts';
 import { readSelection } from '../query/selection.ts';
@@ -13,7 +13,7 @@ import { buildId } from './debuginfo.ts';
 import type { AppContext, Endpoint } from './endpoint.ts';
 import { debuginfoParameters, rangeOf } from './query-parameters.ts';
 import { readEndpoints } from './read.ts';
-import { debuginfoJson, doneJson } from './schemas.ts';
+import { debuginfoJson, debuginfoStateJson, doneJson } from './schemas.ts';
 
 export interface DebuginfoStatusServices {
   symbolizer: Symbolizer;
@@ -56,6 +56,17 @@ export function debuginfoStatusEndpoints(services: DebuginfoStatusServices): End
 function commandEndpoints({ symbolizer }: DebuginfoStatusServices): Endpoint[] {
   return [
     {
+      method: 'GET',
+      path: '/api/v1/debuginfo/{build_id}',
+      summary: 'What is known of one build id; 404 where nothing is.',
+      answers: { 'application/json': debuginfoStateJson },
+      handle: (context) => {
+        const row = symbolizer.statusOf(readBuildId(context));
+        if (row === null) throw nothingHere();
+        return sendJson(context, describeState(row));
+      },
+    },
+    {
       method: 'POST',
       path: '/api/v1/debuginfo/{build_id}/retry',
       summary: 'Looks for debug information everywhere again and converts again what is here.',
@@ -72,11 +83,7 @@ function commandEndpoints({ symbolizer }: DebuginfoStatusServices): Endpoint[] {
       answers: { 'application/json': doneJson },
       handle: (context) => {
         const id = readBuildId(context);
-        if (!symbolizer.remove(id)) {
-          throw new EverflameError('not-found', 'nothing of this build id is here', {
-            field: 'build_id',
-          });
-        }
+        if (!symbolizer.remove(id)) throw nothingHere();
         return sendJson(context, { done: true });
       },
     },
@@ -88,7 +95,13 @@ function readBuildId(context: AppContext): BuildId {
   return readParameters(z.object({ build_id: buildId }), fields).build_id as BuildId;
 }
 
-function describeRow(row: DebuginfoStatus): DebuginfoRowJson {
+function nothingHere(): EverflameError {
+  return new EverflameError('not-found', 'nothing of this build id is here', {
+    field: 'build_id',
+  });
+}
+
+function describeState(row: DebuginfoStatus): DebuginfoStateJson {
   return {
     build_id: row.buildId,
     file: row.file,
@@ -104,11 +117,12 @@ function describeRow(row: DebuginfoStatus): DebuginfoRowJson {
     symbol_file_bytes: row.symbolFileBytes,
     functions: row.functions,
     inlined_calls: row.inlinedCalls,
-    self: 0,
-    total: 0,
-    unsymbolized: {},
     problem: row.problem,
     remedy: row.remedy,
     retry_ms: row.retryMs,
   };
+}
+
+function describeRow(row: DebuginfoStatus): DebuginfoRowJson {
+  return { ...describeState(row), self: 0, total: 0, unsymbolized: {} };
 }

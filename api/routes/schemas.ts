@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type {
   AgentsJson,
   DebuginfoJson,
+  DebuginfoStateJson,
   FunctionsJson,
   MergeJson,
   NamesJson,
@@ -200,32 +201,31 @@ const symbolQuality = z
   .describe('Lines and inlined calls, names of all functions, of exported ones, or nothing.');
 const debuginfoState = z.enum(['ready', 'converting', 'receiving', 'failed', 'absent']);
 
+export const debuginfoStateJson = z.object({
+  build_id: z.string(),
+  file: z.string(),
+  quality: symbolQuality,
+  state: debuginfoState,
+  sources: z.array(
+    z.object({
+      kind: z.enum(['executable', 'debuginfo', 'split', 'supplementary']),
+      origin: z.enum(['upload', 'local', 'debuginfod']),
+      from: z.string(),
+      size_bytes: count,
+      received_ms: epochMs,
+    }),
+  ),
+  symbol_file_bytes: count,
+  functions: count,
+  inlined_calls: count,
+  problem: z.string(),
+  remedy: z.string(),
+  retry_ms: epochMs.nullable(),
+}) satisfies z.ZodType<DebuginfoStateJson>;
+
 export const debuginfoJson = z.object({
   debuginfo: z.array(
-    z.object({
-      build_id: z.string(),
-      file: z.string(),
-      quality: symbolQuality,
-      state: debuginfoState,
-      sources: z.array(
-        z.object({
-          kind: z.enum(['executable', 'debuginfo', 'split', 'supplementary']),
-          origin: z.enum(['upload', 'local', 'debuginfod']),
-          from: z.string(),
-          size_bytes: count,
-          received_ms: epochMs,
-        }),
-      ),
-      symbol_file_bytes: count,
-      functions: count,
-      inlined_calls: count,
-      self: z.number(),
-      total: z.number(),
-      unsymbolized: byReason,
-      problem: z.string(),
-      remedy: z.string(),
-      retry_ms: epochMs.nullable(),
-    }),
+    debuginfoStateJson.extend({ self: z.number(), total: z.number(), unsymbolized: byReason }),
   ),
   bytes_on_disk: count,
   max_bytes: count,

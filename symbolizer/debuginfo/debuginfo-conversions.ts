@@ -262,7 +262,8 @@ export class DebuginfoConversions {
     };
     if (tried.supplementary !== null)
       settled.supplementary = { ...tried.supplementary, isUsed: true };
-    if (!isBetter(conversion, entry, files)) {
+    const hasSegments = readSegments(files.converted).length > 0;
+    if (!isBetter(conversion, hasSegments, entry)) {
       this.stats.kept++;
       table.save(settled);
       return;
@@ -273,6 +274,7 @@ export class DebuginfoConversions {
       ...settled,
       sources,
       facts,
+      hasSegments,
       supplementary: missing === null ? settled.supplementary : { ...missing, isUsed: false },
       missingSplit,
       isSymbolsOnly: tried.isSymbolsOnly,
@@ -339,16 +341,10 @@ function nextPending(entry: DebuginfoEntry): StoredSource | null {
   return (hasProgram ? entry.pending[0] : undefined) ?? null;
 }
 
-function isBetter(
-  conversion: Conversion,
-  entry: DebuginfoEntry,
-  { symbols, converted }: { symbols: string; converted: string },
-): boolean {
+function isBetter(conversion: Conversion, hasSegments: boolean, entry: DebuginfoEntry): boolean {
   if (entry.generation === 0) return true;
   const difference = compareQuality(conversion, entry.facts);
-  if (difference !== 0) return difference > 0;
-  // Without segments, offsets in the file cannot be told from addresses.
-  return readSegments(symbols).length === 0 && readSegments(converted).length > 0;
+  return difference === 0 ? hasSegments && !entry.hasSegments : difference > 0;
 }
 
 function readSegments(path: string) {

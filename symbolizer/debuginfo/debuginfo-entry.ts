@@ -52,6 +52,8 @@ export interface DebuginfoEntry {
   generation: number;
   /** What the symbol file says. */
   facts: SymbolFacts;
+  /** Whether it tells offsets in the file from addresses: debug files alone often cannot. */
+  hasSegments: boolean;
   /** The dwz file that it refers to, and whether the symbol file was made with it. */
   supplementary: { buildId: string; file: string; isUsed: boolean } | null;
   /** Units whose .dwo is not here. */
@@ -201,6 +203,7 @@ export function newEntry(buildId: BuildId, file: string, now: EpochMs): Debuginf
     pending: [],
     generation: 0,
     facts: NO_FACTS,
+    hasSegments: false,
     supplementary: null,
     missingSplit: 0,
     isSymbolsOnly: false,

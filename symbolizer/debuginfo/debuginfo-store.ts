@@ -129,6 +129,10 @@ class DebuginfoStore implements Symbolizer {
     return [...this.#table.all()].map(({ buildId }) => this.#statusOf(buildId));
   }
 
+  statusOf(buildId: BuildId): DebuginfoStatus | null {
+    return this.#table.get(buildId) === undefined ? null : this.#statusOf(buildId);
+  }
+
   absentStatus({ buildId, file }: NamedBinary): DebuginfoStatus {
     return {
       buildId,
@@ -207,8 +211,10 @@ class DebuginfoStore implements Symbolizer {
 
   /** Whether a file that was found could say more than what is here. */
   needs(buildId: BuildId, kind: DebuginfodKind): boolean {
-    const quality = this.#table.get(buildId)?.facts.quality ?? SymbolQuality.none;
-    return quality < (kind === 'debuginfo' ? SymbolQuality.lines : SymbolQuality.symbols);
+    const entry = this.#table.get(buildId);
+    const quality = entry?.facts.quality ?? SymbolQuality.none;
+    if (kind === 'debuginfo') return quality < SymbolQuality.lines;
+    return quality < SymbolQuality.symbols || entry?.hasSegments === false;
   }
 
   async takeLocal(buildId: BuildId, file: string, found: FoundFile): Promise<void> {
@@ -322,7 +328,9 @@ class DebuginfoStore implements Symbolizer {
     files.finishPart(path);
     const receivedMs = this.#options.clock();
     const source = { kind, origin: 'upload', from, path, sizeBytes, receivedMs } as const;
-    const file = request.file === '' ? entry.file : printableName(request.file);
+    // A debug file may be called anything.
+    const isNamed = kind !== 'executable' && entry.file !== '';
+    const file = isNamed ? entry.file : printableName(request.file);
     this.#table.save({ ...entry, file, pending: [...entry.pending, source], evictedUntilMs: 0 });
     this.#leases.end(buildId);
     return { receivedBytes, converted: this.#conversions.convert(buildId) };

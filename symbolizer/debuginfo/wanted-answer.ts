@@ -26,6 +26,8 @@ export function refusalOf(
   }
   if (entry.generation === 0) return null;
   if (kind === 'split') return entry.missingSplit > 0 ? null : have;
+  // The program's own headers tell offsets in it from addresses.
+  if (kind === 'executable' && !entry.hasSegments) return null;
   return promisedQuality(question) > entry.facts.quality ? null : have;
 }
 

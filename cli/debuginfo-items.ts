@@ -1,0 +1,105 @@
+/** What `everflame debuginfo upload` sends of an ELF file and of the files that belong to it. */
+import { statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { EverflameError } from '../profile/errors.ts';
+import type { BuildId } from '../profile/units.ts';
+import { openByteSource } from '../symbolizer/elf/byte-reader.ts';
+import { readElfIdentity } from '../symbolizer/elf/elf.ts';
+import { planStrip, type StripPlan } from '../symbolizer/elf/strip.ts';
+import type { DebuginfoKind, QualityName } from '../symbolizer/symbolizer.ts';
+import { locateCompanions } from './debuginfo-companions.ts';
+import { planArchive } from './file-archive.ts';
+
+/** One file, or what is extracted from it, under a build id. */
+export interface UploadItem {
+  /** For people: where it is from, and the basename of what it belongs to. */
+  name: string;
+  file: string;
+  buildId: BuildId;
+  kind: DebuginfoKind;
+  /** The most that it can say. */
+  quality: QualityName;
+  sizeBytes: number;
+  /** The bytes from `from` on. */
+  chunks(from: number): AsyncIterable<Uint8Array>;
+}
+
+export interface UploadPlan {
+  buildId: BuildId;
+  /** In the order in which they are sent: what others refer to first. */
+  items: readonly UploadItem[];
+  /** What belongs to it and cannot be sent, and why. */
+  warnings: readonly string[];
+}
+
+export async function planUpload(path: string): Promise<UploadPlan> {
+  const { buildId, plan } = readPlan(path);
+  const companions = await locateCompanions(path);
+  const items: UploadItem[] = [];
+  const warnings: string[] = [];
+  const { debug, supplementary, package: dwp, dwoFiles } = companions;
+  if (supplementary !== null) items.push(...extractions(supplementary, supplementary));
+  if (plan !== null) items.push(extraction(path, plan, path));
+  for (const item of debug === null ? [] : extractions(debug, path)) {
+    if (item.buildId === buildId) items.push(item);
+    else warnings.push(`${debug} has another build id; link with --build-id to upload both`);
+  }
+  const file = basename(path);
+  const split = { buildId, file, kind: 'split', quality: 'lines' } as const;
+  if (dwp !== null) {
+    items.push({ ...split, name: dwp, sizeBytes: statSync(dwp).size, chunks: wholeFile(dwp) });
+  } else if (dwoFiles.length > 0) {
+    const archive = planArchive(dwoFiles);
+    items.push({ ...split, ...archive, name: `${dwoFiles.length} .dwo files` });
+  }
+  if (items.length === 0) {
+    throw new EverflameError('unprocessable', `${path} has no symbols`, {
+      remedy: 'Upload the file before it was stripped, or its separate debug file.',
+    });
+  }
+  return { buildId, items, warnings };
+}
+
+function readPlan(path: string): { buildId: BuildId; plan: StripPlan | null } {
+  const source = openByteSource(path);
+  try {
+    return { buildId: readElfIdentity(source).buildId, plan: planStrip(source) };
+  } finally {
+    source.close();
+  }
+}
+
+function extractions(path: string, owner: string): UploadItem[] {
+  const { plan } = readPlan(path);
+  return plan === null ? [] : [extraction(path, plan, owner)];
+}
+
+function extraction(path: string, plan: StripPlan, owner: string): UploadItem {
+  const { buildId, kind, quality, sizeBytes } = plan;
+  async function* chunks(from: number) {
+    const file = await open(path);
+    try {
+      const read = async (offset: number, length: number) => {
+        const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, offset);
+        if (bytesRead < length) throw new EverflameError('conflict', `${path} was changed`);
+        return buffer;
+      };
+      yield* plan.chunks(read, from);
+    } finally {
+      await file.close();
+    }
+  }
+  return { name: path, file: basename(owner), buildId, kind, quality, sizeBytes, chunks };
+}
+
+function wholeFile(path: string) {
+  return async function* chunks(from: number): AsyncGenerator<Uint8Array> {
+    const file = await open(path);
+    try {
+      yield* file.createReadStream({ start: from, autoClose: false });
+    } finally {
+      await file.close();
+    }
+  };
+}
