@@ -181,6 +181,6 @@ function linesOf(locations: DictionaryColumns['locations'], location: number): n
 }
 
 /** The last part of a path; names in brackets, as `[kernel:a/b]`, are no paths. */
-function basename(path: string): string {
+export function basename(path: string): string {
   return path.startsWith('[') ? path : path.slice(path.lastIndexOf('/') + 1);
 }

@@ -1,6 +1,7 @@
 /** What the queries of /api/v1 take and give, free of HTTP. Selectors come as text. */
 import type { DiffMode } from '../../profile/diff.ts';
 import type { TimeRange } from '../../profile/units.ts';
+import type { BuildWeights } from './build-weights.ts';
 
 export interface Answer {
   contentType: string;
@@ -96,6 +97,11 @@ export interface AgentsParams {
   range: TimeRange;
 }
 
+export interface BuildWeightsParams {
+  query: string;
+  range: TimeRange;
+}
+
 /** Every method throws EverflameError; `signal` gives up waiting and interrupts the store. */
 export interface Queries {
   merge(params: MergeParams, signal: AbortSignal): Promise<Answer>;
@@ -107,6 +113,8 @@ export interface Queries {
   labelValues(params: LabelValuesParams, signal: AbortSignal): Promise<Answer>;
   profiles(params: ProfilesParams, signal: AbortSignal): Promise<Answer>;
   agents(params: AgentsParams, signal: AbortSignal): Promise<Answer>;
+  /** All zero, without an error, where no profile of the type is stored. */
+  buildWeights(params: BuildWeightsParams, signal: AbortSignal): Promise<BuildWeights>;
   /** Ends the workers; queries under way fail as `unavailable`. */
   close(): Promise<void>;
 }

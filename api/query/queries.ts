@@ -3,17 +3,19 @@
  * main thread touches no single stack.
  */
 import type { Worker } from 'node:worker_threads';
-import { EverflameError } from '../../profile/errors.ts';
+import { assert, EverflameError } from '../../profile/errors.ts';
 import type { FlameMeta } from '../../profile/flame-graph.ts';
 import { MAX_MERGE_GROUPS } from '../../profile/limits.ts';
 import { aggregationOf, formatProfileType } from '../../profile/profile-type.ts';
 import type { SelectionSummary, Store } from '../../store/store.ts';
 import type { Symbolizer } from '../../symbolizer/symbolizer.ts';
 import type { SeriesJson } from '../../wire/http.ts';
+import type { BuildWeights } from './build-weights.ts';
 import { qualityOf } from './host-quality.ts';
 import { createMetaQueries, jsonAnswer } from './meta-queries.ts';
 import type {
   Answer,
+  BuildWeightsParams,
   DiffParams,
   FunctionsParams,
   MergeParams,
@@ -47,6 +49,7 @@ export function createQueries(options: QueriesOptions): Queries {
     diff: (params, signal) => diff(store, pool, params, signal),
     functions: (params, signal) => functions(store, pool, params, signal),
     series: (params, signal) => series(store, params, signal),
+    buildWeights: (params, signal) => buildWeights(store, pool, params, signal),
     close: () => pool.close(),
   };
 }
@@ -175,6 +178,20 @@ async function functions(
   const { sort, names, search, offset, limit } = params;
   const page = { sort, names, search, offset, limit };
   return pool.run({ kind: 'functions', weights, ...page, meta }, signal);
+}
+
+async function buildWeights(
+  store: Store,
+  pool: TreePool,
+  params: BuildWeightsParams,
+  signal: AbortSignal,
+): Promise<BuildWeights> {
+  const selection = readSelection(params.query, params.range, 'query');
+  const weights = await store.merge(selection, [], { signal });
+  if (weights.stack.length === 0) return { total: 0, builds: [] };
+  const { body } = await pool.run({ kind: 'builds', weights }, signal);
+  assert(typeof body === 'string', 'weights by build are JSON');
+  return JSON.parse(body) as BuildWeights;
 }
 
 async function series(store: Store, params: SeriesParams, signal: AbortSignal): Promise<Answer> {

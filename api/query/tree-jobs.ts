@@ -14,6 +14,7 @@ import { formatFolded } from '../../profile/folded.ts';
 import { pruneTree } from '../../profile/prune.ts';
 import type { LeafWeights, WeightedTree } from '../../profile/weighted-tree.ts';
 import { gatherTree } from '../../profile/weighted-tree.ts';
+import { sumByBuild } from './build-weights.ts';
 import { formatFunctionsJson } from './functions-json.ts';
 import { formatGraphJson } from './graph-json.ts';
 import { gatherGroups } from './grouped-tree.ts';
@@ -23,6 +24,7 @@ import { buildPprof } from './pprof-answer.ts';
 import { StackTree } from './stack-tree.ts';
 import { type Demangle, type OpenSymbolFile, SymbolNames } from './symbol-names.ts';
 import type {
+  BuildsJob,
   FunctionsJob,
   GraphJob,
   PprofJob,
@@ -76,6 +78,8 @@ export class TreeJobs {
         return this.#answerFunctions(job);
       case 'pprof':
         return this.#answerPprof(job);
+      case 'builds':
+        return this.#answerBuilds(job);
     }
   }
 
@@ -121,6 +125,13 @@ export class TreeJobs {
     assert(this.#dictionary !== null, 'the first request brings the dictionary');
     const body = buildPprof(this.#dictionary, this.#symbols, job);
     return { contentType: 'application/vnd.google.protobuf', body };
+  }
+
+  #answerBuilds({ weights }: BuildsJob): Answer {
+    const { frames } = this.#stackTree('function');
+    assert(this.#dictionary !== null, 'the first request brings the dictionary');
+    const builds = sumByBuild(this.#dictionary, frames, weights);
+    return { contentType: JSON_MEDIA_TYPE, body: JSON.stringify(builds) };
   }
 }
 

@@ -54,7 +54,13 @@ export interface PprofJob {
   meta: FlameMeta;
 }
 
-export type TreeJob = GraphJob | FunctionsJob | PprofJob;
+/** Answered with BuildWeights as JSON, for the main thread. */
+export interface BuildsJob {
+  kind: 'builds';
+  weights: StackWeights;
+}
+
+export type TreeJob = GraphJob | FunctionsJob | PprofJob | BuildsJob;
 
 export interface TreeRequest {
   id: number;
