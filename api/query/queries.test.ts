@@ -213,6 +213,14 @@ test('functions', async () => {
   ]);
 });
 
+test('weights by build: none has an id here, and none is stored of another type', async () => {
+  const all = range(0, 60_000);
+  const cpu = await queries.buildWeights({ query: CPU, range: all }, never);
+  expect(cpu).toEqual({ total: 460, builds: [] });
+  const other = await queries.buildWeights({ query: 'a:b:c:d:e', range: all }, never);
+  expect(other).toEqual({ total: 0, builds: [] });
+});
+
 describe('series', () => {
   const params = { query: CPU, range: range(0, 60_000), stepMs: 30_000 };
   test('the whole', async () => {
