@@ -14,6 +14,8 @@ export class CodeRanges {
   recordLength = new Uint16Array(1024);
   /** Bytes of it that have a file and a line. */
   lineBytes = new Float64Array(1024);
+  /** Inlined calls that no earlier range of the same piece has. */
+  inlinedCalls = new Uint16Array(1024);
 
   add(
     start: number,
@@ -22,6 +24,7 @@ export class CodeRanges {
     recordAt: number,
     recordLength: number,
     lineBytes: number,
+    inlinedCalls: number,
   ): void {
     if (this.count === this.start.length) this.#grow();
     const row = this.count++;
@@ -31,6 +34,7 @@ export class CodeRanges {
     this.recordAt[row] = recordAt;
     this.recordLength[row] = recordLength;
     this.lineBytes[row] = lineBytes;
+    this.inlinedCalls[row] = inlinedCalls;
   }
 
   #grow(): void {
@@ -42,7 +46,7 @@ export class CodeRanges {
         remedy: 'Split the program, or keep only its symbols (strip -g).',
       });
     }
-    const { start, end, name, recordAt, recordLength, lineBytes } = this;
+    const { start, end, name, recordAt, recordLength, lineBytes, inlinedCalls } = this;
     this.start = new Float64Array(length);
     this.start.set(start);
     this.end = new Float64Array(length);
@@ -55,6 +59,8 @@ export class CodeRanges {
     this.recordLength.set(recordLength);
     this.lineBytes = new Float64Array(length);
     this.lineBytes.set(lineBytes);
+    this.inlinedCalls = new Uint16Array(length);
+    this.inlinedCalls.set(inlinedCalls);
   }
 }
 

@@ -48,6 +48,9 @@ export class RecordEncoder {
   #depth = new Int32Array(64);
   #leftOut = new Int32Array(64);
   #record = 0;
+  /** The piece's first record, and the calls that no record of it had before this one. */
+  #firstRecord = 0;
+  #newCalls = 0;
   /** Per node of the record, 0 being the function: its parent, and its last file and line. */
   readonly #parentOf = new Int32Array(PAGE_BYTES);
   readonly #fileOf = new Int32Array(PAGE_BYTES);
@@ -62,11 +65,12 @@ export class RecordEncoder {
   encode(piece: CodePiece, ranges: CodeRanges): void {
     const { rowCount, rowAddress } = piece;
     if (rowCount === 0) {
-      ranges.add(piece.start, piece.end, piece.name, 0, 0, 0);
+      ranges.add(piece.start, piece.end, piece.name, 0, 0, 0, 0);
       return;
     }
     assert(rowAddress[0] === piece.start && piece.end > piece.start, 'rows begin with their piece');
     this.#measureNodes(piece);
+    this.#firstRecord = this.#record + 1;
     let first = 0;
     while (first < rowCount) first = this.#encodeRecord(piece, first, ranges);
   }
@@ -77,6 +81,7 @@ export class RecordEncoder {
     const start = rowAddress[first] as number;
     this.#beginRecord();
     let lineBytes = 0;
+    this.#newCalls = 0;
     let row = first;
     for (; row < rowCount; row++) {
       const address = rowAddress[row] as number;
@@ -89,7 +94,8 @@ export class RecordEncoder {
     }
     const end = row < rowCount ? (rowAddress[row] as number) : piece.end;
     this.bytes[this.#begin] = this.#rows;
-    ranges.add(start, end, piece.name, this.#begin, this.#used - this.#begin, lineBytes);
+    const length = this.#used - this.#begin;
+    ranges.add(start, end, piece.name, this.#begin, length, lineBytes, this.#newCalls);
     return row;
   }
 
@@ -198,6 +204,7 @@ export class RecordEncoder {
     this.#parentOf[node] = parent;
     this.#fileOf[node] = file;
     this.#lineOf[node] = line;
+    if ((this.#seenIn[pieceNode] as number) < this.#firstRecord) this.#newCalls++;
     this.#nodeNumber[pieceNode] = node;
     this.#seenIn[pieceNode] = this.#record;
     return node;

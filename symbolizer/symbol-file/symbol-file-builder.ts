@@ -31,11 +31,9 @@ export class SymbolFileBuilder implements CodeSink {
   readonly #numbers = new TextNumbers();
   readonly #encoder = new RecordEncoder(this.#numbers);
   readonly #pieces = new CodeRanges();
-  #inlinedCalls = 0;
 
   add(piece: CodePiece): void {
     this.#encoder.encode(piece, this.#pieces);
-    this.#inlinedCalls += piece.nodeCount;
   }
 
   /** Rows whose inlined calls were too deep to keep all. */
@@ -104,12 +102,14 @@ export class SymbolFileBuilder implements CodeSink {
     let functions = 0;
     let namedBytes = 0;
     let lineBytes = 0;
+    let inlinedCalls = 0;
     for (let row = 0; row < ranges.count; row++) {
       const name = ranges.name[row] as number;
       if (seen[name] === 0) functions++;
       seen[name] = 1;
       namedBytes += (ranges.end[row] as number) - (ranges.start[row] as number);
       lineBytes += ranges.lineBytes[row] as number;
+      inlinedCalls += ranges.inlinedCalls[row] as number;
     }
     const named = symbols.fromSymtab || this.#pieces.count > 0;
     const unlined = named ? SymbolQuality.symbols : SymbolQuality.exported;
@@ -117,7 +117,7 @@ export class SymbolFileBuilder implements CodeSink {
     return {
       quality: functions === 0 ? SymbolQuality.none : quality,
       functions,
-      inlinedCalls: this.#inlinedCalls,
+      inlinedCalls,
       lineBytes,
       namedBytes,
       skippedSymbols: symbols.skipped,
@@ -148,7 +148,7 @@ class NamedRanges {
       ranges.end[last] === start &&
       ranges.recordLength[last] === 0;
     if (joins) ranges.end[last] = end;
-    else ranges.add(start, end, name, 0, 0, 0);
+    else ranges.add(start, end, name, 0, 0, 0, 0);
   }
 
   /** A part of a piece; where `symbolText` is none it has the piece's own name. */
@@ -162,7 +162,9 @@ class NamedRanges {
     if (length === 0) {
       this.addNamed(start, end, name);
     } else if (start === base && end === pieces.end[piece]) {
-      this.ranges.add(start, end, name, at, length, pieces.lineBytes[piece] as number);
+      const lineBytes = pieces.lineBytes[piece] as number;
+      const inlinedCalls = pieces.inlinedCalls[piece] as number;
+      this.ranges.add(start, end, name, at, length, lineBytes, inlinedCalls);
     } else {
       this.#part.fill(this.#encoder.bytes, at, length, start - base, end - base);
       this.#part.moveTo(start, end, name);
