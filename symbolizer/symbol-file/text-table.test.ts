@@ -21,8 +21,11 @@ test('equal texts are one, wherever their bytes come from', () => {
 test('grows, finds what it had, and cuts what is too long', () => {
   const table = new TextTable();
   const text = (i: number) => `name ${i}`;
-  for (let i = 0; i < 100_000; i++) expect(table.internText(text(i))).toBe(i);
-  for (let i = 0; i < 100_000; i += 17) expect(table.internText(text(i))).toBe(i);
+  const wrong: number[] = [];
+  for (let round = 0; round < 2; round++) {
+    for (let i = 0; i < 100_000; i++) if (table.internText(text(i)) !== i) wrong.push(i);
+  }
+  expect(wrong).toEqual([]);
   const long = table.internText('x'.repeat(MAX_STRING_BYTES + 1));
   expect(table.lengthOf(long)).toBe(MAX_STRING_BYTES);
   const bytes = Buffer.from('..name 5..');

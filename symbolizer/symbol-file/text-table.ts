@@ -24,6 +24,7 @@ export class TextTable implements Texts {
 
   /** What is over MAX_STRING_BYTES is cut off. */
   intern(bytes: Uint8Array, start: number, end: number): TextId {
+    if (this.#count + 1 === this.#hashes.length) this.#growRows();
     const last = Math.min(end, start + MAX_STRING_BYTES);
     let hash = 0x811c_9dc5;
     for (let at = start; at < last; at++) {
@@ -70,7 +71,6 @@ export class TextTable implements Texts {
 
   #append(hash: number, bytes: Uint8Array, start: number, end: number): TextId {
     const text = this.#count++;
-    if (this.#count === this.#hashes.length) this.#growRows();
     const begin = this.#offsets[text] as number;
     const length = end - start;
     if (begin + length > this.#bytes.length) this.#growBytes(begin, begin + length);
