@@ -1,0 +1,119 @@
+/** Our answers beside an oracle's, address by address; where they differ, why. */
+import { posix } from 'node:path';
+import type { ElfAddress } from '../../profile/units.ts';
+import type { SymbolFile, SymbolLine } from '../../symbolizer/symbol-file/symbol-file.ts';
+import type { NmSymbol } from '../fixtures/elf-builds.ts';
+
+export interface Mismatch {
+  address: number;
+  kind: string;
+  symbols: SymbolNames;
+  theirs: readonly SymbolLine[];
+  ours: readonly SymbolLine[];
+}
+
+export interface Comparison {
+  addresses: number;
+  agreed: number;
+  /** How many addresses differ, by documented reason. */
+  deviations: Map<string, number>;
+  /** Those without a reason. */
+  unexplained: Mismatch[];
+}
+
+/** A documented reason to differ (docs/symbolizer.md), and the mismatches that it explains. */
+export interface Deviation {
+  reason: string;
+  explains(mismatch: Mismatch): boolean;
+}
+
+/** What the symbol table of the program says of names. */
+export interface SymbolNames {
+  /** Whether two are of the same code: equal address and size. */
+  areSame(a: string, b: string): boolean;
+  hasSize(name: string): boolean;
+}
+
+export function symbolNames(symbols: readonly NmSymbol[]): SymbolNames {
+  const places = new Map<string, Set<string>>();
+  const sized = new Set<string>();
+  for (const { name, address, size } of symbols) {
+    const known = places.get(name);
+    if (known === undefined) places.set(name, new Set([`${address}+${size}`]));
+    else known.add(`${address}+${size}`);
+    if (size > 0) sized.add(name);
+  }
+  const areSame = (a: string, b: string): boolean => {
+    if (a === b) return true;
+    const other = places.get(b);
+    return other !== undefined && [...(places.get(a) ?? [])].some((place) => other.has(place));
+  };
+  return { areSame, hasSize: (name) => sized.has(name) };
+}
+
+export function ourStack(file: SymbolFile, address: number): readonly SymbolLine[] {
+  const found = file.lookup(address as ElfAddress, 'elf');
+  return found.kind === 'unknown' ? [] : found.lines;
+}
+
+export function compareAnswers(
+  file: SymbolFile,
+  addresses: readonly number[],
+  theirs: readonly (readonly SymbolLine[])[],
+  symbols: SymbolNames,
+  deviations: readonly Deviation[],
+): Comparison {
+  const result: Comparison = {
+    addresses: addresses.length,
+    agreed: 0,
+    deviations: new Map(),
+    unexplained: [],
+  };
+  for (const [row, address] of addresses.entries()) {
+    const stack = theirs[row] ?? [];
+    const ours = ourStack(file, address);
+    const kind = mismatchKind(stack, ours, symbols);
+    if (kind === null) {
+      result.agreed++;
+      continue;
+    }
+    const mismatch = { address, kind, symbols, theirs: stack, ours };
+    const known = deviations.find(({ explains }) => explains(mismatch));
+    if (known === undefined) result.unexplained.push(mismatch);
+    else result.deviations.set(known.reason, (result.deviations.get(known.reason) ?? 0) + 1);
+  }
+  return result;
+}
+
+/** What differs first, from the code that was compiled inwards; null where all agrees. */
+function mismatchKind(
+  theirs: readonly SymbolLine[],
+  ours: readonly SymbolLine[],
+  { areSame }: SymbolNames,
+): string | null {
+  if (theirs.length === 0 && ours.length === 0) return null;
+  if (ours.length === 0) return 'no answer';
+  if (theirs.length === 0) return 'an answer of ours only';
+  const [outer, ourOuter] = [theirs.at(-1), ours.at(-1)];
+  if (!areSame(outer?.name ?? '', ourOuter?.name ?? '')) return 'function';
+  if (theirs.length !== ours.length) return 'inlined calls';
+  for (const [row, line] of theirs.entries()) {
+    const own = ours[row] as SymbolLine;
+    if (row < theirs.length - 1 && line.name !== own.name) return 'name of an inlined function';
+    const where = row === 0 ? '' : ' of a call';
+    if (normalize(line.file) !== normalize(own.file)) return `file${where}`;
+    if (line.line !== own.line) return `line${where}`;
+  }
+  return null;
+}
+
+function normalize(path: string): string {
+  return path === '' ? '' : posix.normalize(path);
+}
+
+export function describeMismatch({ address, kind, theirs, ours }: Mismatch): string {
+  const draw = (stack: readonly SymbolLine[]): string =>
+    stack.map(({ name, file, line }) => `    ${name} ${file}:${line}\n`).join('');
+  const place = `0x${address.toString(16)}`;
+  return `${place}: ${kind}\n  theirs\n${draw(theirs)}  ours\n${draw(ours)}`;
+}
