@@ -40,6 +40,11 @@ export interface GoTables {
 
 const CHUNK_BYTES = 2 ** 18;
 const MAGIC_BYTES = 8;
+/** How far a table may begin from the start of its own section, and of .data.rel.ro. */
+const MAX_OWN_SEARCH_BYTES = 2 ** 16;
+const MAX_SEARCH_BYTES = 2 ** 27;
+/** The largest programs known have some 100 MB of functions. */
+const MAX_PCLNTAB_BYTES = 2 ** 28;
 /** Sections that only Go programs have. */
 const MARKS = ['.note.go.buildid', '.go.buildinfo'];
 /** Trees by which a guess of their place is judged. */
@@ -54,7 +59,8 @@ export function findGoTables(elf: ElfFile): GoTables | null {
     const isAlone = name !== '.data.rel.ro';
     // Nobody else's .data.rel.ro is searched.
     const section = isAlone || isGo ? elf.section(name) : undefined;
-    const pclntab = section === undefined ? null : findPclntab(elf, section);
+    const searched = isAlone ? MAX_OWN_SEARCH_BYTES : MAX_SEARCH_BYTES;
+    const pclntab = section === undefined ? null : findPclntab(elf, section, searched);
     if (pclntab === null) continue;
     const { layout, stretch } = pclntab;
     const module = findModule(elf, layout, stretch.address);
@@ -73,15 +79,17 @@ export function findGoTables(elf: ElfFile): GoTables | null {
 function findPclntab(
   elf: ElfFile,
   section: ElfSection,
+  searchedBytes: number,
 ): { layout: PclntabLayout; stretch: Stretch } | null {
   const { source } = elf;
   const { type, offset, size, address } = section;
   if (type === SectionType.nobits || offset + size > source.size) return null;
-  for (let at = 0; at < size; at += CHUNK_BYTES) {
-    const bytes = source.read(offset + at, Math.min(CHUNK_BYTES, size - at));
+  const searched = Math.min(size, searchedBytes);
+  for (let at = 0; at < searched; at += CHUNK_BYTES) {
+    const bytes = source.read(offset + at, Math.min(CHUNK_BYTES, searched - at));
     for (let i = 0; i + MAGIC_BYTES <= bytes.length; i += 4) {
       if (bytes[i + 1] !== 0xff || !isPclntabMagic(bytes, i)) continue;
-      const length = size - at - i;
+      const length = Math.min(size - at - i, MAX_PCLNTAB_BYTES);
       const head = source.read(offset + at + i, Math.min(MAX_HEADER_BYTES, length));
       const layout = readPclntabLayout(head, length);
       if (layout === null || (layout.pointerSize === 8) !== elf.header.is64) continue;

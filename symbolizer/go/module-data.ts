@@ -20,6 +20,8 @@ export interface ModuleData {
 /** A section of its own since Go 1.26, data before. */
 const SECTIONS = ['.go.module', '.noptrdata', '.data', '.data.rel.ro'];
 const CHUNK_BYTES = 2 ** 18;
+/** Of one section. Go's data without pointers to the heap has some megabytes. */
+const MAX_SEARCH_BYTES = 2 ** 26;
 const WORDS = 48;
 const Word = { names: 1, records: 13, recordsLength: 14, minPc: 20, maxPc: 21, text: 22 };
 /** Of Go 1.20 to 1.26, of Go 1.18 and 1.19, then around them. */
@@ -69,8 +71,9 @@ function pointersInPlace(elf: ElfFile, layout: PclntabLayout, target: number): n
     if (section === undefined || section.type === SectionType.nobits) continue;
     const { offset, size, address } = section;
     if (offset + size > elf.source.size) continue;
-    for (let at = 0; at < size; at += CHUNK_BYTES) {
-      const bytes = elf.source.read(offset + at, Math.min(CHUNK_BYTES, size - at));
+    const searched = Math.min(size, MAX_SEARCH_BYTES);
+    for (let at = 0; at < searched; at += CHUNK_BYTES) {
+      const bytes = elf.source.read(offset + at, Math.min(CHUNK_BYTES, searched - at));
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       for (let i = 0; i + pointerSize <= bytes.length; i += pointerSize) {
         if (readWord(view, i, pointerSize) !== target) continue;
