@@ -32,6 +32,8 @@ class DwarfReader {
   readonly #main: DwarfFile;
   /** The split file read last; a package is the same one for all its units. */
   #split: DwarfFile | null = null;
+  /** What the budget has been told of. */
+  readonly #splitBuffers = new WeakSet<ArrayBufferLike>();
   readonly #lines: LineProgramReader;
   readonly #names = new EntryNames();
   readonly #walk: UnitWalk;
@@ -130,13 +132,18 @@ class DwarfReader {
       this.#report.unitsWithoutSplit++;
       return null;
     }
+    // Programs compiled twice have units with the same id, but forged ones could be thousands.
+    this.#budget.spend(unit.end - unit.start);
     return unit;
   }
 
   #splitFile(sections: DwarfSections): DwarfFile {
     if (this.#split?.sections === sections) return this.#split;
     if (this.#split !== null) this.#names.forget(this.#split);
-    this.#budget.add(sizeOf(sections));
+    for (const { buffer } of Object.values(sections) as Uint8Array[]) {
+      if (!this.#splitBuffers.has(buffer)) this.#budget.add(buffer.byteLength);
+      this.#splitBuffers.add(buffer);
+    }
     this.#split = new DwarfFile(sections, null, this.#sink.texts, this.#budget);
     return this.#split;
   }

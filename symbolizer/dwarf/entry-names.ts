@@ -13,6 +13,8 @@ import { damaged } from './work-budget.ts';
 
 /** Entries from one to the next until there is a name; compilers need three. */
 const MAX_REFERENCES = 16;
+/** Names that stay in memory, 50 MB; then it starts anew. */
+const MAX_KNOWN_NAMES = 1_000_000;
 /** What a name that cannot be read costs of the budget: an error is built. */
 const DAMAGED_NAME_BYTES = 512;
 
@@ -53,6 +55,7 @@ export class EntryNames {
     const known = this.#ofFile.get(offset);
     if (known !== undefined) return known;
     const text = this.#guarded(file, offset);
+    if (this.#ofFile.size >= MAX_KNOWN_NAMES) this.#ofFile.clear();
     this.#ofFile.set(offset, text);
     return text;
   }

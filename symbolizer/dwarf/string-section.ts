@@ -3,6 +3,9 @@ import { MAX_STRING_BYTES } from '../../profile/limits.ts';
 import { NO_TEXT, type TextId, type Texts } from '../code-piece.ts';
 import { damaged, type WorkBudget } from './work-budget.ts';
 
+/** Texts that stay in memory, 50 MB; then it starts anew. */
+const MAX_KNOWN_STRINGS = 1_000_000;
+
 export class StringSection {
   readonly bytes: Uint8Array;
   readonly #texts: Texts;
@@ -22,6 +25,7 @@ export class StringSection {
     const end = stringEnd(this.bytes, offset, this.bytes.length);
     this.#budget.spend(end - offset);
     const text = end === offset ? NO_TEXT : this.#texts.intern(this.bytes, offset, end);
+    if (this.#known.size >= MAX_KNOWN_STRINGS) this.#known.clear();
     this.#known.set(offset, text);
     return text;
   }
