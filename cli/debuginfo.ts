@@ -75,7 +75,10 @@ async function uploadFile(
   const state = await waitForState(buildId, server, waitMs);
   output.out(`${path}: ${buildId}: ${describeState(state)}\n`);
   const promised = Math.max(...items.map(({ quality }) => RANKS.indexOf(quality)));
-  return !isBusy(state) && RANKS.indexOf(state.quality) >= promised;
+  if (isBusy(state)) return false;
+  // A stripped file keeps its promise where only its exported functions have names.
+  const isKept = state.quality !== 'lines' && RANKS.indexOf(state.quality) >= promised;
+  return isKept || state.problem === '';
 }
 
 const RANKS: readonly QualityName[] = ['none', 'exported', 'symbols', 'lines'];

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { createApp } from '../api/app.ts';
 import { BodyBudget } from '../api/body.ts';
 import { debuginfoGauges } from '../api/debuginfo-gauges.ts';
+import { startDebuginfoSurvey } from '../api/debuginfo-survey.ts';
 import { createIngest } from '../api/ingest/ingest.ts';
 import type { Ingest } from '../api/ingest/ingest-request.ts';
 import type { Gauge } from '../api/metrics.ts';
@@ -89,6 +90,8 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
     workers,
   });
   closers.push(() => queries.close());
+  const survey = startDebuginfoSurvey({ store, queries, symbolizer, clock, log: settings.log });
+  closers.push(() => survey.close());
   const ingest = createIngest({
     store,
     createWorker: () => startThread('../api/ingest/decode-worker'),

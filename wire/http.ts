@@ -156,7 +156,10 @@ export interface AgentJson {
 
 /** `GET /api/v1/debuginfo`: what is known of each binary, and of those that profiles name. */
 export interface DebuginfoJson {
+  /** Those first whose weight has the least names. */
   debuginfo: DebuginfoRowJson[];
+  /** Rows over the limit. */
+  omitted: number;
   /** Of all files kept, and their budget (--debuginfo-bytes). */
   bytes_on_disk: number;
   max_bytes: number;
@@ -171,7 +174,7 @@ export interface DebuginfoJson {
   total: number;
 }
 
-/** How much an answer can say: lines and inlined calls, names of all functions, of exported ones. */
+/** What an answer can say: lines and inlined calls, names of all functions, of exported ones. */
 export type SymbolQualityName = 'lines' | 'symbols' | 'exported' | 'none';
 
 export interface DebuginfoRowJson {

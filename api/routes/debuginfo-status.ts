@@ -7,6 +7,8 @@ import type { DebuginfoStatus, Symbolizer } from '../../symbolizer/symbolizer.ts
 import type { DebuginfoJson, DebuginfoRowJson, DebuginfoStateJson } from '../../wire/http.ts';
 import type { BodyBudget } from '../body.ts';
 import { readParameters } from '../parameters.ts';
+import type { BuildWeight } from '../query/build-weights.ts';
+import type { Queries } from '../query/params.ts';
 import { readSelection } from '../query/selection.ts';
 import { sendJson } from './answer.ts';
 import { buildId } from './debuginfo.ts';
@@ -17,24 +19,31 @@ import { debuginfoJson, debuginfoStateJson, doneJson } from './schemas.ts';
 
 export interface DebuginfoStatusServices {
   symbolizer: Symbolizer;
+  queries: Queries;
   bodies: BodyBudget;
   /** Now, in epoch milliseconds; what `now` in a parameter means. */
   clock(): number;
 }
 
 export function debuginfoStatusEndpoints(services: DebuginfoStatusServices): Endpoint[] {
-  const { bodies, clock } = services;
+  const { bodies, clock, symbolizer } = services;
   const list = readEndpoints(
     {
       path: '/api/v1/debuginfo',
       summary: 'Debug information by build id: its state, what it says, what is missing.',
       parameters: debuginfoParameters,
       answers: { 'application/json': debuginfoJson },
-      read: async ({ query, from, to }) => {
-        const selection = readSelection(query, rangeOf(from, to, clock()), 'query');
-        const { bytesOnDisk, maxBytes, localPaths, debuginfodUrls } = services.symbolizer.facts();
+      read: async ({ query, from, to, search, limit }, _, signal) => {
+        const range = rangeOf(from, to, clock());
+        const selection = readSelection(query, range, 'query');
+        const { total, builds } = await services.queries.buildWeights({ query, range }, signal);
+        const { bytesOnDisk, maxBytes, localPaths, debuginfodUrls } = symbolizer.facts();
+        const rows = listRows(symbolizer, builds).filter(
+          (row) => row.build_id.includes(search) || row.file.includes(search),
+        );
         const answer: DebuginfoJson = {
-          debuginfo: services.symbolizer.status().map(describeRow),
+          debuginfo: rows.slice(0, limit),
+          omitted: Math.max(0, rows.length - limit),
           bytes_on_disk: bytesOnDisk,
           max_bytes: maxBytes,
           local_paths: [...localPaths],
@@ -43,7 +52,7 @@ export function debuginfoStatusEndpoints(services: DebuginfoStatusServices): End
           unit: selection.type.sampleUnit,
           from_ms: selection.range.from,
           to_ms: selection.range.to,
-          total: 0,
+          total,
         };
         return { contentType: 'application/json', body: JSON.stringify(answer) };
       },
@@ -123,6 +132,29 @@ function describeState(row: DebuginfoStatus): DebuginfoStateJson {
   };
 }
 
-function describeRow(row: DebuginfoStatus): DebuginfoRowJson {
-  return { ...describeState(row), self: 0, total: 0, unsymbolized: {} };
+/**
+ * One row per build id that is known or that profiles name, those first whose weight has the least
+ * names.
+ */
+function listRows(symbolizer: Symbolizer, builds: readonly BuildWeight[]): DebuginfoRowJson[] {
+  const weights = new Map(builds.map((build) => [build.buildId, build]));
+  const rows = symbolizer.status().map((row) => {
+    const build = weights.get(row.buildId);
+    weights.delete(row.buildId);
+    return describeRow(row, build);
+  });
+  for (const build of weights.values()) {
+    // Their writer named them: nobody misses anything.
+    if (!build.needsSymbols) continue;
+    const { buildId: id, file } = build;
+    rows.push(describeRow(symbolizer.absentStatus({ buildId: id as BuildId, file }), build));
+  }
+  const unnamed = ({ unsymbolized }: DebuginfoRowJson) =>
+    Object.values(unsymbolized).reduce((sum, value) => sum + value, 0);
+  return rows.sort((a, b) => unnamed(b) - unnamed(a) || b.self - a.self || b.total - a.total);
+}
+
+function describeRow(row: DebuginfoStatus, build: BuildWeight | undefined): DebuginfoRowJson {
+  const { self = 0, total = 0, unsymbolized = {} } = build ?? {};
+  return { ...describeState(row), self, total, unsymbolized };
 }

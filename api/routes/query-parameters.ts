@@ -72,6 +72,12 @@ export const debuginfoParameters = z.strictObject({
   query: selector.default(CPU_TIME).describe('The profiles whose weight each binary is told.'),
   from,
   to,
+  search: z
+    .string()
+    .max(MAX_STRING_BYTES)
+    .default('')
+    .describe('Only binaries with this in their name or build id.'),
+  limit: listed.default(MAX_LISTED),
 });
 
 export const seriesParameters = z.strictObject({

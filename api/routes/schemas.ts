@@ -227,6 +227,7 @@ export const debuginfoJson = z.object({
   debuginfo: z.array(
     debuginfoStateJson.extend({ self: z.number(), total: z.number(), unsymbolized: byReason }),
   ),
+  omitted: count,
   bytes_on_disk: count,
   max_bytes: count,
   local_paths: z.array(z.string()),

@@ -35,7 +35,7 @@ export interface ConversionStats {
   seconds: number;
 }
 
-/** After a failure, a file of the same kind and size is asked for again only when this has passed. */
+/** After a failure, a file of its kind and size is asked for again only when this has passed. */
 const ASK_AGAIN_MS = 24 * 3_600_000;
 /** Files remembered per entry. */
 const MAX_TRIED = 16;
@@ -263,7 +263,8 @@ export class DebuginfoConversions {
     if (tried.supplementary !== null)
       settled.supplementary = { ...tried.supplementary, isUsed: true };
     const hasSegments = readSegments(files.converted).length > 0;
-    if (!isBetter(conversion, hasSegments, entry)) {
+    const isAddition = incoming?.kind === 'split' || tried.supplementary !== null;
+    if (!isBetter(conversion, hasSegments, entry, isAddition)) {
       this.stats.kept++;
       table.save(settled);
       return;
@@ -341,10 +342,31 @@ function nextPending(entry: DebuginfoEntry): StoredSource | null {
   return (hasProgram ? entry.pending[0] : undefined) ?? null;
 }
 
-function isBetter(conversion: Conversion, hasSegments: boolean, entry: DebuginfoEntry): boolean {
+/**
+ * `isAddition`: to the same files came one that they refer to, so that fewer missing parts count
+ * more than bytes.
+ */
+function isBetter(
+  conversion: Conversion,
+  hasSegments: boolean,
+  entry: DebuginfoEntry,
+  isAddition: boolean,
+): boolean {
   if (entry.generation === 0) return true;
-  const difference = compareQuality(conversion, entry.facts);
+  const { facts } = entry;
+  const fewerMissing = missingParts(entry) - missingParts(conversion);
+  const bySize = compareQuality(conversion, facts);
+  const byParts = isAddition && conversion.quality === facts.quality ? fewerMissing : 0;
+  const moreCalls = conversion.inlinedCalls - facts.inlinedCalls;
+  const difference = byParts || bySize || fewerMissing || moreCalls;
   return difference === 0 ? hasSegments && !entry.hasSegments : difference > 0;
+}
+
+function missingParts(what: Conversion | DebuginfoEntry): number {
+  if ('supplementary' in what) {
+    return what.missingSplit + (what.supplementary?.isUsed === false ? 1 : 0);
+  }
+  return what.missingSplit + (what.missingSupplementary === null ? 0 : 1);
 }
 
 function readSegments(path: string) {

@@ -11,7 +11,8 @@ const SYNC_BYTES = 16 * 2 ** 20;
 /**
  * Appends a request's body to the upload under way, or begins a new one at offset 0. A part may
  * begin before the end of what is held: it is the same file, sent again from there. `checkpoint` is
- * told after each sync what came since the last one. Returns the bytes held, of which none is lost if the body breaks off.
+ * told after each sync what came since the last one. Returns the bytes held, of which none is lost
+ * if the body breaks off.
  */
 export async function receivePart(
   files: EntryFiles,

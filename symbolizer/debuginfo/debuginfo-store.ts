@@ -109,7 +109,9 @@ class DebuginfoStore implements Symbolizer {
     }
     const { receivedBytes, converted } = received;
     if (converted !== null) await this.#waitFor(converted);
-    const { state, quality } = this.#statusOf(buildId);
+    const entry = this.#table.get(buildId);
+    const state = entry === undefined ? 'absent' : this.#stateOf(entry);
+    const quality = qualityName(entry?.facts.quality ?? SymbolQuality.none);
     return { receivedBytes, complete: converted !== null, state, quality };
   }
 
@@ -126,11 +128,13 @@ class DebuginfoStore implements Symbolizer {
   }
 
   status(): DebuginfoStatus[] {
-    return [...this.#table.all()].map(({ buildId }) => this.#statusOf(buildId));
+    const shared = this.#sharedBuildIds();
+    return [...this.#table.all()].map((entry) => this.#describe(entry, shared));
   }
 
   statusOf(buildId: BuildId): DebuginfoStatus | null {
-    return this.#table.get(buildId) === undefined ? null : this.#statusOf(buildId);
+    const entry = this.#table.get(buildId);
+    return entry === undefined ? null : this.#describe(entry, this.#sharedBuildIds());
   }
 
   absentStatus({ buildId, file }: NamedBinary): DebuginfoStatus {
@@ -365,10 +369,17 @@ class DebuginfoStore implements Symbolizer {
     }
   }
 
-  #statusOf(buildId: BuildId): DebuginfoStatus {
-    const entry = this.#table.get(buildId);
-    if (entry === undefined) return this.absentStatus({ buildId, file: '' });
-    const { file, facts, generation } = entry;
+  /** Of the files that others refer to (dwz). */
+  #sharedBuildIds(): ReadonlySet<string> {
+    const shared = new Set<string>();
+    for (const { supplementary } of this.#table.all()) {
+      if (supplementary !== null) shared.add(supplementary.buildId);
+    }
+    return shared;
+  }
+
+  #describe(entry: DebuginfoEntry, shared: ReadonlySet<string>): DebuginfoStatus {
+    const { buildId, file, facts, generation } = entry;
     const files = this.#table.files(buildId);
     return {
       buildId,
@@ -379,7 +390,7 @@ class DebuginfoStore implements Symbolizer {
       symbolFileBytes: generation > 0 ? fileBytes(files.symbols) : 0,
       functions: facts.functions,
       inlinedCalls: facts.inlinedCalls,
-      ...adviseEntry(entry, this.#lookups.words(buildId)),
+      ...adviseEntry(entry, this.#lookups.words(buildId), shared.has(buildId)),
       retryMs: this.needs(buildId, 'debuginfo') ? this.#lookups.retryMs(buildId) : null,
     };
   }

@@ -22,7 +22,7 @@ const UPLOAD = 'Run `everflame debuginfo upload FILE` with';
 const LACKS: Record<number, Advice> = {
   [SymbolQuality.none]: {
     problem: 'The file that is here names no functions.',
-    remedy: `${UPLOAD} the unstripped program or its .debug file.`,
+    remedy: `${UPLOAD} the unstripped program or its .debug file, or what refers to it (dwz).`,
   },
   [SymbolQuality.exported]: {
     problem: 'Only exported functions have names: the file is stripped.',
@@ -34,8 +34,16 @@ const LACKS: Record<number, Advice> = {
   },
 };
 
-/** `looked`: where else it was looked for and what came of that, in whole sentences. */
-export function adviseEntry(entry: DebuginfoEntry, looked: string): Advice {
+/**
+ * `looked`: where else it was looked for and what came of that, in whole sentences.
+ * `isSupplementary`: others refer to it (dwz), so it need not name anything itself.
+ */
+export function adviseEntry(
+  entry: DebuginfoEntry,
+  looked: string,
+  isSupplementary: boolean,
+): Advice {
+  if (isSupplementary && entry.sources.length > 0) return { problem: '', remedy: '' };
   if (entry.generation === 0) return adviseWithoutSymbols(entry, looked);
   const advice: Advice[] = [];
   if (entry.problem !== '') advice.push(entry);

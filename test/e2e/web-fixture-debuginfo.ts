@@ -126,6 +126,7 @@ export class DebuginfoFixture {
     if (this.#rows.length === 0) this.#rows.push(...this.#draw(total, range.toMs));
     return {
       debuginfo: this.#rows,
+      omitted: 0,
       bytes_on_disk: 2.31e9,
       max_bytes: 10e9,
       local_paths: ['/usr/lib/debug', '/srv/symbols'],

@@ -1,0 +1,72 @@
+/**
+ * Tells the symbolizer now and then which binaries profiles name: those are in use, and what is
+ * missing of them is looked for also where no agent asks.
+ */
+import { EverflameError } from '../profile/errors.ts';
+import { formatProfileType } from '../profile/profile-type.ts';
+import type { BuildId, EpochMs } from '../profile/units.ts';
+import type { Store } from '../store/store.ts';
+import type { Symbolizer } from '../symbolizer/symbolizer.ts';
+import type { Queries } from './query/params.ts';
+
+export interface DebuginfoSurveyOptions {
+  store: Pick<Store, 'profileTypes'>;
+  queries: Pick<Queries, 'buildWeights'>;
+  symbolizer: Pick<Symbolizer, 'notice'>;
+  clock: () => EpochMs;
+  /** One line about a survey that failed through a fault of ours. */
+  log(line: string): void;
+}
+
+const INTERVAL_MS = 60_000;
+/** Profiles may arrive late. */
+const LOOK_BACK_MS = 10 * 60_000;
+/** Names of profile types that are looked through. */
+const MAX_NAMES = 16;
+
+export function startDebuginfoSurvey(options: DebuginfoSurveyOptions): {
+  close(): Promise<void>;
+} {
+  const stop = new AbortController();
+  let running: Promise<void> = Promise.resolve();
+  let isRunning = false;
+  const timer = setInterval(() => {
+    if (isRunning) return;
+    isRunning = true;
+    running = surveyBinaries(options, stop.signal)
+      .catch((error: unknown) => {
+        // Overloaded or closing: the next one will do.
+        if (error instanceof EverflameError || stop.signal.aborted) return;
+        const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
+        options.log(`looking for binaries without debug information failed: ${why}`);
+      })
+      .finally(() => {
+        isRunning = false;
+      });
+  }, INTERVAL_MS);
+  timer.unref();
+  return {
+    close: async () => {
+      clearInterval(timer);
+      stop.abort();
+      await running;
+    },
+  };
+}
+
+/** One look at the last minutes, by one type per name: the others have the same stacks. */
+export async function surveyBinaries(
+  { store, queries, symbolizer, clock }: Omit<DebuginfoSurveyOptions, 'log'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const now = clock();
+  const range = { from: (now - LOOK_BACK_MS) as EpochMs, to: now };
+  const types = await store.profileTypes({ matchers: [], range });
+  const byName = new Map(types.map((type) => [type.name, type]));
+  for (const type of [...byName.values()].slice(0, MAX_NAMES)) {
+    const query = `${formatProfileType(type)}{}`;
+    const { builds } = await queries.buildWeights({ query, range }, signal);
+    const used = builds.filter(({ needsSymbols }) => needsSymbols);
+    symbolizer.notice(used.map(({ buildId, file }) => ({ buildId: buildId as BuildId, file })));
+  }
+}

@@ -1,0 +1,155 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { runMain } from './main.ts';
+import { type RunningServer, startServer } from './server.ts';
+
+/** Enough of equal types that dwz finds something to share. */
+const HEADER = Array.from(
+  { length: 40 },
+  (_, i) =>
+    `struct record_${i} { int first_member_${i}; long second_member_${i}; struct record_${i} *next; };`,
+).join('\n');
+const source = (name: string) => `#include "records.h"
+static inline int square(int x) { return x * x + (int)sizeof(struct record_1); }
+__attribute__((noinline)) int ${name}(struct record_2 *r) { return square(r->first_member_2); }
+int main(int count, char **words) { struct record_2 r = {count, 0, 0}; return ${name}(&r) + !words; }
+`;
+
+let root = '';
+let dir = '';
+let server: RunningServer;
+beforeAll(async () => {
+  root = mkdtempSync(join(tmpdir(), 'debuginfo-upload-'));
+  server = await startServer({
+    httpAddress: '127.0.0.1:0',
+    dataDir: join(root, 'data'),
+    debuginfoBytes: 1e9,
+    pathPrefix: '',
+    insecure: false,
+    log: (line) => process.stderr.write(`${line}\n`),
+  });
+});
+afterAll(async () => {
+  await server.close(1_000);
+  rmSync(root, { recursive: true });
+});
+beforeEach(() => {
+  dir = mkdtempSync(join(root, 'builds-'));
+  writeFileSync(join(dir, 'records.h'), HEADER);
+});
+
+function run(tool: string, ...args: string[]): void {
+  execFileSync(tool, args, { cwd: dir, stdio: 'pipe' });
+}
+
+/** Each build has another build id: the folder's name is in it. */
+function build(name: string, ...options: string[]): string {
+  writeFileSync(join(dir, `${name}.c`), source(name));
+  run('gcc', '-O1', '-g', ...options, '-o', name, `${name}.c`);
+  return join(dir, name);
+}
+
+/** The exit code, and per line of output what is left without paths, ids and figures. */
+async function upload(...argv: string[]) {
+  let text = '';
+  const output = {
+    out: (chunk: string | Uint8Array) => {
+      text += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString();
+    },
+    err: (line: string) => {
+      text += `${line}\n`;
+    },
+  };
+  const code = await runMain(['debuginfo', 'upload', ...argv, '--server', server.url], {}, output);
+  const plain = text.replaceAll(`${dir}/`, '').replaceAll(/: [0-9a-f]{40}/g, '');
+  return { code, lines: plain.replaceAll(/\d+/g, 'N').trim().split('\n') };
+}
+
+const HAS_LINES = 'the server has names, lines and inlined calls (N functions, N inlined calls).';
+
+test('a program with its lines in it', async () => {
+  const path = build('plain');
+  expect(await upload(path)).toEqual({
+    code: 0,
+    lines: ['plain: sent N bytes', `plain: ${HAS_LINES}`],
+  });
+  expect((await upload(path)).lines[0]).toBe('plain: not wanted: have lines');
+});
+
+test('a stripped program brings its debug file', async () => {
+  const path = build('linked');
+  run('objcopy', '--only-keep-debug', 'linked', 'linked.debug');
+  run('strip', 'linked');
+  run('objcopy', '--add-gnu-debuglink=linked.debug', 'linked');
+  expect(await upload(path)).toEqual({
+    code: 0,
+    lines: ['linked: sent N bytes', 'linked.debug: sent N bytes', `linked: ${HAS_LINES}`],
+  });
+});
+
+test('a debug file of another build is left where it is', async () => {
+  const path = build('mixed');
+  run('objcopy', '--only-keep-debug', 'mixed', 'mixed.debug');
+  run('strip', 'mixed');
+  run('objcopy', '--add-gnu-debuglink=mixed.debug', 'mixed');
+  writeFileSync(join(dir, 'mixed.debug'), 'something else');
+  const { code, lines } = await upload(path);
+  expect([code, lines.length]).toEqual([0, 2]);
+  expect(lines[1]).toMatch(/^mixed: the server has names of exported functions .* Run `everflame/);
+});
+
+test('a program brings the file that dwz moved a part of it to', async () => {
+  const path = build('shared');
+  build('another');
+  run('dwz', '-m', 'common.dwz', 'shared', 'another');
+  expect(await upload(path)).toEqual({
+    code: 0,
+    lines: ['common.dwz: sent N bytes', 'shared: sent N bytes', `shared: ${HAS_LINES}`],
+  });
+});
+
+test('what dwz moved may come later', async () => {
+  const path = build('shared');
+  build('another');
+  run('dwz', '-m', 'common.dwz', 'shared', 'another');
+  mkdirSync(join(dir, 'away'));
+  run('mv', 'common.dwz', 'away/common.dwz');
+  const first = await upload(path);
+  expect([first.code, first.lines[1]]).toEqual([
+    1,
+    expect.stringContaining('common.dwz (build id'),
+  ]);
+  const second = await upload(join(dir, 'away/common.dwz'));
+  expect(second).toEqual({
+    code: 0,
+    lines: ['away/common.dwz: sent N bytes', expect.stringContaining('the server has no names')],
+  });
+  const again = async () => (await upload(path)).lines.at(-1);
+  await expect.poll(again, { timeout: 25_000 }).toBe(`shared: ${HAS_LINES}`);
+});
+
+test.each(['dwo', 'dwp'])('a program brings its split units: .%s', async (form) => {
+  // binutils' dwp knows no DWARF 5.
+  const path = build('split', '-gsplit-dwarf', form === 'dwp' ? '-gdwarf-4' : '-gdwarf-5');
+  if (form === 'dwp') {
+    run('dwp', '-e', 'split', '-o', 'split.dwp');
+    run('sh', '-c', 'rm *.dwo');
+  }
+  const name = form === 'dwp' ? 'split.dwp' : 'N .dwo files';
+  const { lines } = await upload(path);
+  expect(lines.slice(0, 2)).toEqual(['split: sent N bytes', `${name}: sent N bytes`]);
+  expect(lines[2]).toContain('the server has names, lines and inlined calls');
+});
+
+test('what is no ELF file does not keep the others back', async () => {
+  const path = build('good');
+  const { code, lines } = await upload(join(dir, 'good.c'), path);
+  expect([code, lines[0]]).toEqual([
+    2,
+    'everflame: good.c: the file does not begin with the ELF magic',
+  ]);
+  expect(lines.at(-1)).toBe(`good: ${HAS_LINES}`);
+});
