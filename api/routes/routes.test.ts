@@ -14,6 +14,7 @@ import { planStrip } from '../../symbolizer/elf/strip.ts';
 import { pprofFromText } from '../../test/pprof-text.ts';
 import type {
   DebuginfoJson,
+  DebuginfoStateJson,
   FunctionsJson,
   MergeJson,
   NamesJson,
@@ -292,6 +293,18 @@ describe('debuginfo', () => {
     expect(debuginfo).toMatchObject([
       { build_id: plan.buildId, file: 'true', state: 'ready', sources: [{ origin: 'upload' }] },
     ]);
+  });
+
+  test('one row, again, and no more', async () => {
+    const path = `/api/v1/debuginfo/${plan.buildId}`;
+    const row = await getJson<DebuginfoStateJson>(path, {});
+    expect(row).toMatchObject({ build_id: plan.buildId, file: 'true', state: 'ready' });
+    const retry = await post(`${path}/retry`, '');
+    expect(await retry.json()).toEqual({ done: true });
+    const removed = () => server.app.request(path, { method: 'DELETE' });
+    expect([(await removed()).status, (await removed()).status]).toEqual([200, 404]);
+    expect((await get(path, {})).status).toBe(404);
+    expect((await get(`/buildid/${plan.buildId}/debuginfo`, {})).status).toBe(404);
   });
 
   test.each([

@@ -1,5 +1,6 @@
 import {
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -189,6 +190,74 @@ describe('uploads', () => {
     const huge = send(full, { totalBytes: 2 ** 40 });
     await expect(huge).rejects.toMatchObject({ kind: 'too-large' });
   });
+});
+
+describe('garbage', () => {
+  const garbage = () => {
+    const bytes = Buffer.from(full);
+    bytes.writeBigUInt64LE(BigInt(bytes.length), 40);
+    return bytes;
+  };
+
+  test('keeps only files of its own size from being asked for', async () => {
+    await expect(send(garbage().subarray(0, 6_000))).rejects.toThrow();
+    expect(await asked(full.subarray(0, 6_000), 'debuginfo')).toMatch(/^no: .*Not before TIME/);
+    expect(await asked(full, 'debuginfo')).toBe('debuginfo: nothing is here');
+    await send(full);
+    expect(statusLine()).toMatch(/^lib.so upload symbols true Functions have names/);
+  });
+
+  test('over a good file leaves that, says so, and is forgiven', async () => {
+    await send(full);
+    const before = symbolizer.symbolFiles();
+    await expect(send(garbage())).rejects.toMatchObject({ kind: 'invalid' });
+    expect(symbolizer.symbolFiles()).toEqual(before);
+    expect(statusLine()).toMatch(/^lib.so upload symbols true bytes \d+ to/);
+    symbolizer.retry(buildId);
+    await expect.poll(statusLine, { timeout: 25_000 }).toMatch(/true Functions have names/);
+    const outcomes = () => symbolizer.stats().conversions;
+    const counts = { adopted: 1, kept: 1, failed: 1 };
+    await expect.poll(outcomes, { timeout: 25_000 }).toMatchObject(counts);
+  });
+});
+
+describe('after the answer', () => {
+  test('a conversion goes on, and the file is not asked for meanwhile', async () => {
+    await symbolizer.close();
+    symbolizer = reopened({ answerMs: 0 });
+    expect(await send(full)).toMatchObject({ complete: true, state: 'converting' });
+    expect(await asked(full, 'debuginfo')).toBe('no: it waits for conversion');
+    await expect.poll(() => symbolizer.symbolFiles().length, { timeout: 25_000 }).toBe(1);
+  });
+
+  test('a server that stops converts when it starts again', async () => {
+    await symbolizer.close();
+    symbolizer = reopened({ answerMs: 0 });
+    await send(full);
+    await symbolizer.close();
+    symbolizer = reopened();
+    await expect.poll(() => symbolizer.symbolFiles().length, { timeout: 25_000 }).toBe(1);
+    expect(symbolizer.status()[0]).toMatchObject({ state: 'ready', quality: 'symbols' });
+  });
+});
+
+test('an entry of the first version is converted again from its file', async () => {
+  await symbolizer.close();
+  const directory = join(dir, buildId);
+  mkdirSync(directory);
+  const entry = { buildId, file: 'lib.so', rank: 2, generation: 5, lastUsedMs: now };
+  writeFileSync(join(directory, 'entry.json'), JSON.stringify(entry));
+  writeFileSync(join(directory, 'source.elf'), full);
+  writeFileSync(join(directory, 'symbols.esf'), 'of version 1');
+  symbolizer = reopened();
+  await expect.poll(statusLine, { timeout: 25_000 }).toMatch(/^lib.so upload symbols true/);
+});
+
+test('what is deleted is gone, and may be sent again', async () => {
+  await send(full);
+  expect([symbolizer.remove(buildId), symbolizer.remove(buildId)]).toEqual([true, false]);
+  expect([symbolizer.symbolFiles(), symbolizer.status(), readdirSync(dir)]).toEqual([[], [], []]);
+  expect(await asked(full, 'debuginfo')).toBe('debuginfo: nothing is here');
 });
 
 describe('a better source', () => {
