@@ -1,4 +1,4 @@
-/** Pages of all open symbol files in one bounded block of memory, checked once when they come in. */
+/** Pages of all open symbol files in one bounded block of memory, each checked when it comes in. */
 import { readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { PAGE_BYTES } from './symbol-file-layout.ts';
