@@ -51,6 +51,9 @@ export interface CodePiece {
 
 export interface CodeSink {
   readonly texts: Texts;
-  /** Takes a copy. Pieces may come in any order; where two overlap, the first one given stays. */
+  /**
+   * Takes a copy. Pieces may come in any order; where two overlap, one with a name stays, else the
+   * first one given.
+   */
   add(piece: CodePiece): void;
 }

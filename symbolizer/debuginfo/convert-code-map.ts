@@ -1,4 +1,5 @@
 /** Where the code of a program is: by file offset, and by address. */
+import type { CodePiece, CodeSink, Texts } from '../code-piece.ts';
 import {
   ElfType,
   type LoadSegment,
@@ -35,8 +36,13 @@ export function originalSegments({ header, sections, source }: ElfFile): LoadSeg
   return kept ? loads : [];
 }
 
-/** Tells whether an address is in an executable section of any of the files. */
-export function codeMap(elfs: readonly ElfFile[]): (address: number) => boolean {
+/** Where the executable sections of a program lie. */
+export interface CodeMap {
+  /** Where the code around an address ends; -1 where there is none. */
+  endAt(address: number): number;
+}
+
+export function codeMap(elfs: readonly ElfFile[]): CodeMap {
   const spans: { start: number; end: number }[] = [];
   for (const { header, sections } of elfs) {
     for (const { flags, offset, address, size } of sections) {
@@ -46,16 +52,47 @@ export function codeMap(elfs: readonly ElfFile[]): (address: number) => boolean 
     }
   }
   const { starts, ends } = joinSpans(spans);
-  return (address) => {
-    let begin = 0;
-    let end = starts.length;
-    while (begin < end) {
-      const middle = (begin + end) >>> 1;
-      if ((starts[middle] as number) <= address) begin = middle + 1;
-      else end = middle;
-    }
-    return begin > 0 && address < (ends[begin - 1] as number);
+  return {
+    endAt(address) {
+      let begin = 0;
+      let end = starts.length;
+      while (begin < end) {
+        const middle = (begin + end) >>> 1;
+        if ((starts[middle] as number) <= address) begin = middle + 1;
+        else end = middle;
+      }
+      const codeEnd = begin > 0 ? (ends[begin - 1] as number) : -1;
+      return address < codeEnd ? codeEnd : -1;
+    },
   };
+}
+
+/** Cuts pieces where the code that they begin in ends. */
+export class CodeOnlySink implements CodeSink {
+  readonly #sink: CodeSink;
+  readonly #code: CodeMap;
+
+  constructor(sink: CodeSink, code: CodeMap) {
+    this.#sink = sink;
+    this.#code = code;
+  }
+
+  get texts(): Texts {
+    return this.#sink.texts;
+  }
+
+  add(piece: CodePiece): void {
+    const end = this.#code.endAt(piece.start);
+    if (end < 0) return;
+    if (piece.end > end) {
+      piece.end = end;
+      const { rowAddress } = piece;
+      while (piece.rowCount > 0 && (rowAddress[piece.rowCount - 1] as number) >= end) {
+        piece.rowCount--;
+      }
+    }
+    this.#sink.add(piece);
+  }
 }
 
 /** Sorted, those that touch or overlap as one. */

@@ -9,6 +9,7 @@ import { readElfIdentity } from '../elf/elf.ts';
 import { type ElfFile, openElfFile } from '../elf/elf-file.ts';
 import { readPclntab } from '../go/pclntab.ts';
 import type { OpenSource } from './convert.ts';
+import { type CodeMap, CodeOnlySink } from './convert-code-map.ts';
 
 export interface LinesReport {
   fromDwarf: boolean;
@@ -26,8 +27,9 @@ export async function addLines(
   sink: CodeSink,
   elfs: readonly ElfFile[],
   sources: readonly OpenSource[],
-  isCode: (address: number) => boolean,
+  code: CodeMap,
 ): Promise<LinesReport> {
+  const within = new CodeOnlySink(sink, code);
   const report: LinesReport = {
     fromDwarf: false,
     fromPclntab: false,
@@ -37,10 +39,10 @@ export async function addLines(
   };
   const elf = withMostDwarf(elfs);
   if (elf !== null) {
-    await attempt('DWARF', report, () => addDwarf(sink, elf, sources, isCode, report));
+    await attempt('DWARF', report, () => addDwarf(within, elf, sources, code, report));
   }
   for (const program of elfs) {
-    await attempt("Go's table", report, async () => addGoLines(sink, program, report));
+    await attempt("Go's table", report, async () => addGoLines(within, program, report));
     if (report.fromPclntab) break;
   }
   return report;
@@ -76,7 +78,7 @@ async function addDwarf(
   sink: CodeSink,
   elf: ElfFile,
   sources: readonly OpenSource[],
-  isCode: (address: number) => boolean,
+  code: CodeMap,
   report: LinesReport,
 ): Promise<void> {
   const supplementary = await readSupplementary(elf, sources, report);
@@ -86,7 +88,7 @@ async function addDwarf(
       is64: elf.header.is64,
       supplementary,
       findSplit: () => null,
-      isCode,
+      isCode: (address) => code.endAt(address) >= 0,
     },
     sink,
   );

@@ -141,8 +141,13 @@ class Collector {
     const base = type === ElfType.rel ? section.offset : section.address;
     const start = type === ElfType.rel ? base + value : value;
     if (nameLength === 0 || (rank === 0 && isMarker(names, nameOffset, nameLength))) return;
-    if (start + size > Number.MAX_SAFE_INTEGER) this.columns.skipped++;
-    else this.#push(start, size, base + section.size, table, nameOffset, nameLength, rank);
+    const sectionEnd = base + section.size;
+    // Linkers mark places outside of a section by labels; a function there is forged.
+    if (start < base || start >= sectionEnd) this.columns.skipped += rank > 0 && size > 0 ? 1 : 0;
+    else {
+      const length = Math.min(size, sectionEnd - start);
+      this.#push(start, length, sectionEnd, table, nameOffset, nameLength, rank);
+    }
   }
 
   #push(

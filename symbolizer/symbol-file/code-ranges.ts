@@ -1,6 +1,7 @@
 /** Ranges of code with their names and line records, and which of those that overlap holds. */
 import { EverflameError } from '../../profile/errors.ts';
 import { MAX_CODE_RANGES } from '../../profile/limits.ts';
+import { NO_TEXT } from '../code-piece.ts';
 
 /** One row per range, in columns that grow. */
 export class CodeRanges {
@@ -74,11 +75,12 @@ export interface RangeParts {
 }
 
 /**
- * Where ranges overlap, the one that was added first holds; the others keep what it leaves. One
- * sweep in order of start: O(n log n), at most two parts per range.
+ * Where ranges overlap, one with a name holds over one without, as a damaged line program may claim
+ * other units' code; else the one that was added first. The others keep what it leaves. One sweep
+ * in order of start: O(n log n), at most two parts per range.
  */
 export function disjointParts(ranges: CodeRanges): RangeParts {
-  const { start, end, count } = ranges;
+  const { start, end, name, count } = ranges;
   const order = startOrder(ranges);
   const parts = newParts(count * 2);
   const open = new LowestFirst(count);
@@ -87,11 +89,12 @@ export function disjointParts(ranges: CodeRanges): RangeParts {
   while (next < count || open.size > 0) {
     if (open.size === 0) at = start[order[next] as number] as number;
     while (next < count && (start[order[next] as number] as number) <= at) {
-      open.push(order[next++] as number);
+      const row = order[next++] as number;
+      open.push(name[row] === NO_TEXT ? count + row : row);
     }
-    while (open.size > 0 && (end[open.lowest] as number) <= at) open.pop();
+    while (open.size > 0 && (end[open.lowest % count] as number) <= at) open.pop();
     if (open.size === 0) continue;
-    const range = open.lowest;
+    const range = open.lowest % count;
     const limit = next < count ? (start[order[next] as number] as number) : Infinity;
     const until = Math.min(end[range] as number, limit);
     addPart(parts, range, at, until);
@@ -133,7 +136,7 @@ function addPart(parts: RangeParts, range: number, start: number, end: number): 
   parts.end[row] = end;
 }
 
-/** A binary heap of row numbers, the lowest on top. */
+/** A binary heap of ranks, the lowest on top. */
 class LowestFirst {
   size = 0;
   readonly #rows: Uint32Array;

@@ -109,7 +109,8 @@ function at(file: SymbolFile, address: number): string {
 function expected(pieces: readonly Piece[], symbols: readonly Symbol[], address: number): string {
   const covers = ({ start, size }: Symbol) => start <= address && address < start + size;
   const symbol = symbols.filter(covers).sort((a, b) => b.start - a.start || a.size - b.size)[0];
-  const piece = pieces.find(({ start, end }) => start <= address && address < end);
+  const there = pieces.filter(({ start, end }) => start <= address && address < end);
+  const piece = there.find((candidate) => candidate.name !== '') ?? there[0];
   const name = symbol?.name ?? piece?.name ?? '';
   if (name === '') return '-';
   const row = piece?.rows.filter((candidate) => candidate.address <= address).at(-1);
@@ -212,6 +213,12 @@ describe('what holds where', () => {
       ['f 4..8: 4 a.c:1', 'g 0..12: 0 b.c:1, 5 b.c:2, 10 b.c:3'],
       [],
       ['0..4 g b.c:1', '4..8 f a.c:1', '8..10 g b.c:2', '10..12 g b.c:3'],
+    ],
+    [
+      'lines without a name give way',
+      [' 0..12: 0 b.c:1', 'f 4..8: 4 a.c:1'],
+      [{ start: 2, size: 8, name: 's' }],
+      ['2..4 s b.c:1', '4..8 s a.c:1', '8..10 s b.c:1'],
     ],
     ['the same twice', ['f 4..8: 4 a.c:1', 'g 4..8: 4 b.c:1'], [], ['4..8 f a.c:1']],
   ])('%s', (_, pieces, symbols, stretches) => {
