@@ -103,23 +103,35 @@ export function useLabelValues(
   });
 }
 
+/** What a graph is made of. */
+export interface GraphShape {
+  /** A label whose values are the first level. */
+  by: string;
+  /** A frame per line of a function. */
+  lines: boolean;
+}
+
+const granularityOf = (lines: boolean) => (lines ? 'line' : undefined);
+
 /**
- * `by`: a label whose values are the first level of the graph. With `root` only what is under that
- * path is in the answer, in more detail, beside the path itself; an empty one asks for nothing.
+ * With `root` only what is under that path is in the answer, in more detail, beside the path
+ * itself; an empty one asks for nothing.
  */
 export function useFlame(
   selection: Selection | null,
-  by: string,
+  { by, lines }: GraphShape,
   root: readonly string[] | null = null,
 ): UseQueryResult<LoadedView> {
   return useQuery({
-    queryKey: ['merge', by, root, selection],
+    queryKey: ['merge', root, by, lines, selection],
     enabled: selection !== null && root?.length !== 0,
     // While a refresh is under way the graph stays; another root's would be another place.
-    placeholderData: (last, query) => (sameRoot(query?.queryKey[2], root) ? last : undefined),
+    placeholderData: (last, query) => (sameRoot(query?.queryKey[1], root) ? last : undefined),
     queryFn: async ({ signal }) => {
       const params: ApiParams = selection === null ? {} : selectionParams(selection);
-      const more = { by, root: root ?? undefined, format: 'fg1', max_nodes: MAX_NODES };
+      const granularity = granularityOf(lines);
+      const shape = { by, granularity, root: root ?? undefined };
+      const more = { ...shape, format: 'fg1', max_nodes: MAX_NODES };
       return await decodeView(await getBytes('merge', { ...params, ...more }, signal));
     },
   });
@@ -133,6 +145,7 @@ export interface DiffSelection {
   a: Selection;
   b: Selection;
   mode: string;
+  lines: boolean;
 }
 
 export function useDiff(selection: DiffSelection | null): UseQueryResult<LoadedView> {
@@ -142,7 +155,7 @@ export function useDiff(selection: DiffSelection | null): UseQueryResult<LoadedV
     placeholderData: keepPreviousData,
     queryFn: async ({ signal }) => {
       if (selection === null) throw new Error('no selection');
-      const { a, b, mode } = selection;
+      const { a, b, mode, lines } = selection;
       const params: ApiParams = {
         query_a: a.query,
         from_a: a.range.fromMs,
@@ -151,6 +164,7 @@ export function useDiff(selection: DiffSelection | null): UseQueryResult<LoadedV
         from_b: b.range.fromMs,
         to_b: b.range.toMs,
         mode,
+        granularity: granularityOf(lines),
         format: 'fg1',
         max_nodes: MAX_NODES,
       };

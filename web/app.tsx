@@ -49,27 +49,29 @@ function paramsOf(place: Place, page: PageName): URLSearchParams {
   if (page === place.page) return place.params;
   const read = readSelection(place);
   if (read === null) return new URLSearchParams({ v: '1' });
-  const { query, range, brush, names } = read;
-  if (page === 'explore') return writeExplore({ ...DEFAULT_EXPLORE, query, range, brush, names });
+  const { query, range, brush, names, lines } = read;
+  if (page === 'explore') {
+    return writeExplore({ ...DEFAULT_EXPLORE, query, range, brush, names, lines });
+  }
   if (page === 'debuginfo') {
     const shown = brush === null ? range : absoluteRange(brush);
     return writeSymbols({ ...DEFAULT_SYMBOLS, query, range: shown });
   }
   const shown = brush ?? resolveRange(range, Date.now());
-  return writeCompare({ ...compareWithPrevious(query, range, shown, brush), names });
+  return writeCompare({ ...compareWithPrevious(query, range, shown, brush), names, lines });
 }
 
 /** What the shown page is about; null where its link cannot be read. */
 function readSelection(
   place: Place,
-): Pick<ExploreState, 'query' | 'range' | 'brush' | 'names'> | null {
+): Pick<ExploreState, 'query' | 'range' | 'brush' | 'names' | 'lines'> | null {
   if (place.page === 'compare') {
     const read = readCompare(place.params);
-    return read.kind === 'state' ? { ...read.state.b, brush: null, names: read.state.names } : null;
+    return read.kind === 'state' ? { ...read.state, ...read.state.b, brush: null } : null;
   }
   if (place.page === 'debuginfo') {
     const read = readSymbols(place.params);
-    return read.kind === 'state' ? { ...read.state, brush: null, names: '' } : null;
+    return read.kind === 'state' ? { ...read.state, brush: null, names: '', lines: false } : null;
   }
   const read = readExplore(place.params);
   return read.kind === 'state' ? read.state : null;

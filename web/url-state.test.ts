@@ -41,6 +41,7 @@ describe('a page and its URL are the same', () => {
       select: text,
       sort: fc.constantFrom('self', 'total', 'name'),
       names,
+      lines: fc.boolean(),
       pane,
     });
     fc.assert(
@@ -64,6 +65,7 @@ describe('a page and its URL are the same', () => {
       zoom: text,
       select: text,
       names,
+      lines: fc.boolean(),
       pane,
     });
     fc.assert(

@@ -39,6 +39,8 @@ export interface ExploreState {
   select: string;
   sort: FunctionSort;
   names: NamesChoice;
+  /** A frame per line of a function, not one for all of it. */
+  lines: boolean;
   /** Which pane a phone shows. */
   pane: PaneName;
 }
@@ -57,6 +59,8 @@ export interface CompareState {
   zoom: string;
   select: string;
   names: NamesChoice;
+  /** A frame per line of a function, not one for all of it. */
+  lines: boolean;
   pane: PaneName;
 }
 
@@ -92,6 +96,7 @@ export const DEFAULT_EXPLORE: ExploreState = {
   select: '',
   sort: 'self',
   names: '',
+  lines: false,
   pane: 'table',
 };
 
@@ -105,6 +110,7 @@ export const DEFAULT_COMPARE: CompareState = {
   zoom: '',
   select: '',
   names: '',
+  lines: false,
   pane: 'table',
 };
 
@@ -202,6 +208,7 @@ export function readExplore(params: URLSearchParams): ReadResult<ExploreState> {
     select: textOf(params, 'select'),
     sort: oneOf(SORTS, params.get('sort'), DEFAULT_EXPLORE.sort),
     names: oneOf(NAMES, params.get('names'), ''),
+    lines: params.get('lines') === '1',
     pane: oneOf(PANES, params.get('pane'), DEFAULT_EXPLORE.pane),
   };
   return { kind: 'state', state };
@@ -223,6 +230,7 @@ export function readCompare(params: URLSearchParams): ReadResult<CompareState> {
     zoom: textOf(params, 'zoom'),
     select: textOf(params, 'select'),
     names: oneOf(NAMES, params.get('names'), ''),
+    lines: params.get('lines') === '1',
     pane: oneOf(PANES, params.get('pane'), DEFAULT_COMPARE.pane),
   };
   return { kind: 'state', state };
@@ -273,6 +281,7 @@ export function writeExplore(state: ExploreState): URLSearchParams {
   set('select', state.select);
   set('sort', state.sort, DEFAULT_EXPLORE.sort);
   set('names', state.names);
+  if (state.lines) params.set('lines', '1');
   set('pane', state.pane, DEFAULT_EXPLORE.pane);
   return params;
 }
@@ -289,6 +298,7 @@ export function writeCompare(state: CompareState): URLSearchParams {
   set('zoom', state.zoom);
   set('select', state.select);
   set('names', state.names);
+  if (state.lines) params.set('lines', '1');
   set('pane', state.pane, DEFAULT_COMPARE.pane);
   return params;
 }

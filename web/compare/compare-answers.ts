@@ -40,7 +40,7 @@ export function useCompareAnswers(state: CompareState, types: readonly ProfileTy
   const diff = useDiff(
     a.selection === null || b.selection === null
       ? null
-      : { a: a.selection, b: b.selection, mode: state.mode },
+      : { a: a.selection, b: b.selection, mode: state.mode, lines: state.lines },
   );
   return { clock, a, b, longest, stepMs, seriesA, seriesB, diff };
 }

@@ -173,7 +173,11 @@ function DiffTools({ state, answers, change, flame, found, zoom, names }: DiffTo
         }
       </Dropdown>
       <span className="push" />
-      <NamesMenu style={names} onChange={(next) => change({ names: next }, 'replace')} />
+      <NamesMenu
+        style={names}
+        lines={state.lines}
+        onChange={(next) => change(next, 'lines' in next ? 'push' : 'replace')}
+      />
       {zoom > 0 ? (
         <button type="button" className="btn" onClick={() => change({ zoom: '' })}>
           Reset zoom <kbd>Esc</kbd>

@@ -36,7 +36,7 @@ export function useExploreAnswers(state: ExploreState, types: readonly ProfileTy
   const names = useLabelNames(
     selected.type === null ? null : { query: writeQuery(selected.type, []), range },
   );
-  const flame = useFlame(part, state.by);
+  const flame = useFlame(part, state);
   const coveredMs = coveredTime(series.data, shown);
   return {
     selected,

@@ -128,13 +128,14 @@ function useZoomedModel(
   { state, answers, theme }: ExplorePanesProps,
 ): FlameModel | null {
   const root = useMemo(() => {
-    if (whole === null || state.zoom === '') return [];
+    // Names do not tell the lines of a function apart, so that no path leads to one of them.
+    if (whole === null || state.zoom === '' || state.lines) return [];
     const { zoom } = resolveNodes(whole, state);
     return zoom > 0 && hasFolded(whole.loaded.view, zoom)
       ? namesTo(whole, zoom, whole.texts.name)
       : [];
   }, [whole, state]);
-  const detail = useFlame(root.length === 0 ? null : answers.part, state.by, root);
+  const detail = useFlame(root.length === 0 ? null : answers.part, state, root);
   const zoomed = useFlameModel(root.length === 0 ? undefined : detail.data, theme.dark, names);
   return zoomed ?? whole;
 }

@@ -43,7 +43,11 @@ export function GraphTools(props: GraphToolsProps) {
         }
       />
       <span className="push" />
-      <NamesMenu style={names} onChange={(next) => change({ names: next }, 'replace')} />
+      <NamesMenu
+        style={names}
+        lines={state.lines}
+        onChange={(next) => change(next, 'lines' in next ? 'push' : 'replace')}
+      />
       {zoom > 0 ? (
         <button type="button" className="btn" onClick={() => change({ zoom: '' })}>
           Reset zoom <kbd>Esc</kbd>

@@ -129,12 +129,16 @@ function paintName(context: CanvasRenderingContext2D, scene: FlameScene, place: 
   if (width <= 3 * characterPx + 2 * TEXT_PAD) return;
   const lead = glyph === '' ? '' : `${glyph} `;
   const room = Math.floor((width - 2 * TEXT_PAD - 1) / characterPx) - lead.length;
-  const whole = node === 0 ? 'all' : scene.texts.drawn(scene.view.graph.frame[node] as number);
-  const name = scene.texts.fit(whole, room);
+  const { texts } = scene;
+  const frame = scene.view.graph.frame[node] as number;
+  const whole = node === 0 ? 'all' : texts.drawn(frame);
+  const line = texts.lineMark(frame);
+  const fits = line.length < room / 2;
+  const name = texts.fit(whole, fits ? room - line.length : room);
   if (name === '') return;
   context.fillStyle = place.faded ? tokens.dimInk : tokens.ink;
   if (place.heading) context.font = tokens.sans;
-  context.fillText(lead + name, x + TEXT_PAD, middle);
+  context.fillText(lead + name + (fits ? line : ''), x + TEXT_PAD, middle);
   if (place.heading) context.font = tokens.mono;
 }
 

@@ -13,13 +13,15 @@ export interface FrameTexts {
   /** Where there is little room; `fit` cuts it to what there is. */
   drawn: (frame: number) => string;
   fit: (name: string, characters: number) => string;
+  /** `:214`, to stand after the name; empty where a frame is all lines of its function. */
+  lineMark: (frame: number) => string;
   systemName: (frame: number) => string;
   binary: (frame: number) => string;
   packageName: (frame: number) => string;
   file: (frame: number) => string;
   buildId: (frame: number) => string;
   reason: (frame: number) => string;
-  /** Equal for equal frames in any answer (profile/frame.ts: name, binary, kind). */
+  /** Equal for equal frames in any answer (profile/frame.ts: name, binary, kind; its line). */
   identity: (frame: number) => string;
 }
 
@@ -50,6 +52,7 @@ export function createFrameTexts({ frames, strings }: FlameGraph, style: NameSty
   const name = column(frames.name);
   const systemName = column(frames.systemName);
   const binary = column(frames.binary);
+  const lineMark = (frame: number) => (frames.line[frame] ? `:${frames.line[frame]}` : '');
   return {
     name,
     systemName,
@@ -57,12 +60,17 @@ export function createFrameTexts({ frames, strings }: FlameGraph, style: NameSty
     title: style === 'raw' ? (frame) => styleName('raw', name(frame), systemName(frame)) : name,
     drawn: memoize((frame) => styleName(style, name(frame), systemName(frame))),
     fit: fitterOf(style),
+    lineMark,
     packageName: memoize((frame) => packageOf(name(frame))),
     file: column(frames.file),
     buildId: column(frames.buildId),
     reason: column(frames.reason),
     identity: memoize((frame) =>
-      [systemName(frame) || name(frame), binary(frame), frames.kind[frame] ?? 0].join('\0'),
+      [
+        systemName(frame) || name(frame),
+        binary(frame),
+        (frames.kind[frame] ?? 0) + lineMark(frame),
+      ].join('\0'),
     ),
   };
 }

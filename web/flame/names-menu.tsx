@@ -1,4 +1,4 @@
-/** How functions' names are shown, on every page alike. */
+/** How frames are shown: the names of functions, on every page alike, and whether by line. */
 import { Dropdown, Item } from '../parts/dropdown.tsx';
 import type { NamesChoice } from '../url-state.ts';
 import { choiceOf, type NameStyle, rememberNameStyle } from './name-style.ts';
@@ -11,33 +11,48 @@ const STYLES: readonly { style: NameStyle; title: string; example: string }[] = 
 
 export interface NamesMenuProps {
   style: NameStyle;
-  /** `replace`: how names look is no step of its own. */
-  onChange: (names: NamesChoice) => void;
+  lines: boolean;
+  onChange: (change: { names?: NamesChoice; lines?: boolean }) => void;
 }
 
-export function NamesMenu({ style, onChange }: NamesMenuProps) {
+export function NamesMenu({ style, lines, onChange }: NamesMenuProps) {
   return (
     <Dropdown
-      label={STYLES.find((entry) => entry.style === style)?.title}
+      label={`${STYLES.find((entry) => entry.style === style)?.title}${lines ? ', by line' : ''}`}
       hint="Function names: "
       align="end"
     >
-      {(close) =>
-        STYLES.map((entry) => (
-          <Item
-            key={entry.style}
-            checked={entry.style === style}
-            onClick={() => {
-              rememberNameStyle(entry.style);
-              onChange(choiceOf(entry.style));
-              close();
-            }}
-          >
-            {entry.title}
-            <code className="quiet tiny wide">{entry.example}</code>
-          </Item>
-        ))
-      }
+      {(close) => (
+        <>
+          {STYLES.map((entry) => (
+            <Item
+              key={entry.style}
+              checked={entry.style === style}
+              onClick={() => {
+                rememberNameStyle(entry.style);
+                onChange({ names: choiceOf(entry.style) });
+                close();
+              }}
+            >
+              {entry.title}
+              <code className="quiet tiny wide">{entry.example}</code>
+            </Item>
+          ))}
+          <div className="group">
+            <label className="item">
+              <input
+                type="checkbox"
+                checked={lines}
+                onChange={(event) => {
+                  onChange({ lines: event.target.checked });
+                  close();
+                }}
+              />
+              A frame per line of a function
+            </label>
+          </div>
+        </>
+      )}
     </Dropdown>
   );
 }
