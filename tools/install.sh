@@ -14,9 +14,11 @@ fi
 
 # clang and libbpf-dev compile the BPF programs, libbpf1 loads them.
 packages="clang make libbpf-dev libbpf1"
-# gcc builds the programs that the tests profile, binutils and Go are foreign readers to compare with.
+# gcc and g++ build the programs that the tests profile; binutils, LLVM, Go, gdb and elfutils'
+# debuginfod are foreign tools to compare with; dwz, xz and zstd make the forms debug files come in.
 if [ "${1:-run}" = test ]; then
-  packages="$packages gcc libc6-dev binutils chromium git curl procps"
+  packages="$packages gcc g++ libc6-dev binutils chromium git curl procps"
+  packages="$packages llvm-19 lld dwz xz-utils zstd elfutils debuginfod gdb"
   command -v go >/dev/null || packages="$packages golang-go"
 fi
 

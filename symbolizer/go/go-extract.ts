@@ -36,8 +36,8 @@ const VERSION = 1;
 const HEADER_BYTES = 8 + 6 * 8;
 
 /**
- * Null for what is no Go program, and for the rare one whose table needs relocating (Go before 1.18,
- * position-independent, linked by lld). Worth its bytes where there is no DWARF.
+ * Null for what is no Go program, and for the rare one whose table needs relocating (Go before
+ * 1.18, position-independent, linked by lld). Worth its bytes where there is no DWARF.
  */
 export function planGoExtract(elf: ElfFile): GoExtract | null {
   const tables = findGoTables(elf);

@@ -132,7 +132,7 @@ function findTrees(
   return none;
 }
 
-/** Before Go 1.18 the table holds addresses. In a position-independent program, lld leaves zeros. */
+/** Before Go 1.18 the table holds addresses; in position-independent programs lld leaves zeros. */
 function relocate(elf: ElfFile, layout: PclntabLayout, pclntab: Stretch): Uint8Array | null {
   if (layout.textRelative || elf.header.type !== ElfType.dyn) return null;
   const first = new ByteWindow(elf.source, pclntab.offset, pclntab.length);
