@@ -84,7 +84,7 @@ async function addDwarf(
   const supplementary = await readSupplementary(elf, sources, report);
   const dwarf = readDwarf(
     {
-      sections: await readDwarfSections(elf, { dwo: false }),
+      sections: await readDwarfSections(elf, { dwo: false }, report.problems),
       is64: elf.header.is64,
       supplementary,
       findSplit: () => null,
@@ -110,7 +110,7 @@ async function readSupplementary(
     if (kind !== 'supplementary') continue;
     await attempt('The supplementary file', report, async () => {
       if (readElfIdentity(source).buildId !== link.buildId) return;
-      sections = await readDwarfSections(openElfFile(source), { dwo: false });
+      sections = await readDwarfSections(openElfFile(source), { dwo: false }, report.problems);
     });
   }
   if (sections === null) report.missingSupplementary = { ...link };

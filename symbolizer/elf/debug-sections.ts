@@ -6,6 +6,8 @@ import {
   type CompressionHeader,
   checkSectionSize,
   decompress,
+  isZstd,
+  prepareZstd,
   readCompressionHeader,
   readZdebugHeader,
 } from './compressed-section.ts';
@@ -19,9 +21,10 @@ const MAX_COMPRESSION_HEADER_BYTES = 24;
 export class DebugSectionReader {
   /** Relocations of kinds that debug information has no use for. */
   unknownRelocations = 0;
+  /** Of all sections read so far, decompressed. */
+  bytesRead = 0;
   readonly #elf: ElfFile;
   readonly #symbols: SymbolValues;
-  #budgetBytes = MAX_DEBUG_BYTES;
 
   constructor(elf: ElfFile) {
     this.#elf = elf;
@@ -32,13 +35,22 @@ export class DebugSectionReader {
   async read(name: string): Promise<Uint8Array> {
     const number = findSection(this.#elf, name);
     const section = this.#elf.sections[number];
+    const compression = section === undefined ? null : this.#compression(number, section);
+    if (compression !== null && isZstd(compression)) await prepareZstd();
+    return this.readPrepared(name);
+  }
+
+  /** As `read`, once prepareZstd has resolved. */
+  readPrepared(name: string): Uint8Array {
+    const number = findSection(this.#elf, name);
+    const section = this.#elf.sections[number];
     if (section === undefined) return new Uint8Array(0);
     const { source, header } = this.#elf;
     checkSectionSize(name, section.size);
     const compression = this.#compression(number, section);
     this.#spend(name, compression?.size ?? section.size);
     let bytes = source.read(section.offset, section.size);
-    if (compression !== null) bytes = await decompress(name, bytes, compression);
+    if (compression !== null) bytes = decompress(name, bytes, compression);
     if (header.type !== ElfType.rel) return bytes;
     // The source may hold the bytes still.
     if (compression === null) bytes = Uint8Array.from(bytes);
@@ -57,8 +69,10 @@ export class DebugSectionReader {
   }
 
   #spend(name: string, size: number): void {
-    this.#budgetBytes -= size;
-    if (this.#budgetBytes >= 0) return;
+    if (this.bytesRead + size <= MAX_DEBUG_BYTES) {
+      this.bytesRead += size;
+      return;
+    }
     throw new EverflameError('too-large', `the debug sections up to ${name} are too large`, {
       field: 'file',
       limit: `MAX_DEBUG_BYTES = ${MAX_DEBUG_BYTES}`,
@@ -89,25 +103,64 @@ export async function readSection(elf: ElfFile, name: string): Promise<Uint8Arra
   return await new DebugSectionReader(elf).read(name);
 }
 
+/** The sections that DWARF is read from, as they are called in a file that is not split. */
+const DWARF_NAMES: Readonly<Record<keyof DwarfSections, string>> = {
+  info: '.debug_info',
+  abbrev: '.debug_abbrev',
+  str: '.debug_str',
+  lineStr: '.debug_line_str',
+  line: '.debug_line',
+  strOffsets: '.debug_str_offsets',
+  addr: '.debug_addr',
+  ranges: '.debug_ranges',
+  rnglists: '.debug_rnglists',
+};
+
 /**
- * All that DWARF is read from. `dwo`: a split file's own sections. Throws EverflameError where one
- * is damaged or they are too large.
+ * All that DWARF is read from. `dwo`: a split file's own sections. A section that is damaged or too
+ * large is empty, and `problems` has a sentence on it.
  */
 export async function readDwarfSections(
   elf: ElfFile,
   { dwo }: { dwo: boolean },
+  problems: string[],
 ): Promise<DwarfSections> {
   const reader = new DebugSectionReader(elf);
-  const read = (name: string) => reader.read(dwo ? `${name}.dwo` : name);
+  const sections = emptySections();
+  for (const [key, name] of dwarfNames(dwo)) {
+    try {
+      sections[key] = await reader.read(name);
+    } catch (error) {
+      if (!(error instanceof EverflameError)) throw error;
+      problems.push(error.message);
+    }
+  }
+  return sections;
+}
+
+/** A split file's own sections, once prepareZstd has resolved. Throws EverflameError. */
+export function readDwoSections(reader: DebugSectionReader): DwarfSections {
+  const sections = emptySections();
+  for (const [key, name] of dwarfNames(true)) sections[key] = reader.readPrepared(name);
+  return sections;
+}
+
+function dwarfNames(dwo: boolean): [keyof DwarfSections, string][] {
+  const keys = Object.keys(DWARF_NAMES) as (keyof DwarfSections)[];
+  return keys.map((key) => [key, dwo ? `${DWARF_NAMES[key]}.dwo` : DWARF_NAMES[key]]);
+}
+
+function emptySections(): DwarfSections {
+  const empty = new Uint8Array(0);
   return {
-    info: await read('.debug_info'),
-    abbrev: await read('.debug_abbrev'),
-    str: await read('.debug_str'),
-    lineStr: await read('.debug_line_str'),
-    line: await read('.debug_line'),
-    strOffsets: await read('.debug_str_offsets'),
-    addr: await read('.debug_addr'),
-    ranges: await read('.debug_ranges'),
-    rnglists: await read('.debug_rnglists'),
+    info: empty,
+    abbrev: empty,
+    str: empty,
+    lineStr: empty,
+    line: empty,
+    strOffsets: empty,
+    addr: empty,
+    ranges: empty,
+    rnglists: empty,
   };
 }

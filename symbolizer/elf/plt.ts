@@ -9,7 +9,7 @@ import {
   MAX_STRING_TABLE_BYTES,
 } from '../../profile/limits.ts';
 import type { ByteSource } from './byte-reader.ts';
-import { type ElfSection, Machine, SectionType } from './elf.ts';
+import { type ElfSection, Machine, SectionFlag, SectionType } from './elf.ts';
 import type { ElfFile } from './elf-file.ts';
 import type { CodeSymbols } from './elf-symbols.ts';
 import { decodeArmStubs, decodeX86Stubs } from './plt-stubs.ts';
@@ -73,8 +73,9 @@ function findStubs(elf: ElfFile): Map<number, NamedStub> {
   const decode = header.machine === Machine.x86_64 ? decodeX86Stubs : decodeArmStubs;
   let budgetBytes = MAX_PLT_BYTES;
   sections.forEach((section, number) => {
-    const { type, address, offset, size } = section;
+    const { type, flags, address, offset, size } = section;
     if (!STUB_SECTIONS.has(names[number] ?? '') || type === SectionType.nobits) return;
+    if ((flags & SectionFlag.exec) === 0) return;
     budgetBytes -= size;
     if (budgetBytes < 0) return;
     for (const { start, end, slot } of decode(source.read(offset, size), address)) {

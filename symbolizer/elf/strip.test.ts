@@ -36,7 +36,7 @@ function planOf(bytes: Buffer): StripPlan {
 async function digest(bytes: Buffer): Promise<Record<string, string>> {
   const elf = openElfFile(bytesSource(bytes));
   const { tables, ...symbols } = readCodeSymbols(elf.source, elf.header, elf.sections);
-  const sections = await readDwarfSections(elf, { dwo: false });
+  const sections = await readDwarfSections(elf, { dwo: false }, []);
   const parts = { ...symbols, ...sections, names: Buffer.concat(tables) };
   const hashed = Object.entries(parts).map(([name, part]) => {
     const content = typeof part === 'object' ? part : String(part);

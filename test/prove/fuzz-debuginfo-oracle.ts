@@ -115,9 +115,11 @@ export async function checkResult(
       const name = found.kind === 'symbol' ? found.lines.at(-1)?.name : '';
       const symbol = baseline.symbols[row];
       assert(symbol === '' || name === symbol, `${name} at ${address}, not the symbol ${symbol}`);
-      if (!damage.sparesNames || baseline.names[row] === '') return;
+      const known = baseline.names[row] ?? '';
+      // Where a name is in a file that is not here, it is not known that there is a function.
+      if (!damage.sparesNames || known.split(' < ').includes('')) return;
       const names = namesOf(found);
-      assert(names === baseline.names[row], `${names} at ${address}, not ${baseline.names[row]}`);
+      assert(names === known, `${names} at ${address}, not ${known}`);
     });
   } finally {
     file.close();
