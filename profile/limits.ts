@@ -178,3 +178,7 @@ export const MAX_MINI_DEBUGINFO_BYTES = 128 * 2 ** 20;
 /** Stubs of a procedure linkage table, 16 bytes each mostly, and the names of all of them. */
 export const MAX_PLT_BYTES = 2 ** 20;
 export const MAX_PLT_NAMES_BYTES = 64 * 2 ** 20;
+/** Members of an archive of .dwo files, one for each compilation unit. */
+export const MAX_AR_MEMBERS = 262_144;
+/** Split files of one program, decompressed; a .dwo file counts each time that it is read. */
+export const MAX_SPLIT_BYTES = 2 * 2 ** 30;

@@ -1,7 +1,7 @@
 /** Sections of debug information that are stored compressed: zlib, zstd, and GNU's .zdebug_*. */
 import { inflateSync } from 'node:zlib';
 import { ZSTDDecoder } from 'zstddec/stream';
-import { EverflameError } from '../../profile/errors.ts';
+import { assert, EverflameError } from '../../profile/errors.ts';
 import { MAX_DEBUG_SECTION_BYTES } from '../../profile/limits.ts';
 import { ByteReader } from './byte-reader.ts';
 
@@ -43,12 +43,21 @@ export function readZdebugHeader(bytes: Uint8Array): CompressionHeader | null {
   return { type: Compression.zlib, size, headerSize: 12 };
 }
 
+let zstd: ZSTDDecoder | null = null;
+
+/** Must have resolved once before a zstd section is decompressed: WebAssembly is compiled. */
+export async function prepareZstd(): Promise<void> {
+  const decoder = new ZSTDDecoder();
+  await decoder.init();
+  zstd = decoder;
+}
+
+export function isZstd({ type }: CompressionHeader): boolean {
+  return type === Compression.zstd;
+}
+
 /** The bytes of a compressed section; `bytes` begin with their header. */
-export async function decompress(
-  name: string,
-  bytes: Uint8Array,
-  header: CompressionHeader,
-): Promise<Uint8Array> {
+export function decompress(name: string, bytes: Uint8Array, header: CompressionHeader): Uint8Array {
   const { type, size, headerSize } = header;
   const isZlib = type === Compression.zlib;
   if (!isZlib && type !== Compression.zstd) {
@@ -63,7 +72,7 @@ export async function decompress(
   const ratio = isZlib ? MAX_ZLIB_RATIO : MAX_ZSTD_RATIO;
   if (size > input.length * ratio + RATIO_SLACK_BYTES) throw damaged(name, 'a forged size');
   if (size === 0) return new Uint8Array(0);
-  const output = isZlib ? inflate(name, input, size) : await decodeZstd(name, input, size);
+  const output = isZlib ? inflate(name, input, size) : decodeZstd(name, input, size);
   if (output.length !== size) throw damaged(name, `${output.length} bytes, not ${size}`);
   return output;
 }
@@ -89,14 +98,13 @@ function inflate(name: string, input: Uint8Array, size: number): Uint8Array {
 }
 
 /** In small chunks, because WebAssembly never gives memory back. */
-async function decodeZstd(name: string, input: Uint8Array, size: number): Promise<Uint8Array> {
-  const decoder = new ZSTDDecoder();
-  await decoder.init();
+function decodeZstd(name: string, input: Uint8Array, size: number): Uint8Array {
+  assert(zstd !== null, 'prepareZstd comes first');
   const output = new Uint8Array(size);
   let filled = 0;
   let empty = 0;
   try {
-    for (const chunk of decoder.decodeStreaming(inputChunks(input))) {
+    for (const chunk of zstd.decodeStreaming(inputChunks(input))) {
       // After an error the decoder makes empty chunks for ever.
       empty = chunk.length === 0 ? empty + 1 : 0;
       if (empty > MAX_EMPTY_CHUNKS) throw damaged(name, 'no zstd data');
