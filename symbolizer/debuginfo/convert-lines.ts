@@ -3,6 +3,7 @@ import { EverflameError } from '../../profile/errors.ts';
 import type { CodeSink } from '../code-piece.ts';
 import { readDwarf } from '../dwarf/dwarf.ts';
 import type { DwarfReport, DwarfSections } from '../dwarf/dwarf-input.ts';
+import { openSplit } from '../dwarf/package.ts';
 import { findSection, readDwarfSections } from '../elf/debug-sections.ts';
 import { readDebugaltlink } from '../elf/debuglink.ts';
 import { readElfIdentity } from '../elf/elf.ts';
@@ -82,12 +83,15 @@ async function addDwarf(
   report: LinesReport,
 ): Promise<void> {
   const supplementary = await readSupplementary(elf, sources, report);
+  const split = await openSplit(
+    sources.filter(({ kind }) => kind === 'split').map(({ source }) => source),
+  );
   const dwarf = readDwarf(
     {
       sections: await readDwarfSections(elf, { dwo: false }, report.problems),
       is64: elf.header.is64,
       supplementary,
-      findSplit: () => null,
+      findSplit: (id) => split.find(id),
       isCode: (address) => code.endAt(address) >= 0,
     },
     sink,
@@ -95,6 +99,7 @@ async function addDwarf(
   report.fromDwarf = dwarf.units > 0;
   report.missingSplit = dwarf.unitsWithoutSplit;
   report.problems.push(...dwarfProblems(dwarf));
+  if (split.firstProblem !== '') report.problems.push(`Split files: ${split.firstProblem}`);
 }
 
 /** The dwz file that the program names, if it is among the sources. */
