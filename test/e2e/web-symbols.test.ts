@@ -86,7 +86,8 @@ describe.skipIf(missing !== null)('symbols', () => {
     await openList();
     await rows().nth(2).click();
     await details().getByRole('button', { name: 'Try again' }).click();
-    await details().getByText('Converting').waitFor();
+    const status = details().locator('.verdict .status');
+    await expect.poll(() => status.textContent()).toBe('Converting');
     const id = session.fixture.debuginfo.buildId('fraud-model');
     expect(session.fixture.debuginfo.commands).toEqual([`POST ${id}`]);
     session.fixture.debuginfo.refuse = true;
