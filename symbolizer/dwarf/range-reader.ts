@@ -75,6 +75,8 @@ export class RangeReader {
     let at = offset;
     for (;;) {
       if (at + 2 * addressSize > ranges.byteLength) {
+        // Each of many units may have one such.
+        unit.file.budget.spend(at - offset);
         throw damaged('a range list leaves .debug_ranges', at);
       }
       const low = addressSize === 8 ? u64(ranges, at) : ranges.getUint32(at, true);
@@ -89,9 +91,17 @@ export class RangeReader {
   }
 
   #readList(unit: Unit, offset: number): void {
+    this.#at = offset;
+    try {
+      this.#readEntries(unit);
+    } finally {
+      unit.file.budget.spend(this.#at - offset);
+    }
+  }
+
+  #readEntries(unit: Unit): void {
     const { rnglists } = unit.file.views;
     let base = unit.baseAddress;
-    this.#at = offset;
     for (;;) {
       const kind = this.#byte(rnglists);
       if (kind === Rle.endOfList) break;
@@ -131,7 +141,6 @@ export class RangeReader {
           throw damaged(`a range list has an entry of kind ${kind}`, this.#at - 1);
       }
     }
-    unit.file.budget.spend(this.#at - offset);
   }
 
   #byte(view: DataView): number {

@@ -50,15 +50,15 @@ const SHAPES: readonly (readonly number[])[] = [
 
 const MAX_BYTES = 6_000;
 const MAX_LARGE_BYTES = 300_000;
+const MAX_COPIES = 1_000;
 
 export function makeStorm(random: Random, code: { start: number; size: number }): Storm {
   const maxBytes = random(40) === 0 ? MAX_LARGE_BYTES : MAX_BYTES;
   const version = oneOf(random, [2, 3, 4, 5]);
   const writer = new StormWriter(random, code, version, 1 + random(maxBytes));
-  const units: Buffer[] = [];
-  const copies = random(6) === 0 ? 1 + random(200) : 1;
   const unit = writer.unit();
-  for (let i = 0; i < copies; i++) units.push(unit);
+  const copies = random(6) === 0 ? 1 + random(Math.ceil(MAX_LARGE_BYTES / unit.length)) : 1;
+  const units = Array.from({ length: Math.min(copies, MAX_COPIES) }, () => unit);
   return { info: Buffer.concat(units), abbrev: abbreviations(), ranges: writer.ranges() };
 }
 

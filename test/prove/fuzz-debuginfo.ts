@@ -30,6 +30,7 @@ import type { ProofOptions } from './proof.ts';
 const FAILURES = '.cache/prove/fuzz-debuginfo';
 /** One of so many is converted twice. */
 const REPEATED = 50;
+const LOGGED_RUNS = 1_000;
 /** One of so many is a symbol file. */
 const SYMBOL_FILES = 10;
 
@@ -121,7 +122,7 @@ export class DebuginfoFuzzer {
       const isProgram = kind === 'executable' || kind === 'debuginfo';
       for (const name of mutant.touched) {
         if (isProgram && !/^\.z?debug_/.test(name)) damage.sparesSymbols = false;
-        if (!isProgram || !/^\.debug_line/.test(name)) damage.sparesNames = false;
+        if (!isProgram || !/^\.debug_line$/.test(name)) damage.sparesNames = false;
       }
       return { kind, bytes: mutant.bytes };
     });
@@ -169,11 +170,26 @@ function fastFolder(): string {
 }
 
 /** Returns one line of summary. Throws on the first file that breaks a promise, which is kept. */
-export async function fuzzDebuginfo(options: ProofOptions): Promise<string> {
+export async function fuzzDebuginfo({ seed, runs, log }: ProofOptions): Promise<string> {
+  return await fuzzDebuginfoRuns({ seed, from: 1, to: runs, log });
+}
+
+export interface FuzzedRuns {
+  seed: number;
+  /** The first and the last run. */
+  from: number;
+  to: number;
+  log(text: string): void;
+}
+
+export async function fuzzDebuginfoRuns({ seed, from, to, log }: FuzzedRuns): Promise<string> {
   const directory = mkdtempSync(join(fastFolder(), 'fuzz-debuginfo-'));
   try {
     const fuzzer = await DebuginfoFuzzer.create(directory);
-    for (let run = 1; run <= options.runs; run++) await fuzzer.run(options.seed, run);
+    for (let run = from; run <= to; run++) {
+      if (run % LOGGED_RUNS === 0) log(`run ${run} of seed ${seed}`);
+      await fuzzer.run(seed, run);
+    }
     return fuzzer.watch.summary();
   } finally {
     rmSync(directory, { recursive: true });

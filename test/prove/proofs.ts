@@ -1,6 +1,7 @@
 /** The proofs that `npm run prove` knows. */
 import { execFileSync } from 'node:child_process';
 import { proveDemangle } from './demangle.ts';
+import { fuzzDebuginfoInProcesses } from './fuzz-debuginfo-processes.ts';
 import { fuzzDemangle } from './fuzz-demangle.ts';
 import { fuzzElf } from './fuzz-elf.ts';
 import { fuzzFg1 } from './fuzz-fg1.ts';
@@ -19,6 +20,12 @@ export const PROOFS: Record<string, Proof> = {
   'fuzz-selector': { claim: `The selector parser ${FUZZ_CLAIM}`, ...FUZZ, run: fuzzSelector },
   'fuzz-fg1': { claim: `The fg1 decoder ${FUZZ_CLAIM}`, ...FUZZ, run: fuzzFg1 },
   'fuzz-elf': { claim: `The ELF converter ${FUZZ_CLAIM}`, ...FUZZ, run: fuzzElf },
+  'fuzz-debuginfo': {
+    claim: `The converter of debug information ${FUZZ_CLAIM}; what it makes agrees with its input`,
+    runs: 1_000_000,
+    runsPerPart: 100_000,
+    run: fuzzDebuginfoInProcesses,
+  },
   'fuzz-demangle': { claim: `The demangler ${FUZZ_CLAIM}`, ...FUZZ, run: fuzzDemangle },
   demangle: {
     claim: 'Of the C++ and Rust names in large programs, 99.9 % of each read as c++filt has them',

@@ -8,6 +8,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { recordResult } from '../../bench/results.ts';
+import { combineLines } from './proof-lines.ts';
 import { PROOFS } from './proofs.ts';
 
 interface Progress {
@@ -27,20 +28,6 @@ function readProgress(path: string): Progress | null {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
   }
-}
-
-/** The parts' lines as one: what is the worst of each part is the worst of all, the rest adds up. */
-function combineLines(lines: readonly string[]): string {
-  const [first = '', ...rest] = lines;
-  const number = /(slowest |grew by )?(\d+(?:\.\d+)?)/g;
-  const columns = rest.map((line) => [...line.matchAll(number)].map((match) => Number(match[2])));
-  let column = -1;
-  return first.replace(number, (_, worst: string | undefined, text: string) => {
-    column++;
-    const values = [Number(text), ...columns.map((numbers) => numbers[column] ?? 0)];
-    const sum = values.reduce((total, value) => total + value, 0);
-    return worst === undefined ? `${sum}` : `${worst}${Math.max(...values)}`;
-  });
 }
 
 async function prove(name: string, seed: number, runs: number | undefined): Promise<void> {
