@@ -131,8 +131,8 @@ describe('debuginfod servers', () => {
     const url = await startDebuginfod(join(dir, 'served'), binary.buildId);
     const store = opened({ debuginfodUrls: ['http://127.0.0.1:1', url] });
     store.notice([binary]);
-    await expect.poll(() => store.symbolFiles().length, WAIT).toBe(1);
-    expect(told(store, binary).line).toBe('ready symbols debuginfod');
+    await expect.poll(() => told(store, binary).line, WAIT).toBe('ready symbols debuginfod');
+    expect(store.symbolFiles()).toHaveLength(1);
     const [row] = store.status();
     expect(row?.sources[0]?.from).toBe(`${url}/buildid/${binary.buildId}/debuginfo`);
     const kept = store.keptFile(binary.buildId, 'debuginfo');

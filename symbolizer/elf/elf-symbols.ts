@@ -141,7 +141,7 @@ class Collector {
     const base = type === ElfType.rel ? section.offset : section.address;
     const start = type === ElfType.rel ? base + value : value;
     if (nameLength === 0 || (rank === 0 && isMarker(names, nameOffset, nameLength))) return;
-    const sectionEnd = base + section.size;
+    const sectionEnd = Math.min(base + section.size, Number.MAX_SAFE_INTEGER);
     // Linkers mark places outside of a section by labels; a function there is forged.
     if (start < base || start >= sectionEnd) this.columns.skipped += rank > 0 && size > 0 ? 1 : 0;
     else {
