@@ -46,9 +46,43 @@ export interface DwarfReport {
   unitsUnsupported: number;
   /** References into a supplementary file that is not here. */
   missingSupplementary: number;
+  /** Names that cannot be read, or that are in a type unit: what refers to them has none. */
+  damagedNames: number;
+  /** Entries whose ranges could not be read to their end. What was read before it stays. */
+  damagedRanges: number;
+  /** Ranges outside the code, most of them of functions that the linker removed. */
+  droppedRanges: number;
+  /** Inlined calls that are in no function. */
+  droppedCalls: number;
   functions: number;
   inlinedCalls: number;
-  lineRows: number;
+  lines: LineReport;
   /** The first damage met, for people; empty where there was none. */
+  firstProblem: string;
+}
+
+/** What was read of line programs and what could not be. */
+export interface LineReport {
+  programs: number;
+  /** Programs that could not be read to their end. What was read before it stays. */
+  damaged: number;
+  /** Programs not run because units share them too often. */
+  overBudget: number;
+  rows: number;
+  /** Sequences outside the code, most of them of functions that the linker removed. */
+  removedSequences: number;
+  /** Sequences without an end. */
+  damagedSequences: number;
+  /** Rows that go back within their sequence. */
+  damagedRows: number;
+  /** Rows whose line is below 0 or above 2^31; they stay without one. */
+  damagedLines: number;
+  /** Rows of code that another sequence has told of (functions that the linker folded). */
+  coveredRows: number;
+  /** Times that a file was named which is not in the table. */
+  unknownFiles: number;
+  /** Paths whose name cannot be found, too long, or too many. */
+  droppedPaths: number;
+  /** The first damage, for people; empty where there was none. */
   firstProblem: string;
 }

@@ -36,24 +36,17 @@ class DwarfReader {
   readonly #splitBuffers = new WeakSet<ArrayBufferLike>();
   readonly #lines: LineProgramReader;
   readonly #names = new EntryNames();
+  readonly #ranges: RangeReader;
+  readonly #scopes = new UnitScopes();
   readonly #walk: UnitWalk;
   readonly #writer: PieceWriter;
-  readonly #report: DwarfReport = {
-    units: 0,
-    unitsWithoutSplit: 0,
-    unitsDamaged: 0,
-    unitsUnsupported: 0,
-    missingSupplementary: 0,
-    functions: 0,
-    inlinedCalls: 0,
-    lineRows: 0,
-    firstProblem: '',
-  };
+  /** Those of units; the parts count the rest. */
+  readonly #units = { units: 0, unitsWithoutSplit: 0, unitsDamaged: 0, unitsUnsupported: 0 };
+  #firstProblem = '';
 
   constructor(input: DwarfInput, sink: CodeSink) {
     const { sections, supplementary } = input;
     const { texts } = sink;
-    const scopes = new UnitScopes();
     const isCode = (address: number) => input.isCode(address);
     this.#input = input;
     this.#sink = sink;
@@ -62,31 +55,41 @@ class DwarfReader {
       supplementary === null ? null : new DwarfFile(supplementary, null, texts, this.#budget);
     this.#main = new DwarfFile(sections, other, texts, this.#budget);
     this.#lines = new LineProgramReader(sections, texts, isCode);
-    this.#walk = new UnitWalk(scopes, this.#names, new RangeReader(isCode));
-    this.#writer = new PieceWriter(sink, scopes, this.#budget);
+    this.#ranges = new RangeReader(isCode);
+    this.#walk = new UnitWalk(this.#scopes, this.#names, this.#ranges);
+    this.#writer = new PieceWriter(sink, this.#scopes, this.#budget);
   }
 
   read(): DwarfReport {
-    const report = this.#report;
     const starts = this.#main.unitStarts();
     for (let i = 0; i < starts.length; i++) {
       if (this.#attempt(() => this.#readUnit(starts[i] as number))) continue;
-      report.unitsDamaged += starts.length - i - 1;
+      this.#units.unitsDamaged += starts.length - i - 1;
       break;
     }
     const end = starts.length === 0 ? 0 : this.#main.unitEnd(starts.length - 1);
     if (end < this.#main.sections.info.length) {
-      report.unitsDamaged++;
-      if (report.firstProblem === '') {
-        report.firstProblem = `no unit begins at 0x${end.toString(16)} of .debug_info`;
-      }
+      this.#units.unitsDamaged++;
+      this.#firstProblem ||= `no unit begins at 0x${end.toString(16)} of .debug_info`;
     }
-    report.missingSupplementary = this.#names.missingSupplementary;
-    report.functions = this.#writer.functions;
-    report.inlinedCalls = this.#writer.inlinedCalls;
-    report.lineRows = this.#lines.report.rows;
-    if (report.firstProblem === '') report.firstProblem = this.#lines.report.firstProblem;
-    return report;
+    const { missingSupplementary, damagedNames } = this.#names;
+    const { damagedRanges, droppedRanges } = this.#ranges;
+    const { functions, inlinedCalls } = this.#writer;
+    const lines = this.#lines.report;
+    const parts = [this.#ranges, this.#names, lines];
+    const problems = [this.#firstProblem, ...parts.map(({ firstProblem }) => firstProblem)];
+    return {
+      ...this.#units,
+      missingSupplementary,
+      damagedNames,
+      damagedRanges,
+      droppedRanges,
+      droppedCalls: this.#walk.droppedCalls,
+      functions,
+      inlinedCalls,
+      lines,
+      firstProblem: problems.find((problem) => problem !== '') ?? '',
+    };
   }
 
   /** False when the budget is used up, after which nothing can be read. */
@@ -96,10 +99,9 @@ class DwarfReader {
       return true;
     } catch (error) {
       if (!(error instanceof EverflameError)) throw error;
-      const report = this.#report;
-      if (error.kind === 'unsupported') report.unitsUnsupported++;
-      else report.unitsDamaged++;
-      if (report.firstProblem === '') report.firstProblem = error.message;
+      if (error.kind === 'unsupported') this.#units.unitsUnsupported++;
+      else this.#units.unitsDamaged++;
+      this.#firstProblem ||= error.message;
       return error.kind !== 'too-large' && this.#budget.take(DAMAGED_UNIT_BYTES);
     }
   }
@@ -107,10 +109,10 @@ class DwarfReader {
   #readUnit(start: number): void {
     const unit = this.#main.unit(start);
     if (!hasCode(unit)) return;
-    this.#report.units++;
-    const walked = this.#splitOf(unit) ?? unit;
+    this.#units.units++;
+    this.#scopes.clear();
     try {
-      this.#walk.run(walked);
+      this.#walk.run(this.#splitOf(unit) ?? unit);
     } finally {
       // What was found before the damage is good.
       this.#writer.writeUnit(this.#readLines(unit));
@@ -123,13 +125,13 @@ class DwarfReader {
     if (splitId === null) return null;
     const split = this.#input.findSplit(splitId);
     if (split === null) {
-      this.#report.unitsWithoutSplit++;
+      this.#units.unitsWithoutSplit++;
       return null;
     }
     const file = this.#splitFile(split.sections);
     const unit = file.remember(openUnit(file, split.infoOffset, { split, skeleton }));
     if (unit.type === UnitType.splitCompile && unit.dwoId !== splitId) {
-      this.#report.unitsWithoutSplit++;
+      this.#units.unitsWithoutSplit++;
       return null;
     }
     // Programs compiled twice have units with the same id, but forged ones could be thousands.

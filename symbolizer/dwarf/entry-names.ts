@@ -24,9 +24,13 @@ export class EntryNames {
   missingSupplementary = 0;
   /** Names that could not be read. */
   damagedNames = 0;
+  /** The first damage met, for people; empty where there was none. */
+  firstProblem = '';
   readonly #cursor = new EntryCursor();
   /** By the file that the entry is in, by its offset there. */
   readonly #known = new Map<DwarfFile, Map<number, TextId>>();
+  /** The name found last, for where the rest of its chain is damaged. */
+  #name: TextId = NO_TEXT;
   #file: DwarfFile | null = null;
   #ofFile = new Map<number, TextId>();
 
@@ -76,15 +80,16 @@ export class EntryNames {
     if (this.#file === file) this.#file = null;
   }
 
-  /** A damaged name costs that name. An exhausted budget is no such damage. */
+  /** Damage costs the better names behind it. An exhausted budget is no such damage. */
   #guarded(file: DwarfFile, offset: number): TextId {
     try {
       return this.#follow(file, offset);
     } catch (error) {
       if (!(error instanceof EverflameError) || error.kind === 'too-large') throw error;
       this.damagedNames++;
+      if (this.firstProblem === '') this.firstProblem = error.message;
       file.budget.spend(DAMAGED_NAME_BYTES);
-      return NO_TEXT;
+      return this.#name;
     }
   }
 
@@ -92,40 +97,46 @@ export class EntryNames {
     const cursor = this.#cursor;
     let file = start;
     let offset = startOffset;
-    let name = NO_TEXT;
+    this.#name = NO_TEXT;
     for (let i = 0; i < MAX_REFERENCES; i++) {
       const unit = file.unitAt(offset);
       if (unit === null) throw damaged('an entry refers to no unit', offset);
       cursor.enter(file.views.info, file.sections.info, offset, unit.end, unit);
-      if (!this.#readFunction(unit)) return name;
+      this.#readFunction(unit);
       file.budget.spend(cursor.position - offset);
       if (cursor.has(Slot.linkageName)) return textOf(unit, cursor, Slot.linkageName);
-      if (name === NO_TEXT && cursor.has(Slot.name)) name = textOf(unit, cursor, Slot.name);
+      if (this.#name === NO_TEXT && cursor.has(Slot.name)) {
+        this.#name = textOf(unit, cursor, Slot.name);
+      }
       let slot: number = Slot.specification;
       if (!cursor.has(slot)) slot = Slot.abstractOrigin;
-      if (!cursor.has(slot)) return name;
+      if (!cursor.has(slot)) return this.#name;
       const form = cursor.forms[slot] as number;
       const next = this.#target(unit, form);
-      if (next === null) return name;
+      if (next === null) return this.#name;
       offset = targetOffset(unit, form, cursor.values[slot] as number);
       file = next;
     }
-    return name;
+    throw damaged(`a name is over MAX_REFERENCES = ${MAX_REFERENCES} entries away`, startOffset);
   }
 
-  /** Reads the attributes of the entry at the cursor; false if it is no function. */
-  #readFunction(unit: Unit): boolean {
+  /** Reads the attributes of the entry at the cursor. */
+  #readFunction(unit: Unit): void {
     const cursor = this.#cursor;
     const row = findAbbreviation(unit.abbreviations, cursor.uleb());
     if (row < 0) throw damaged('an entry has an unknown abbreviation', cursor.position);
     const kind = unit.abbreviations.kind[row];
-    if (kind !== EntryKind.subprogram && kind !== EntryKind.inlined) return false;
+    if (kind !== EntryKind.subprogram && kind !== EntryKind.inlined) {
+      throw damaged('a function refers to an entry that is none', cursor.position);
+    }
     cursor.readAttributes(unit.abbreviations, row);
-    return true;
   }
 
   #target(unit: Unit, form: number): DwarfFile | null {
-    if (form === Form.refSig8) return null;
+    if (form === Form.refSig8) {
+      this.damagedNames++;
+      return null;
+    }
     if (!isSupplementaryReference(form)) return unit.file;
     if (unit.file.supplementary === null) this.missingSupplementary++;
     return unit.file.supplementary;

@@ -1,7 +1,7 @@
 /** Paths of a line program's files, interned when they are first asked for. */
 import { MAX_STRING_BYTES } from '../../profile/limits.ts';
 import { NO_TEXT, type TextId, type Texts } from '../code-piece.ts';
-import type { DwarfSections } from './dwarf-input.ts';
+import type { DwarfSections, LineReport } from './dwarf-input.ts';
 import { type LineProgramHeader, type NameTable, nameBytes } from './line-program-header.ts';
 
 const SLASH = 0x2f;
@@ -18,11 +18,11 @@ export class PathBuffer {
    * there is, again and again; real paths take less than the input that they are from.
    */
   budgetBytes: number;
-  /** Paths that are too long, or over the budget. */
-  dropped = 0;
+  readonly report: LineReport;
 
-  constructor(budgetBytes: number) {
+  constructor(budgetBytes: number, report: LineReport) {
     this.budgetBytes = budgetBytes;
+    this.report = report;
   }
 
   clear(): void {
@@ -52,7 +52,7 @@ export class PathBuffer {
   intern(texts: Texts): TextId {
     this.budgetBytes -= this.length;
     if (this.length > MAX_STRING_BYTES || this.budgetBytes < 0) {
-      this.dropped++;
+      this.report.droppedPaths++;
       return NO_TEXT;
     }
     return texts.intern(this.bytes, 0, this.length);
@@ -81,7 +81,16 @@ export class LineProgramFiles {
     this.#compDir = compDir;
   }
 
-  /** The path of a file register's value, DW_AT_call_file or DW_AT_decl_file. */
+  /** The path of a number that someone has written: DW_LNS_set_file, DW_AT_call_file. */
+  named(index: number): TextId {
+    const { version, files } = this.#header;
+    // Number 0 is no file before version 5.
+    const last = version >= 5 ? files.places.length - 1 : files.places.length;
+    if (!(index <= last)) this.#path.report.unknownFiles++;
+    return this.text(index);
+  }
+
+  /** The path of a file register's value. */
   text(index: number): TextId {
     const { version, files } = this.#header;
     const row = version >= 5 ? index : index - 1;
@@ -103,7 +112,11 @@ export class LineProgramFiles {
     const { version, files, directories } = this.#header;
     const name = nameBytes(this.#sections, files, row);
     const nameAt = files.offsets[row] as number;
-    if (name === null || nameAt >= name.length || name[nameAt] === 0) return NO_TEXT;
+    if (name === null || nameAt >= name.length) {
+      path.report.droppedPaths++;
+      return NO_TEXT;
+    }
+    if (name[nameAt] === 0) return NO_TEXT;
     path.clear();
     if (!isAbsolute(name, nameAt)) {
       const index = files.directories[row] as number;

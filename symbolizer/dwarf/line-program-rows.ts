@@ -46,24 +46,30 @@ export class LineRows {
 /**
  * Puts sequences in the order of their ends into `target`. Where two overlap, the one that ends
  * first keeps what it covers, and of the other only what is after that is left; of two that end at
- * the same address, the first.
+ * the same address, the first. Returns how many rows are left out.
  */
 export function orderSequences(
   source: LineRows,
   starts: readonly number[],
   target: LineRows,
-): void {
+): number {
   const order = starts.map((_, sequence) => sequence);
   const lastRow = (sequence: number) => (starts[sequence + 1] ?? source.count) - 1;
   const endOf = (sequence: number) => source.address[lastRow(sequence)] as number;
   order.sort((a, b) => endOf(a) - endOf(b) || a - b);
   target.count = 0;
   let covered = -1;
+  let leftOut = 0;
   for (const sequence of order) {
+    const first = starts[sequence] as number;
     const last = lastRow(sequence);
-    if ((source.address[last] as number) <= covered) continue;
-    let row = starts[sequence] as number;
+    if ((source.address[last] as number) <= covered) {
+      leftOut += last - first;
+      continue;
+    }
+    let row = first;
     while ((source.address[row + 1] as number) <= covered) row++;
+    leftOut += row - first;
     for (; row <= last; row++) {
       const address = Math.max(source.address[row] as number, covered);
       target.push(
@@ -75,6 +81,7 @@ export function orderSequences(
     }
     covered = source.address[last] as number;
   }
+  return leftOut;
 }
 
 /** Whether sequences neither overlap nor go back. */

@@ -228,7 +228,7 @@ describe('semantics', () => {
       texts,
       () => true,
     );
-    const id = reader.readFiles(unitAt(0, compDir))?.fileText(1);
+    const id = reader.read(unitAt(0, compDir))?.fileText(1);
     expect(texts.list[id ?? NO_TEXT]).toBe(path);
   });
 });

@@ -4,7 +4,7 @@
  */
 import { EverflameError } from '../../profile/errors.ts';
 import type { TextId, Texts } from '../code-piece.ts';
-import type { DwarfSections } from './dwarf-input.ts';
+import type { DwarfSections, LineReport } from './dwarf-input.ts';
 import { LineProgramCursor } from './line-program-cursor.ts';
 import { LineProgramFiles, PathBuffer } from './line-program-files.ts';
 import {
@@ -56,22 +56,6 @@ export interface LineTable {
   fileText(index: number): TextId;
 }
 
-export interface LineReport {
-  programs: number;
-  /** Programs that could not be read to their end. What was read before it stays. */
-  damaged: number;
-  /** Programs not run because units share them too often. */
-  overBudget: number;
-  rows: number;
-  /** Sequences of functions that the linker removed, and those without an end. */
-  droppedSequences: number;
-  /** Rows that go back within their sequence. */
-  droppedRows: number;
-  droppedPaths: number;
-  /** The first damage, for people; empty where there was none. */
-  firstProblem: string;
-}
-
 /** Reads the line programs of one set of sections. */
 export class LineProgramReader {
   readonly report: LineReport = {
@@ -79,8 +63,12 @@ export class LineProgramReader {
     damaged: 0,
     overBudget: 0,
     rows: 0,
-    droppedSequences: 0,
-    droppedRows: 0,
+    removedSequences: 0,
+    damagedSequences: 0,
+    damagedRows: 0,
+    damagedLines: 0,
+    coveredRows: 0,
+    unknownFiles: 0,
     droppedPaths: 0,
     firstProblem: '',
   };
@@ -99,7 +87,8 @@ export class LineProgramReader {
     this.#isCode = isCode;
     const { length } = sections.line;
     const inputBytes = length + sections.lineStr.length + sections.str.length;
-    this.#path = new PathBuffer(MIN_PATH_BYTES + inputBytes * PATH_BYTES_PER_BYTE);
+    const pathBytes = MIN_PATH_BYTES + inputBytes * PATH_BYTES_PER_BYTE;
+    this.#path = new PathBuffer(pathBytes, this.report);
     this.#budgetBytes = RUNS_PER_BYTE * length;
   }
 
@@ -111,20 +100,11 @@ export class LineProgramReader {
     const starts = this.#run(header, files);
     let rows = this.#rows;
     if (!areOrdered(rows, starts)) {
-      orderSequences(rows, starts, this.#ordered);
+      this.report.coveredRows += orderSequences(rows, starts, this.#ordered);
       rows = this.#ordered;
     }
     this.report.rows += rows.count;
-    this.report.droppedPaths = this.#path.dropped;
     return tableOf(header, files, rows);
-  }
-
-  /** A unit's files without rows: those of a split unit's .debug_line.dwo. */
-  readFiles(unit: LineUnit): LineTable | null {
-    const opened = this.#open(unit);
-    if (opened === null) return null;
-    this.#rows.count = 0;
-    return tableOf(opened[0], opened[1], this.#rows);
   }
 
   #open(unit: LineUnit): [LineProgramHeader, LineProgramFiles] | null {
@@ -157,22 +137,21 @@ export class LineProgramReader {
 
   /** Runs a program into the rows; returns the first row of each sequence. */
   #run(header: LineProgramHeader, files: LineProgramFiles): number[] {
-    const machine = new LineMachine(this.#sections.line, header, files, this.#rows, this.#isCode);
+    const { line } = this.#sections;
+    const machine = new LineMachine(line, header, files, this.#rows, this.#isCode, this.report);
     try {
       machine.run();
     } catch (error) {
       this.#damaged(error);
     }
     machine.dropOpenSequence();
-    this.report.droppedSequences += machine.droppedSequences;
-    this.report.droppedRows += machine.droppedRows;
     return machine.starts;
   }
 }
 
 function tableOf(header: LineProgramHeader, files: LineProgramFiles, rows: LineRows): LineTable {
   const { count, address, file, line, end } = rows;
-  const fileText = (index: number) => files.text(index);
+  const fileText = (index: number) => files.named(index);
   return { version: header.version, count, address, file, line, end, fileText };
 }
 
@@ -180,13 +159,12 @@ function tableOf(header: LineProgramHeader, files: LineProgramFiles, rows: LineR
 class LineMachine {
   /** The first row of each sequence. */
   readonly starts: number[] = [];
-  droppedSequences = 0;
-  droppedRows = 0;
   readonly #cursor: LineProgramCursor;
   readonly #header: LineProgramHeader;
   readonly #files: LineProgramFiles;
   readonly #rows: LineRows;
   readonly #isCode: (address: number) => boolean;
+  readonly #report: LineReport;
   #address = 0;
   #line = 1;
   #file: number;
@@ -199,12 +177,14 @@ class LineMachine {
     files: LineProgramFiles,
     rows: LineRows,
     isCode: (address: number) => boolean,
+    report: LineReport,
   ) {
     this.#cursor = new LineProgramCursor(bytes, header.start, header.end);
     this.#header = header;
     this.#files = files;
     this.#rows = rows;
     this.#isCode = isCode;
+    this.#report = report;
     this.#file = files.text(1);
     rows.count = 0;
   }
@@ -248,7 +228,7 @@ class LineMachine {
         this.#line += cursor.sleb();
         break;
       case Op.setFile:
-        this.#file = this.#files.text(cursor.uleb());
+        this.#file = this.#files.named(cursor.uleb());
         break;
       case Op.fixedAdvancePc:
         this.#address += cursor.u16();
@@ -290,7 +270,7 @@ class LineMachine {
       const before = rows.address[count - 1] as number;
       if (address <= before) {
         if (address < before) {
-          this.droppedRows++;
+          this.#report.damagedRows++;
           return;
         }
         row = count - 1;
@@ -298,7 +278,11 @@ class LineMachine {
     }
     rows.address[row] = address;
     rows.file[row] = this.#file;
-    rows.line[row] = this.#line > 0 && this.#line <= MAX_LINE ? this.#line : 0;
+    rows.line[row] = this.#line;
+    if (!(this.#line >= 0 && this.#line <= MAX_LINE)) {
+      rows.line[row] = 0;
+      this.#report.damagedLines++;
+    }
     rows.end[row] = end;
     rows.count = row + 1;
   }
@@ -308,12 +292,14 @@ class LineMachine {
     const first = this.#first;
     this.#emit(1);
     const start = rows.address[first] as number;
-    const isWhole = rows.count - first >= 2 && rows.end[rows.count - 1] === 1;
+    const isWhole = rows.end[rows.count - 1] === 1;
     const isReal = this.#address < Number.MAX_SAFE_INTEGER && this.#isCode(start);
-    if (isWhole && isReal) this.starts.push(first);
+    const isEmpty = rows.count - first < 2;
+    if (isWhole && isReal && !isEmpty) this.starts.push(first);
     else {
       rows.count = first;
-      this.droppedSequences++;
+      if (!isWhole) this.#report.damagedSequences++;
+      else if (!isReal) this.#report.removedSequences++;
     }
     this.#first = rows.count;
     this.#address = 0;
@@ -323,7 +309,7 @@ class LineMachine {
 
   /** Rows after the last end of a sequence say nothing: nobody knows where they end. */
   dropOpenSequence(): void {
-    if (this.#rows.count > this.#first) this.droppedSequences++;
+    if (this.#rows.count > this.#first) this.#report.damagedSequences++;
     this.#rows.count = this.#first;
   }
 }

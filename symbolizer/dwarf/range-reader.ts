@@ -1,4 +1,5 @@
 /** Ranges of addresses: a single one, a list of DWARF 2 to 4 or one of DWARF 5 (2.17.3). */
+import { EverflameError } from '../../profile/errors.ts';
 import { Slot } from './abbreviations.ts';
 import { Form, isAddressForm } from './dwarf-codes.ts';
 import type { EntryCursor } from './entry-cursor.ts';
@@ -18,9 +19,18 @@ const Rle = {
   startLength: 7,
 } as const;
 
+/** What damaged ranges cost of the budget: an error is built. */
+const DAMAGED_RANGES_BYTES = 512;
+
 /** The ranges of the entry read last; only those that are not empty and begin in code. */
 export class RangeReader {
   count = 0;
+  /** Entries whose ranges could not be read to their end. */
+  damagedRanges = 0;
+  /** Ranges outside the code. */
+  droppedRanges = 0;
+  /** The first damage met, for people; empty where there was none. */
+  firstProblem = '';
   low: Float64Array = new Float64Array(64);
   high: Float64Array = new Float64Array(64);
   readonly #isCode: (address: number) => boolean;
@@ -31,9 +41,23 @@ export class RangeReader {
     this.#isCode = isCode;
   }
 
-  /** Reads the ranges of an entry. Throws EverflameError where they are damaged. */
+  /**
+   * Reads the ranges of an entry. Damage costs those behind it. Throws EverflameError when the
+   * budget is used up.
+   */
   read(unit: Unit, cursor: EntryCursor): void {
     this.count = 0;
+    try {
+      this.#readAny(unit, cursor);
+    } catch (error) {
+      if (!(error instanceof EverflameError) || error.kind === 'too-large') throw error;
+      this.damagedRanges++;
+      if (this.firstProblem === '') this.firstProblem = error.message;
+      unit.file.budget.spend(DAMAGED_RANGES_BYTES);
+    }
+  }
+
+  #readAny(unit: Unit, cursor: EntryCursor): void {
     if (cursor.has(Slot.lowPc) && cursor.has(Slot.highPc)) {
       const low = addressOf(unit, cursor, Slot.lowPc);
       // From DWARF 4 on a constant is the length.
@@ -52,7 +76,11 @@ export class RangeReader {
   }
 
   #add(low: number, high: number): void {
-    if (!(low < high) || high > Number.MAX_SAFE_INTEGER || !this.#isCode(low)) return;
+    if (low === high) return;
+    if (!(low < high) || high > Number.MAX_SAFE_INTEGER || !this.#isCode(low)) {
+      this.droppedRanges++;
+      return;
+    }
     if (this.count === this.low.length) this.#grow();
     this.low[this.count] = low;
     this.high[this.count] = high;

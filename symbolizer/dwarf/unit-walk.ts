@@ -19,6 +19,8 @@ const C_FAMILY = new Set([
 ]);
 
 export class UnitWalk {
+  /** Inlined calls that are in no function. */
+  droppedCalls = 0;
   readonly #cursor = new EntryCursor();
   readonly #scopes: UnitScopes;
   readonly #names: EntryNames;
@@ -32,12 +34,8 @@ export class UnitWalk {
     this.#ranges = ranges;
   }
 
-  /**
-   * Fills the scopes anew. Throws EverflameError where the unit is damaged; what was found before
-   * that stays.
-   */
+  /** Adds to the scopes. Throws EverflameError where the unit is damaged. */
   run(unit: Unit): void {
-    this.#scopes.clear();
     const cursor = this.#cursor;
     const { abbreviations: table, firstEntry, end, file } = unit;
     const { kind: kinds, hasChildren, fixedSize } = table;
@@ -102,7 +100,10 @@ export class UnitWalk {
     const cursor = this.#cursor;
     const isInlined = kind === EntryKind.inlined;
     // An inlined call in no function is in no stack either.
-    if (isInlined && outer === NONE) return NONE;
+    if (isInlined && outer === NONE) {
+      this.droppedCalls++;
+      return NONE;
+    }
     const ranges = this.#ranges;
     ranges.read(unit, cursor);
     if (ranges.count === 0 && !hasChildren) return outer;
