@@ -1,6 +1,7 @@
 /** The agent's own figures for /metrics, read when they are asked for. */
 import type { Meter } from '@opentelemetry/api';
 import { LOST_PREFIX } from '../profile/window-counters.ts';
+import type { DebuginfoUploaderStats } from './debuginfo-uploader.ts';
 
 /** Sums over all windows since the start. */
 export class AgentTotals {
@@ -36,6 +37,7 @@ export interface AgentReading {
   lostSamples: Readonly<Record<string, number>>;
   lostReports: number;
   malformedRecords: number;
+  debuginfo: Readonly<DebuginfoUploaderStats>;
 }
 
 export function observeAgent(meter: Meter, figures: AgentFigures): void {
@@ -48,6 +50,7 @@ export function observeAgent(meter: Meter, figures: AgentFigures): void {
       .createObservableGauge(`everflame_agent_${name}`, { description })
       .addCallback((result) => result.observe(read()));
   const { totals, read } = figures;
+  observeDebuginfo(meter, () => read().debuginfo);
   counter('windows', 'Sampling windows ended.', () => totals.windows);
   counter('accounting_mismatches', 'Windows that do not add up.', () => totals.mismatches);
   counter('malformed_records', 'Records not understood.', () => read().malformedRecords);
@@ -78,4 +81,25 @@ export function observeAgent(meter: Meter, figures: AgentFigures): void {
         result.observe(count, { counter: counterName });
       }
     });
+}
+
+/** Binaries offered = those of every outcome + what still waits. */
+function observeDebuginfo(meter: Meter, read: () => Readonly<DebuginfoUploaderStats>): void {
+  const counter = (name: string, description: string) =>
+    meter.createObservableCounter(`everflame_agent_debuginfo_${name}`, { description });
+  counter('offered', 'Binaries whose debug information the server is asked about.').addCallback(
+    (result) => result.observe(read().offered),
+  );
+  counter('bytes', 'Bytes of debug information acknowledged.').addCallback((result) =>
+    result.observe(read().uploadedBytes),
+  );
+  counter('retries', 'Rounds of uploads that failed and are made again.').addCallback((result) =>
+    result.observe(read().retries),
+  );
+  counter('binaries', 'Binaries by what became of them.').addCallback((result) => {
+    const { uploadedFiles, notWanted, refused, vanished, withoutSymbols, dropped } = read();
+    const outcomes = { uploaded: uploadedFiles, not_wanted: notWanted, refused, vanished, dropped };
+    for (const [outcome, count] of Object.entries(outcomes)) result.observe(count, { outcome });
+    result.observe(withoutSymbols, { outcome: 'without_symbols' });
+  });
 }

@@ -24,6 +24,8 @@ export interface AgentOptions {
   /** Added to every series; one of the agent's own names replaces what it would say. */
   labels: Labels;
   spoolBytes: number;
+  /** Of debug information, per window; 0 = none is sent. */
+  uploadBytes: number;
   version: string;
   /** Null where nobody asks for figures. */
   meter: Meter | null;
@@ -62,7 +64,13 @@ class Agent {
     const onWindow = (window: CollectedWindow) => this.#onWindow(window);
     this.#collector = new Collector({ frequencyHz, windowMs, host, labels, onWindow });
     this.#shipper = new Shipper({ server, reporter: this.#reporter, spoolBytes, log });
-    this.#uploader = createDebuginfoUploader({ server, agentId: this.#reporter.agentId, log });
+    this.#uploader = createDebuginfoUploader({
+      server,
+      agentId: this.#reporter.agentId,
+      budgetBytes: options.uploadBytes,
+      windowMs,
+      log,
+    });
     if (options.meter !== null) this.#observe(options.meter);
   }
 
@@ -101,6 +109,7 @@ class Agent {
 
   /** Lets the server ask for the symbols of what was running. */
   #offer(binaries: ReadonlySet<Binary>): void {
+    if (this.#options.uploadBytes === 0) return;
     for (const { buildId, mapping, openPath, sizeBytes } of binaries) {
       const file = basename(mapping.file);
       this.#uploader.offer({ buildId, path: openPath, file, sizeBytes });
@@ -124,6 +133,7 @@ class Agent {
         lostSamples: shipper.stats.lostSamples,
         lostReports: shipper.stats.lostReports,
         malformedRecords: sampler.malformedRecords,
+        debuginfo: this.#uploader.stats,
       }),
     });
   }

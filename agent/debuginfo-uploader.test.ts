@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { BuildId, EpochMs } from '../profile/units.ts';
 import { openSymbolizer } from '../symbolizer/debuginfo/debuginfo-store.ts';
@@ -22,6 +23,9 @@ let stop: AbortController;
 let requests: string[] = [];
 /** Answers with this status instead of doing the work, while it returns one. */
 let refuse: (method: string) => number | null = () => null;
+/** Parts that are being answered, and what each waits for. */
+let openPuts = 0;
+let gate: Promise<void> = Promise.resolve();
 
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'uploader-'));
@@ -41,6 +45,7 @@ beforeEach(async () => {
   stop = new AbortController();
   requests = [];
   refuse = () => null;
+  gate = Promise.resolve();
 });
 afterEach(async () => {
   stop.abort();
@@ -78,6 +83,9 @@ async function handle(request: IncomingMessage, url: URL): Promise<[number, unkn
       { wanted: answers.map(({ buildId, ...rest }) => ({ build_id: buildId, ...rest })) },
     ];
   }
+  openPuts++;
+  await gate;
+  openPuts--;
   const range = /^bytes (\d+)-\d+\/(\d+)$/.exec(request.headers['content-range'] ?? '') ?? [];
   const answered = await symbolizer.upload({
     buildId: decodeURIComponent(url.pathname.split('/').at(-1) ?? '') as BuildId,
@@ -109,6 +117,8 @@ function startUploader() {
   const uploader = createDebuginfoUploader({
     server: new URL(`http://127.0.0.1:${port}`),
     agentId: 'agent-1',
+    budgetBytes: 2 ** 30,
+    windowMs: 1_000,
     log: () => undefined,
   });
   running = uploader.run(stop.signal);
@@ -174,6 +184,21 @@ test('a final refusal is not repeated', async () => {
   await poll(() => uploader.stats.refused).toBe(1);
   uploader.offer(offer);
   expect(uploader.stats).toMatchObject({ offered: 1, refused: 1, retries: 0 });
+});
+
+test('two files at a time', async () => {
+  let open = () => {};
+  gate = new Promise((resolve) => {
+    open = resolve;
+  });
+  const uploader = startUploader();
+  const names = ['exec', 'library', 'pie', 'no-build-id'];
+  for (const name of names) uploader.offer(offerOf(buildElf(directory, name)));
+  await poll(() => openPuts).toBe(2);
+  await sleep(200);
+  expect(openPuts).toBe(2);
+  open();
+  await poll(() => uploader.stats.uploadedFiles).toBe(4);
 });
 
 test('the budget lets through one window at a time', async () => {

@@ -24,6 +24,9 @@ export interface BinaryOffer {
 export interface DebuginfoUploaderOptions {
   server: URL;
   agentId: string;
+  /** What all uploads together may send in one window. */
+  budgetBytes: number;
+  windowMs: number;
   log: Log;
 }
 
@@ -64,11 +67,8 @@ const MAX_ASKED = 16;
 const MAX_PENDING = 4_096;
 const MAX_REMEMBERED = 16_384;
 const PARALLEL_UPLOADS = 2;
-/** Bytes of one request, which are held in memory. */
+/** Bytes of one request at most, which are held in memory. */
 const PART_BYTES = 4 * 2 ** 20;
-/** What all uploads together may send in ten seconds. */
-const BUDGET_BYTES = 32 * 2 ** 20;
-const BUDGET_WINDOW_MS = 10_000;
 const FIRST_BACKOFF_MS = 1_000;
 const MAX_BACKOFF_MS = 300_000;
 /** A server that said no may have lost its files, or another agent its lease. */
@@ -106,7 +106,8 @@ class Uploader implements DebuginfoUploader {
   };
   readonly #options: DebuginfoUploaderOptions;
   readonly #base: URL;
-  readonly #budget = new ByteBudget(BUDGET_BYTES, BUDGET_WINDOW_MS);
+  readonly #budget: ByteBudget;
+  readonly #partBytes: number;
   readonly #pending = new Map<BuildId, BinaryOffer>();
   /** When each build id may be taken up again, in order of being settled. */
   readonly #settled = new Map<BuildId, number>();
@@ -117,6 +118,9 @@ class Uploader implements DebuginfoUploader {
 
   constructor(options: DebuginfoUploaderOptions) {
     this.#options = options;
+    const { budgetBytes, windowMs } = options;
+    this.#budget = new ByteBudget(budgetBytes, windowMs);
+    this.#partBytes = Math.min(PART_BYTES, budgetBytes);
     const { href } = options.server;
     this.#base = new URL('api/v1/debuginfo/', href.endsWith('/') ? href : `${href}/`);
   }
@@ -261,7 +265,7 @@ class Uploader implements DebuginfoUploader {
     const parameters = new URLSearchParams({ kind, file: offer.file.slice(-255), lease });
     const path = `${encodeURIComponent(offer.buildId)}?${parameters}`;
     let from = Math.min(offset, sizeBytes - 1);
-    for await (const part of opened.parts(from, PART_BYTES)) {
+    for await (const part of opened.parts(from, this.#partBytes)) {
       await this.#budget.take(part.length, signal);
       const range = `bytes ${from}-${from + part.length - 1}/${sizeBytes}`;
       const response = await this.#request(path, signal, PART_TIMEOUT_MS, {

@@ -11,6 +11,8 @@ const FREQUENCY = { min: 1, max: 1_000 };
 /** Shorter windows cost more than they show; longer ones outgrow a request. */
 const MIN_WINDOW_MS = 1_000;
 const MAX_WINDOW_MS = 600_000;
+/** One request's worth: below, headers and round trips are most of it. */
+const MIN_UPLOAD_BYTES = 65_536;
 const METRICS_GRACE_MS = 1_000;
 
 export const AGENT_FLAGS = {
@@ -19,6 +21,7 @@ export const AGENT_FLAGS = {
   window: flag.duration(10_000, 'time that one profile covers'),
   label: flag.pairs('NAME=VALUE', 'a label for every series; may be given several times'),
   'spool-bytes': flag.bytes(64e6, 'memory for what the server has not taken yet'),
+  'upload-bytes': flag.bytes(32e6, 'of debug information, sent per --window at most; 0 sends none'),
   'metrics-address': flag.text(null, 'HOST:PORT', 'serve /metrics there'),
 };
 
@@ -41,6 +44,7 @@ export async function runAgentCommand(argv: readonly string[], env: Environment)
     windowMs: checkWindow(values.window),
     labels: canonicalLabels(values.label, '--label'),
     spoolBytes: values['spool-bytes'],
+    uploadBytes: checkUploadBytes(values['upload-bytes']),
     version,
     log,
   };
@@ -93,6 +97,11 @@ async function serveMetrics(text: string, version: string) {
 function checkWindow(windowMs: number): number {
   if (windowMs >= MIN_WINDOW_MS && windowMs <= MAX_WINDOW_MS) return windowMs;
   throw usageError(`--window must be from ${MIN_WINDOW_MS / 1000}s to ${MAX_WINDOW_MS / 60_000}m`);
+}
+
+function checkUploadBytes(bytes: number): number {
+  if (bytes === 0 || bytes >= MIN_UPLOAD_BYTES) return bytes;
+  throw usageError(`--upload-bytes must be 0, or at least ${MIN_UPLOAD_BYTES}`);
 }
 
 function parseServer(text: string): URL {
