@@ -4,11 +4,14 @@ import { EverflameError } from '../profile/errors.ts';
 import { MAX_DEBUGINFO_BYTES } from '../profile/limits.ts';
 import type { BuildId } from '../profile/units.ts';
 import { openByteSource } from '../symbolizer/elf/byte-reader.ts';
-import { planStrip, type StripPlan } from '../symbolizer/elf/strip.ts';
+import { planStrip, type ReadBytes, type StripPlan } from '../symbolizer/elf/strip.ts';
 
 export interface OpenedBinary {
   plan: StripPlan;
-  /** The extraction from `from` on, cut into parts of `partBytes`, the last one shorter. */
+  /**
+   * The extraction from `from` on, cut into parts of `partBytes`, the last one shorter. Each is
+   * valid until the next one is asked for.
+   */
   parts(from: number, partBytes: number): AsyncGenerator<Uint8Array<ArrayBuffer>>;
   close(): Promise<void>;
 }
@@ -55,37 +58,41 @@ function isSystemError(error: unknown): boolean {
   return error instanceof Error && 'syscall' in error;
 }
 
+/** What is read and what is sent lie in one buffer each: garbage of a large file adds up. */
 async function* cutParts(
   plan: StripPlan,
   handle: FileHandle,
   from: number,
   partBytes: number,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  let position = from;
-  let part = new Uint8Array(Math.min(partBytes, plan.sizeBytes - position));
+  let left = plan.sizeBytes - from;
+  const part = new Uint8Array(Math.min(partBytes, left));
   let filled = 0;
-  for await (const chunk of plan.chunks((offset, length) => readAt(handle, offset, length), from)) {
+  for await (const chunk of plan.chunks(createReader(handle), from)) {
     for (let at = 0; at < chunk.length; ) {
       const piece = chunk.subarray(at, at + part.length - filled);
       part.set(piece, filled);
       filled += piece.length;
       at += piece.length;
-      if (filled < part.length) continue;
-      yield part;
-      position += filled;
-      part = new Uint8Array(Math.min(partBytes, plan.sizeBytes - position));
+      if (filled < Math.min(part.length, left)) continue;
+      yield part.subarray(0, filled);
+      left -= filled;
       filled = 0;
     }
   }
 }
 
-async function readAt(handle: FileHandle, offset: number, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
-  let filled = 0;
-  while (filled < length) {
-    const { bytesRead } = await handle.read(bytes, filled, length - filled, offset + filled);
-    if (bytesRead === 0) throw new Error('the file shrank while it was read');
-    filled += bytesRead;
-  }
-  return bytes;
+/** What it gives is valid until it is called again. */
+function createReader(handle: FileHandle): ReadBytes {
+  let buffer = new Uint8Array(0);
+  return async (offset, length) => {
+    if (length > buffer.length) buffer = new Uint8Array(length);
+    let filled = 0;
+    while (filled < length) {
+      const { bytesRead } = await handle.read(buffer, filled, length - filled, offset + filled);
+      if (bytesRead === 0) throw new Error('the file shrank while it was read');
+      filled += bytesRead;
+    }
+    return buffer.subarray(0, length);
+  };
 }
