@@ -128,7 +128,7 @@ class PclntabReader {
     piece.start = start;
     piece.name = name;
     this.#tree.open(records.tree, records.unit);
-    this.#mergeRows(start, size);
+    this.#mergeRows(start);
     this.#work += this.#tree.count + 1;
     this.#takeTree();
     this.#sink.add(piece);
@@ -161,14 +161,17 @@ class PclntabReader {
     return offset === 0 || values.read(pclntab, layout.pcTables + offset, layout.quantum, size);
   }
 
-  /** A row where file, line or call changes. Behind the last line there is padding. */
-  #mergeRows(start: number, size: number): void {
+  /**
+   * A row where file, line or call changes. Behind the last line there is padding; a function
+   * without lines is one of the linker's marks, which are a byte long.
+   */
+  #mergeRows(start: number): void {
     const piece = this.#piece;
     const files = this.#files;
     const lines = this.#lines;
     const calls = this.#calls;
     const { unit } = this.#records;
-    const end = lines.count > 0 ? lines.end : size;
+    const end = lines.count > 0 ? lines.end : 1;
     piece.end = start + end;
     piece.rowCount = 0;
     let file = 0;
