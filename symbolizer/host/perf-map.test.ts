@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EverflameError } from '../../profile/errors.ts';
-import { MAX_PERF_MAP_ENTRIES } from '../../profile/limits.ts';
+import { MAX_PERF_MAP_ENTRIES, MAX_STRING_BYTES } from '../../profile/limits.ts';
 import { PerfMap } from './perf-map.ts';
 import { PerfMapFile } from './perf-map-file.ts';
 
@@ -44,6 +44,18 @@ test('names keep their blanks; addresses may have 0x', () => {
 test('lines that are no entry are counted', () => {
   const map = mapOf('nonsense\n\n12 zz name\n10 4\n10 4 \nffffffffffffffff 4 high\n10 4 ok\n');
   expect([map.count, map.malformedLines]).toEqual([1, 6]);
+});
+
+test('a line that is too long is none, wherever it is cut', () => {
+  const text = Buffer.from(`10 4 a\n20 4 ${'x'.repeat(MAX_STRING_BYTES + 9)}30 4 b\n40 4 c\n`);
+  for (const cut of [0, 1, 9, MAX_STRING_BYTES + 16, text.length - 12]) {
+    const map = new PerfMap();
+    for (const part of [text.subarray(0, cut), text.subarray(cut, -8), text.subarray(-8)]) {
+      map.append(part);
+    }
+    expect([0x10, 0x30, 0x40].map((address) => map.lookup(address))).toEqual(['a', null, 'c']);
+    expect([map.count, map.malformedLines]).toEqual([2, 1]);
+  }
 });
 
 test('any split of the file, sorted or not, gives what painting in order gives', () => {

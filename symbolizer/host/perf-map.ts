@@ -15,6 +15,9 @@ const SPACE = 0x20;
 /** Entries that are searched one by one, newest first, before the sorted ranges. */
 const MAX_RECENT = 1_024;
 
+/** Hex digits of an address or a size, and `0x`. */
+const MAX_NUMBER_LENGTH = 18;
+
 /** Columns start at so many entries with the first one: most processes have a map without any. */
 const FIRST_ENTRIES = 256;
 
@@ -32,6 +35,8 @@ export class PerfMap {
   #nameBytes = 0;
   /** A last line without its newline: the rest of it comes with the next part. */
   #partial: Uint8Array = new Uint8Array(0);
+  /** What comes up to the next newline is the rest of a line that is too long. */
+  #isSkipping = false;
   /** The truth of entries 0 to `#sorted`: disjoint ranges by address. */
   #ranges: Ranges = { count: 0, starts: new Float64Array(0), entries: new Int32Array(0) };
   #sorted = 0;
@@ -42,9 +47,15 @@ export class PerfMap {
 
   /** Takes the next part of the file, which may end within a line. */
   append(part: Uint8Array): void {
-    const bytes = this.#partial.length === 0 ? part : Buffer.concat([this.#partial, part]);
+    let bytes = part;
     let at = 0;
-    for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, at)) {
+    if (this.#isSkipping) {
+      const newline = part.indexOf(NEWLINE);
+      if (newline < 0) return;
+      this.#isSkipping = false;
+      at = newline + 1;
+    } else if (this.#partial.length > 0) bytes = Buffer.concat([this.#partial, part]);
+    for (let end = bytes.indexOf(NEWLINE, at); end >= 0; end = bytes.indexOf(NEWLINE, at)) {
       this.#line(bytes, at, end);
       at = end + 1;
     }
@@ -52,6 +63,7 @@ export class PerfMap {
     if (this.#partial.length > MAX_STRING_BYTES) {
       this.malformedLines++;
       this.#partial = new Uint8Array(0);
+      this.#isSkipping = true;
     }
   }
 
@@ -69,12 +81,12 @@ export class PerfMap {
   }
 
   #line(bytes: Uint8Array, start: number, end: number): void {
-    const first = bytes.indexOf(SPACE, start);
-    const second = first < 0 ? -1 : bytes.indexOf(SPACE, first + 1);
+    const first = spaceAfter(bytes, start, end);
+    const second = first < 0 ? -1 : spaceAfter(bytes, first + 1, end);
     const address = hexNumber(bytes, start, first);
     const size = hexNumber(bytes, first + 1, second);
-    const valid = second > first && second < end - 1 && address + size <= Number.MAX_SAFE_INTEGER;
-    if (!valid) {
+    const isWhole = second > first && second < end - 1 && end - start <= MAX_STRING_BYTES;
+    if (!isWhole || !(address + size <= Number.MAX_SAFE_INTEGER)) {
       this.malformedLines++;
       return;
     }
@@ -83,17 +95,16 @@ export class PerfMap {
   }
 
   #add(address: number, size: number, name: Uint8Array): void {
-    const kept = name.subarray(0, MAX_STRING_BYTES);
-    const full = this.#nameBytes + kept.length > MAX_PERF_MAP_NAME_BYTES;
+    const full = this.#nameBytes + name.length > MAX_PERF_MAP_NAME_BYTES;
     if (full || this.#count === MAX_PERF_MAP_ENTRIES) this.#dropOldest();
     if (this.#count === this.#starts.length) this.#grow();
-    this.#names = grown(this.#names, this.#nameBytes + kept.length);
-    this.#names.set(kept, this.#nameBytes);
+    this.#names = grown(this.#names, this.#nameBytes + name.length);
+    this.#names.set(name, this.#nameBytes);
     this.#starts[this.#count] = address;
     this.#ends[this.#count] = address + size;
     this.#nameOffsets[this.#count] = this.#nameBytes;
-    this.#nameLengths[this.#count] = kept.length;
-    this.#nameBytes += kept.length;
+    this.#nameLengths[this.#count] = name.length;
+    this.#nameBytes += name.length;
     this.#count++;
   }
 
@@ -224,6 +235,13 @@ class LatestHeap {
     }
     items[at] = item;
   }
+}
+
+/** The space behind a number, or -1. No line's cost may depend on what comes after it. */
+function spaceAfter(bytes: Uint8Array, start: number, end: number): number {
+  const last = Math.min(end, start + MAX_NUMBER_LENGTH + 1);
+  for (let at = start; at < last; at++) if (bytes[at] === SPACE) return at;
+  return -1;
 }
 
 /** Hex digits, with or without 0x; NaN for anything else and above 2^53. */
