@@ -62,20 +62,39 @@ export class FrameTable {
   /** Rows of `#texts`, TEXTS per frame; of as many frames as were in answers so far. */
   #textRows = new Int32Array(0);
   #numbered = 0;
+  /** Rows whose attributes the next frame of their key replaces. */
+  readonly #outdated = new Set<number>();
 
   get count(): number {
     return this.frames.length;
   }
 
-  /** The frame's row; the first frame of a key gives the row its attributes. */
+  /**
+   * The frame's row; the first frame of a key gives the row its attributes, and the first that
+   * knows a file gives it that.
+   */
   intern(frame: Frame, key: string = functionKey(frame)): number {
-    let row = this.#rows.get(key);
+    const row = this.#rows.get(key);
     if (row === undefined) {
-      row = this.frames.length;
-      this.#rows.set(key, row);
-      this.frames.push(frame);
+      this.#rows.set(key, this.frames.length);
+      return this.frames.push(frame) - 1;
+    }
+    const known = this.frames[row] as Frame;
+    if (this.#outdated.delete(row)) this.#replace(row, frame);
+    else if (known.file === '' && frame.file !== '') {
+      this.#replace(row, { ...known, file: frame.file });
     }
     return row;
+  }
+
+  /** What is known of the row may have changed: the next frame of its key has it right. */
+  outdate(row: number): void {
+    this.#outdated.add(row);
+  }
+
+  #replace(row: number, frame: Frame): void {
+    this.frames[row] = frame;
+    if (row < this.#numbered) this.#numberRow(row);
   }
 
   /** The root's frame and then these rows as columns, with the text they use. */
@@ -116,16 +135,19 @@ export class FrameTable {
       grown.set(this.#textRows);
       this.#textRows = grown;
     }
-    let at = this.#numbered * TEXTS;
-    for (; this.#numbered < this.frames.length; this.#numbered++) {
-      const frame = this.frames[this.#numbered] as Frame;
-      this.#textRows[at++] = texts.intern(frame.name);
-      this.#textRows[at++] = texts.intern(frame.systemName);
-      this.#textRows[at++] = texts.intern(frame.binary);
-      this.#textRows[at++] = texts.intern(frame.buildId);
-      this.#textRows[at++] = texts.intern(frame.file);
-      this.#textRows[at++] = texts.intern(frame.reason);
-    }
+    for (; this.#numbered < this.frames.length; this.#numbered++) this.#numberRow(this.#numbered);
+  }
+
+  #numberRow(row: number): void {
+    const texts = this.#texts;
+    const frame = this.frames[row] as Frame;
+    let at = row * TEXTS;
+    this.#textRows[at++] = texts.intern(frame.name);
+    this.#textRows[at++] = texts.intern(frame.systemName);
+    this.#textRows[at++] = texts.intern(frame.binary);
+    this.#textRows[at++] = texts.intern(frame.buildId);
+    this.#textRows[at++] = texts.intern(frame.file);
+    this.#textRows[at++] = texts.intern(frame.reason);
   }
 }
 

@@ -53,13 +53,20 @@ export class LocationFrames {
     return this.#rows[(this.#first[location] as number) - 1 + index] as number;
   }
 
-  /** Forgets locations in these builds; returns a mark for each that was resolved, or null. */
+  /**
+   * Forgets locations in these builds, and with them what is said of their frames; returns a mark
+   * for each location that was resolved, or null.
+   */
   forget(buildIds: ReadonlySet<string>): Uint8Array | null {
     const { locations } = this.#dictionary;
     let marks: Uint8Array | null = null;
     for (let location = 0; location < locations.count; location++) {
       if (this.#first[location] === 0 || linesOf(locations, location) > 0) continue;
       if (!buildIds.has(this.#text(locations.buildId[location] as number))) continue;
+      const first = (this.#first[location] as number) - 1;
+      const size = this.#size[location] as number;
+      for (let row = first; row < first + size; row++)
+        this.table.outdate(this.#rows[row] as number);
       this.#first[location] = 0;
       marks ??= new Uint8Array(locations.count);
       marks[location] = 1;
@@ -139,7 +146,9 @@ export class LocationFrames {
     frame.name = `${frame.binary || ANON_MAPPING}+${formatAddress(frame)}`;
     frame.reason = reason;
     const known = elfAddress === null ? space : AddressSpace.elf;
-    this.#push(this.table.intern(frame, `${functionKey(frame)}\0${known}`));
+    // At address 0 the function's key has no build id.
+    const key = `${functionKey(frame)}\0${frame.buildId}\0${known}`;
+    this.#push(this.table.intern(frame, key));
   }
 
   /** Line and address of a named frame are shown only where they tell frames apart. */

@@ -35,10 +35,13 @@ function weigh(values: readonly number[], more: Partial<StackWeights> = {}): Sta
 
 /**
  * Every symbol file has `alpha` at 0x10..0x1f, `beta` at 0x20..0x2f and `c::gamma()` at 0x30..0x3f;
- * offsets + 0x10 = address.
+ * offsets + 0x10 = address. That of path `lines` has files, and `epsilon` at 0x99.
  */
 const openSymbols: OpenSymbolFile = (path) => {
-  const symbol = (name: string) => ({ kind: 'symbol', lines: [{ name, file: '', line: 0 }] });
+  const symbol = (name: string, source = '') => {
+    const file = path === 'lines' ? source : '';
+    return { kind: 'symbol', lines: [{ name, file, line: file === '' ? 0 : 7 }] };
+  };
   if (path === 'missing') throw new Error('ENOENT');
   const elfAddress = (offset: number) => (offset < 0x100 ? offset + 0x10 : null) as ElfAddress;
   return {
@@ -48,7 +51,8 @@ const openSymbols: OpenSymbolFile = (path) => {
       if (elf === null) return { kind: 'unknown', reason: 'unmapped' };
       if (elf >= 0x10 && elf < 0x20) return symbol('alpha');
       if (elf >= 0x20 && elf < 0x30) return symbol('beta');
-      if (elf >= 0x30 && elf < 0x40) return symbol('_ZN1c5gammaEv');
+      if (elf >= 0x30 && elf < 0x40) return symbol('_ZN1c5gammaEv', 'g.c');
+      if (elf === 0x99 && path === 'lines') return symbol('epsilon', 'e.c');
       return { kind: 'unknown', reason: 'not-covered' };
     },
     close() {},
@@ -266,6 +270,36 @@ describe('symbol files that arrive later', () => {
     expect(drawn()).toBe(after);
     expect(drawn([symbolFile('abc', 'missing', 2)])).toBe(before);
     expect(drawn([symbolFile('abc', 'again', 3)])).toBe(after);
+  });
+
+  test('say why an address has no name now, not before; and the file of what has one', () => {
+    const jobs = new TreeJobs(openSymbols, demangle);
+    const frame = (symbolFiles: readonly SymbolFileRow[], stacks: string) => {
+      const job = graphJob([8], { format: 'json' });
+      const world = { dictionary: parseDictionaryText(stacks), symbolFiles };
+      const json = JSON.parse(run(jobs, job, world).body as string) as MergeJson;
+      const { name, reason, file } = json.frames.at(-1) ?? {};
+      return [name, reason, file, json.quality.series.unsymbolized];
+    };
+    const nowhere = '0x99@/bin/x#abc';
+    const absent = 'no debug information';
+    expect(frame([], nowhere)).toEqual(['x+0x99', absent, '', { [absent]: 8 }]);
+    const covered = ['x+0x99', 'not covered', '', { 'not covered': 8 }];
+    expect(frame([symbolFile('abc')], nowhere)).toEqual(covered);
+    expect(frame([symbolFile('abc', 'lines', 2)], nowhere)).toEqual(['epsilon', '', 'e.c', {}]);
+    expect(frame([], nowhere)).toEqual(['x+0x99', absent, '', { [absent]: 8 }]);
+  });
+
+  test('give a function that had a name its file', () => {
+    const jobs = new TreeJobs(openSymbols, demangle);
+    const file = (symbolFiles: readonly SymbolFileRow[]) => {
+      const job = graphJob([8], { format: 'json' });
+      const world = { dictionary: parseDictionaryText('0x31@/bin/x#abc'), symbolFiles };
+      const json = JSON.parse(run(jobs, job, world).body as string) as MergeJson;
+      return [json.frames.at(-1)?.name, json.frames.at(-1)?.file];
+    };
+    expect(file([symbolFile('abc')])).toEqual(['c::gamma()', '']);
+    expect(file([symbolFile('abc', 'lines', 2)])).toEqual(['c::gamma()', 'g.c']);
   });
 
   test('a file that cannot be read is a reason', () => {
