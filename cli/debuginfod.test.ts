@@ -71,11 +71,29 @@ test.each([
   // What was uploaded is an extraction.
   ['ID/executable', 404],
   ['ID/source/etc/passwd', 404],
+  // It has no code either.
   ['ID/section/.text', 404],
+  ['ID/section/.nothing', 404],
+  ['ID/section/.debug', 404],
+  ['ID/section/', 404],
+  [`${'ab'.repeat(20)}/section/.debug_info`, 404],
+  ['ID/section/.debug_info', 200],
   ['..%2f..%2fetc%2fpasswd/debuginfo', 404],
   ['go:abcdefghijklmnopqrstuvwxyz/debuginfo', 404],
 ])('%s: %d', async (path, status) => {
   expect((await get(path.replace('ID', buildId))).status).toBe(status);
+});
+
+test('a section comes as it lies in the file', async () => {
+  const dump = `--dump-section=.debug_str=${program}.str`;
+  execFileSync('objcopy', [dump, program, '/dev/null']);
+  const section = readFileSync(`${program}.str`);
+  const response = await get(`${buildId}/section/.debug_str`);
+  expect(response.headers.get('x-debuginfod-size')).toBe(String(section.length));
+  expect(Buffer.from(await response.arrayBuffer()).equals(section)).toBe(true);
+  const part = await get(`${buildId}/section/.debug_str`, { range: 'bytes=3-9' });
+  expect(part.headers.get('content-range')).toBe(`bytes 3-9/${section.length}`);
+  expect(Buffer.from(await part.arrayBuffer()).equals(section.subarray(3, 10))).toBe(true);
 });
 
 test('a file over what the client takes is not sent', async () => {
@@ -91,6 +109,13 @@ test('debuginfod-find and gdb take it', async () => {
   const found = (await run('debuginfod-find', ['debuginfo', buildId])).trim();
   const served = Buffer.from(await (await get(`${buildId}/debuginfo`)).arrayBuffer());
   expect(readFileSync(found).equals(served)).toBe(true);
+  for (const name of ['.debug_info', '.symtab']) {
+    const section = (await run('debuginfod-find', ['section', buildId, name])).trim();
+    const whole = Buffer.from(await (await get(`${buildId}/section/${name}`)).arrayBuffer());
+    expect(whole.length).toBeGreaterThan(0);
+    expect(readFileSync(section).equals(whole)).toBe(true);
+  }
+  await expect(run('debuginfod-find', ['section', buildId, '.text'])).rejects.toThrow(/No such/);
   execFileSync('strip', [program]);
   const commands = ['-iex', 'set debuginfod enabled on', '-ex', 'info line global_function'];
   const told = await run('gdb', ['-batch', '-nx', ...commands, program]);

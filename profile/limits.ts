@@ -182,3 +182,6 @@ export const MAX_PLT_NAMES_BYTES = 64 * 2 ** 20;
 export const MAX_AR_MEMBERS = 262_144;
 /** Split files of one program, decompressed; a .dwo file counts each time that it is read. */
 export const MAX_SPLIT_BYTES = 2 * 2 ** 30;
+/** Section headers and their names that are searched for one section of a file that is served. */
+export const MAX_SERVED_SECTIONS = 65_536;
+export const MAX_SERVED_SECTION_NAMES_BYTES = 8 * 2 ** 20;

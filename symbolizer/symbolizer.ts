@@ -113,12 +113,13 @@ export interface NamedBinary {
   file: string;
 }
 
-/** A file as it was received, for those who ask for it by build id. */
-export interface KeptFile {
+/** A file as it was received, or a part of one, for those who ask for it by build id. */
+export interface KeptBytes {
   path: string;
+  /** What the binary is called. */
   file: string;
+  offset: number;
   sizeBytes: number;
-  receivedMs: number;
 }
 
 /** Figures since the start, by outcome, and levels. */
@@ -160,7 +161,9 @@ export interface Symbolizer {
   /** Forgets it with all its files; false where there is nothing. */
   remove(buildId: BuildId): boolean;
   /** `executable` only where the whole program is here, not an extraction without its code. */
-  keptFile(buildId: BuildId, kind: 'debuginfo' | 'executable'): KeptFile | null;
+  keptFile(buildId: BuildId, kind: 'debuginfo' | 'executable'): KeptBytes | null;
+  /** The section of that name, as it lies in the file; null where nothing has its bytes. */
+  keptSection(buildId: BuildId, name: string): KeptBytes | null;
   stats(): SymbolizerStats;
   close(): Promise<void>;
 }

@@ -7,7 +7,7 @@ import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { EverflameError } from '../../profile/errors.ts';
 import type { BuildId } from '../../profile/units.ts';
-import type { KeptFile, Symbolizer } from '../../symbolizer/symbolizer.ts';
+import type { KeptBytes, Symbolizer } from '../../symbolizer/symbolizer.ts';
 import type { AppContext, Endpoint } from './endpoint.ts';
 
 export interface DebuginfodServices {
@@ -19,27 +19,55 @@ const BINARY = 'application/octet-stream';
 const READ_BYTES = 2 ** 18;
 
 export function debuginfodEndpoints({ symbolizer }: DebuginfodServices): Endpoint[] {
-  return (['debuginfo', 'executable'] as const).map((kind) => ({
+  const files = (['debuginfo', 'executable'] as const).map(
+    (kind): Endpoint => ({
+      method: 'GET',
+      path: `/buildid/{build_id}/${kind}`,
+      summary: `The ${kind} of a build id, as debuginfod servers give it.`,
+      answers: { [BINARY]: null },
+      handle: (context) => {
+        const kept = ofBuildId(context, (id) => symbolizer.keptFile(id, kind));
+        return sendKept(context, kept, FILE_ADVICE[kind]);
+      },
+    }),
+  );
+  const section: Endpoint = {
     method: 'GET',
-    path: `/buildid/{build_id}/${kind}`,
-    summary: `The ${kind} of a build id, as debuginfod servers give it.`,
+    path: '/buildid/{build_id}/section/{section}',
+    summary: "One section's bytes of a build id, as debuginfod servers give them.",
     answers: { [BINARY]: null },
-    handle: (context) => sendKept(context, symbolizer, kind),
-  }));
+    handle: (context) => {
+      const name = context.req.param('section') ?? '';
+      const kept = ofBuildId(context, (id) => symbolizer.keptSection(id, name));
+      return sendKept(context, kept, SECTION_ADVICE);
+    },
+  };
+  return [...files, section];
 }
+
+/** Other ids are known to everflame alone. */
+function ofBuildId<T>(context: AppContext, find: (buildId: BuildId) => T | null): T | null {
+  const buildId = context.req.param('build_id') ?? '';
+  return /^[0-9a-f]+$/.test(buildId) ? find(buildId as BuildId) : null;
+}
+
+const FILE_ADVICE = {
+  debuginfo: 'GET /api/v1/debuginfo tells what is known of it.',
+  executable: 'Agents send what symbolization needs, not whole programs; ask for debuginfo.',
+};
+const SECTION_ADVICE = 'Of what agents send, sections of code and data have no bytes.';
 
 async function sendKept(
   context: AppContext,
-  symbolizer: Symbolizer,
-  kind: 'debuginfo' | 'executable',
+  kept: KeptBytes | null,
+  advice: string,
 ): Promise<Response> {
-  const buildId = (context.req.param('build_id') ?? '') as BuildId;
-  const kept = /^[0-9a-f]+$/.test(buildId) ? symbolizer.keptFile(buildId, kind) : null;
-  if (kept === null) throw notHere(kind);
-  const handle = await openKept(kept, kind);
+  const handle = kept === null ? null : await openKept(kept.path);
+  if (kept === null || handle === null) throw notHere(advice);
   let isSent = false;
   try {
-    const { size, mtimeMs } = await handle.stat();
+    const { size: fileBytes, mtimeMs } = await handle.stat();
+    const size = Math.min(kept.sizeBytes, Math.max(0, fileBytes - kept.offset));
     const maxBytes = Number(context.req.header('x-debuginfod-maxsize') ?? Number.NaN);
     if (maxBytes > 0 && size > maxBytes) return context.body('over X-DEBUGINFOD-MAXSIZE\n', 406);
     const range = readRange(context.req.header('range'), size);
@@ -58,7 +86,8 @@ async function sendKept(
     if (isPart) headers['Content-Range'] = `bytes ${first}-${last}/${size}`;
     const status = isPart ? 206 : 200;
     if (context.req.method === 'HEAD' || size === 0) return context.body(null, status, headers);
-    const stream = handle.createReadStream({ start: first, end: last, highWaterMark: READ_BYTES });
+    const [start, end] = [kept.offset + first, kept.offset + last];
+    const stream = handle.createReadStream({ start, end, highWaterMark: READ_BYTES });
     isSent = true;
     return context.body(Readable.toWeb(stream) as ReadableStream<Uint8Array>, status, headers);
   } finally {
@@ -67,12 +96,12 @@ async function sendKept(
   }
 }
 
-async function openKept({ path }: KeptFile, kind: string): Promise<FileHandle> {
+/** Null for a file of this machine that was taken away since, or one evicted just now. */
+async function openKept(path: string): Promise<FileHandle | null> {
   try {
     return await open(path);
   } catch (error) {
-    // A file of this machine that was taken away since, or one evicted just now.
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') throw notHere(kind);
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
     throw error;
   }
 }
@@ -95,12 +124,9 @@ function readRange(header: string | undefined, size: number): ByteRange | 'unsat
   return first > last ? 'unsatisfiable' : { first, last, isPart: true };
 }
 
-function notHere(kind: string): EverflameError {
-  return new EverflameError('not-found', `no ${kind} of this build id is here`, {
+function notHere(remedy: string): EverflameError {
+  return new EverflameError('not-found', 'nothing of that kind is here of this build id', {
     field: 'build_id',
-    remedy:
-      kind === 'executable'
-        ? 'Agents send what symbolization needs, not whole programs; ask for debuginfo.'
-        : 'GET /api/v1/debuginfo tells what is known of it.',
+    remedy,
   });
 }

@@ -104,6 +104,8 @@ describe('folders of this machine', () => {
     expect(store.keptFile(binary.buildId, 'executable')?.path).toBe(
       join(dir, 'debug/usr/bin/exec'),
     );
+    // Agents send no code; a program that is here has it.
+    expect(store.keptSection(binary.buildId, '.text')?.sizeBytes).toBeGreaterThan(0);
   });
 
   test('what is nowhere is looked for again after an hour, or when told to', async () => {

@@ -15,7 +15,7 @@ import type {
   DebuginfoSource,
   DebuginfoState,
   DebuginfoStatus,
-  KeptFile,
+  KeptBytes,
   NamedBinary,
   SymbolFileRow,
   Symbolizer,
@@ -33,6 +33,7 @@ import { receivePart, toUploadError } from './debuginfo-part.ts';
 import { DebuginfoTable } from './debuginfo-table.ts';
 import { adviseAbsent, adviseEntry, qualityName } from './debuginfo-words.ts';
 import { DEBUGINFOD_LIMITS, DebuginfodClient, type DebuginfodKind } from './debuginfod-client.ts';
+import { findKeptFile, findKeptSection } from './kept-bytes.ts';
 import { refusalOf } from './wanted-answer.ts';
 
 export interface SymbolizerOptions {
@@ -181,16 +182,12 @@ class DebuginfoStore implements Symbolizer {
     return true;
   }
 
-  keptFile(buildId: BuildId, kind: 'debuginfo' | 'executable'): KeptFile | null {
-    const entry = this.#table.get(buildId);
-    // What was uploaded as an executable is an extraction, without code.
-    const source = entry?.sources.find(
-      (kept) => kept.kind === kind && (kind === 'debuginfo' || kept.origin !== 'upload'),
-    );
-    if (entry === undefined || source === undefined) return null;
-    const { sizeBytes, receivedMs } = source;
-    const path = this.#table.files(buildId).path(source);
-    return { path, file: entry.file, sizeBytes, receivedMs };
+  keptFile(buildId: BuildId, kind: 'debuginfo' | 'executable'): KeptBytes | null {
+    return findKeptFile(this.#table, buildId, kind);
+  }
+
+  keptSection(buildId: BuildId, name: string): KeptBytes | null {
+    return findKeptSection(this.#table, buildId, name);
   }
 
   stats(): SymbolizerStats {
