@@ -112,7 +112,9 @@ class Agent {
     if (this.#options.uploadBytes === 0) return;
     for (const { buildId, mapping, openPath, sizeBytes } of binaries) {
       const file = basename(mapping.file);
-      this.#uploader.offer({ buildId, path: openPath, file, sizeBytes });
+      // The process may be gone by then; outside of containers the file has the same path here.
+      const paths = [openPath, mapping.file];
+      this.#uploader.offer({ buildId, paths, file, sizeBytes });
     }
   }
 

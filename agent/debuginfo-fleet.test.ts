@@ -82,7 +82,7 @@ function offerOf(path: string): BinaryOffer & { sentBytes: number } {
   const { buildId } = readElfIdentity(source);
   const sentBytes = planStrip(source)?.sizeBytes ?? 0;
   source.close();
-  return { buildId, path, file: basename(path), sizeBytes: source.size, sentBytes };
+  return { buildId, paths: [path], file: basename(path), sizeBytes: source.size, sentBytes };
 }
 
 function poll<T>(read: () => T | Promise<T>) {

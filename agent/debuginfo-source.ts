@@ -4,6 +4,7 @@ import { EverflameError } from '../profile/errors.ts';
 import { MAX_DEBUGINFO_BYTES } from '../profile/limits.ts';
 import type { BuildId } from '../profile/units.ts';
 import { openByteSource } from '../symbolizer/elf/byte-reader.ts';
+import { readElfIdentity } from '../symbolizer/elf/elf.ts';
 import { planStrip, type ReadBytes, type StripPlan } from '../symbolizer/elf/strip.ts';
 
 export interface OpenedBinary {
@@ -16,15 +17,28 @@ export interface OpenedBinary {
   close(): Promise<void>;
 }
 
-/** `vanished`: gone, unreadable or another file; `withoutSymbols`: none, or too many to send. */
+/**
+ * The first of the paths that still leads to the file. `vanished`: gone, unreadable or another file
+ * under all of them; `withoutSymbols`: none, or too many to send.
+ */
 export async function openBinary(
+  paths: readonly string[],
+  buildId: BuildId,
+): Promise<OpenedBinary | 'vanished' | 'withoutSymbols'> {
+  for (const path of paths) {
+    const opened = await openPath(path, buildId);
+    if (opened !== 'vanished') return opened;
+  }
+  return 'vanished';
+}
+
+async function openPath(
   path: string,
   buildId: BuildId,
 ): Promise<OpenedBinary | 'vanished' | 'withoutSymbols'> {
-  const plan = planOf(path);
+  const plan = planOf(path, buildId);
   if (plan === 'vanished') return 'vanished';
   if (plan === null || plan.sizeBytes > MAX_DEBUGINFO_BYTES) return 'withoutSymbols';
-  if (plan.buildId !== buildId) return 'vanished';
   let handle: FileHandle;
   try {
     handle = await open(path);
@@ -40,11 +54,11 @@ export async function openBinary(
 }
 
 /** Headers only: a few kB, from the page cache, because the file is mapped and running. */
-function planOf(path: string): StripPlan | null | 'vanished' {
+function planOf(path: string, buildId: BuildId): StripPlan | null | 'vanished' {
   try {
     const source = openByteSource(path);
     try {
-      return planStrip(source);
+      return readElfIdentity(source).buildId === buildId ? planStrip(source) : 'vanished';
     } finally {
       source.close();
     }

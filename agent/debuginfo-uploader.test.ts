@@ -107,7 +107,7 @@ function poll<T>(read: () => T) {
 function offerOf(path: string): BinaryOffer {
   const source = openByteSource(path);
   const { buildId } = readElfIdentity(source);
-  const offer = { buildId, path, file: basename(path), sizeBytes: source.size };
+  const offer = { buildId, paths: [path], file: basename(path), sizeBytes: source.size };
   source.close();
   return offer;
 }
@@ -142,7 +142,7 @@ test('what the server wants is sent, once', async () => {
 test('each offer that is not sent has its counter', async () => {
   const uploader = startUploader();
   const path = buildElf(directory, 'pie');
-  uploader.offer({ ...offerOf(path), path: join(directory, 'gone') });
+  uploader.offer({ ...offerOf(path), paths: [join(directory, 'gone')] });
   uploader.offer(offerOf(stripped(buildElf(directory, 'static'))));
   await poll(() => uploader.stats.vanished + uploader.stats.withoutSymbols).toBe(2);
   expect(uploader.stats).toMatchObject({ vanished: 1, withoutSymbols: 1, requests: 0 });
@@ -153,11 +153,21 @@ test('each offer that is not sent has its counter', async () => {
 
 test('another file in its place is not sent', async () => {
   const uploader = startUploader();
-  const offer = offerOf(buildElf(directory, 'exec'));
-  copyFileSync(buildElf(directory, 'pie'), offer.path);
+  const path = buildElf(directory, 'exec');
+  const offer = offerOf(path);
+  copyFileSync(stripped(buildElf(directory, 'static')), path);
   uploader.offer(offer);
   await poll(() => uploader.stats.vanished).toBe(1);
   expect(requests).toEqual([]);
+});
+
+test('where one path leads nowhere or elsewhere, the next one is tried', async () => {
+  const uploader = startUploader();
+  const offer = offerOf(buildElf(directory, 'exec'));
+  const others = [join(directory, 'gone'), buildElf(directory, 'pie')];
+  uploader.offer({ ...offer, paths: [...others, ...offer.paths] });
+  await poll(() => uploader.stats.uploadedFiles).toBe(1);
+  expect(symbolizer.status().map(({ buildId }) => buildId)).toEqual([offer.buildId]);
 });
 
 test('a large file goes in parts and is resumed after a failure', async () => {

@@ -14,8 +14,8 @@ import type { Log } from './log.ts';
 
 export interface BinaryOffer {
   buildId: BuildId;
-  /** Under which the file can be opened now; it may be gone when its turn comes. */
-  path: string;
+  /** Tried in turn; all may be gone, or another file, when its turn comes. */
+  paths: readonly string[];
   /** Basename, for people. */
   file: string;
   sizeBytes: number;
@@ -209,7 +209,7 @@ class Uploader implements DebuginfoUploader {
 
   /** Null, and settled, where there is nothing to send. */
   async #open(offer: BinaryOffer): Promise<OpenedBinary | null> {
-    const opened = await openBinary(offer.path, offer.buildId);
+    const opened = await openBinary(offer.paths, offer.buildId);
     if (typeof opened !== 'string') return opened;
     // Another process may still have the file: a later offer brings another path.
     if (opened === 'vanished') this.#pending.delete(offer.buildId);
