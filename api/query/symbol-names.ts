@@ -24,7 +24,11 @@ export type NativeName =
 const REASONS: Record<UnknownSymbolReason, string> = {
   'no-symbols': 'no symbols in the file',
   unmapped: 'outside the file',
+  'no-offsets': 'file offsets not known',
   'not-covered': 'not covered',
+  stripped: 'stripped',
+  'source-damaged': 'debug information damaged',
+  'source-incomplete': 'debug information incomplete',
   damaged: 'symbol file damaged',
 };
 /** Addresses are kept as two halves; above 2^53 they are in no file. */

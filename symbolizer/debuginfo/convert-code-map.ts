@@ -1,40 +1,7 @@
-/** Where the code of a program is: by file offset, and by address. */
+/** Where the code of a program is, by address. */
 import type { CodePiece, CodeSink, Texts } from '../code-piece.ts';
-import {
-  ElfType,
-  type LoadSegment,
-  loadSegments,
-  readSegments,
-  SEGMENT_EXEC,
-  SectionFlag,
-  SectionType,
-} from '../elf/elf.ts';
+import { ElfType, SectionFlag } from '../elf/elf.ts';
 import type { ElfFile } from '../elf/elf-file.ts';
-
-/**
- * The segments if they still say where the original's code lies, else none. An object file's
- * addresses are its file offsets.
- */
-export function originalSegments({ header, sections, source }: ElfFile): LoadSegment[] {
-  if (header.type === ElfType.rel) {
-    // By its sections, not by this file's size: an extraction is smaller than its original.
-    const executable = sections.filter(({ flags }) => (flags & SectionFlag.exec) !== 0);
-    const size = executable.reduce((end, { offset, size }) => Math.max(end, offset + size), 0);
-    return [{ offset: 0, fileSize: size, vaddr: 0, memSize: size, flags: SEGMENT_EXEC }];
-  }
-  const loads = loadSegments(readSegments(source, header));
-  const code = SectionFlag.alloc | SectionFlag.exec;
-  const kept = sections.every((section) => {
-    if ((section.flags & code) !== code || section.type !== SectionType.nobits) return true;
-    return loads.some(
-      (load) =>
-        section.offset >= load.offset &&
-        section.offset + section.size <= load.offset + load.fileSize &&
-        section.address - load.vaddr === section.offset - load.offset,
-    );
-  });
-  return kept ? loads : [];
-}
 
 /** Where the executable sections of a program lie. */
 export interface CodeMap {
@@ -69,6 +36,8 @@ export function codeMap(elfs: readonly ElfFile[]): CodeMap {
 
 /** Cuts pieces where the code that they begin in ends. */
 export class CodeOnlySink implements CodeSink {
+  /** Pieces that begin outside the code. */
+  dropped = 0;
   readonly #sink: CodeSink;
   readonly #code: CodeMap;
 
@@ -83,7 +52,10 @@ export class CodeOnlySink implements CodeSink {
 
   add(piece: CodePiece): void {
     const end = this.#code.endAt(piece.start);
-    if (end < 0) return;
+    if (end < 0) {
+      this.dropped++;
+      return;
+    }
     if (piece.end > end) {
       piece.end = end;
       const { rowAddress } = piece;

@@ -9,6 +9,7 @@ import { readDebugaltlink } from '../elf/debuglink.ts';
 import { readElfIdentity } from '../elf/elf.ts';
 import { type ElfFile, openElfFile } from '../elf/elf-file.ts';
 import { readPclntab } from '../go/pclntab.ts';
+import type { LeftOut } from '../left-out.ts';
 import type { OpenSource } from './convert.ts';
 import { type CodeMap, CodeOnlySink } from './convert-code-map.ts';
 
@@ -17,6 +18,7 @@ export interface LinesReport {
   fromPclntab: boolean;
   missingSupplementary: { buildId: string; file: string } | null;
   missingSplit: number;
+  leftOut: LeftOut & { damaged_tables: number };
   problems: string[];
 }
 
@@ -36,6 +38,7 @@ export async function addLines(
     fromPclntab: false,
     missingSupplementary: null,
     missingSplit: 0,
+    leftOut: { damaged_tables: 0 },
     problems: [],
   };
   const elf = withMostDwarf(elfs);
@@ -46,6 +49,7 @@ export async function addLines(
     await attempt("Go's table", report, async () => addGoLines(within, program, report));
     if (report.fromPclntab) break;
   }
+  report.leftOut.removed_ranges = (report.leftOut.removed_ranges ?? 0) + within.dropped;
   return report;
 }
 
@@ -58,6 +62,7 @@ async function attempt(
     await read();
   } catch (error) {
     if (!(error instanceof EverflameError)) throw error;
+    report.leftOut.damaged_tables++;
     report.problems.push(`${what}: ${error.message}`);
   }
 }
@@ -86,9 +91,13 @@ async function addDwarf(
   const split = await openSplit(
     sources.filter(({ kind }) => kind === 'split').map(({ source }) => source),
   );
+  const problems: string[] = [];
+  const sections = await readDwarfSections(elf, { dwo: false }, problems);
+  report.problems.push(...problems);
+  report.leftOut.damaged_tables += problems.length;
   const dwarf = readDwarf(
     {
-      sections: await readDwarfSections(elf, { dwo: false }, report.problems),
+      sections,
       is64: elf.header.is64,
       supplementary,
       findSplit: (id) => split.find(id),
@@ -98,8 +107,11 @@ async function addDwarf(
   );
   report.fromDwarf = dwarf.units > 0;
   report.missingSplit = dwarf.unitsWithoutSplit;
+  report.leftOut = { ...report.leftOut, ...dwarfLeftOut(dwarf) };
   report.problems.push(...dwarfProblems(dwarf));
-  if (split.firstProblem !== '') report.problems.push(`Split files: ${split.firstProblem}`);
+  if (split.firstProblem === '') return;
+  report.leftOut.damaged_tables++;
+  report.problems.push(`Split files: ${split.firstProblem}`);
 }
 
 /** The dwz file that the program names, if it is among the sources. */
@@ -122,6 +134,25 @@ async function readSupplementary(
   return sections;
 }
 
+function dwarfLeftOut(dwarf: DwarfReport): LeftOut {
+  const { lines } = dwarf;
+  return {
+    damaged_units: dwarf.unitsDamaged,
+    unsupported_units: dwarf.unitsUnsupported,
+    missing_split_units: dwarf.unitsWithoutSplit,
+    missing_shared_entries: dwarf.missingSupplementary,
+    damaged_names: dwarf.damagedNames,
+    damaged_ranges: dwarf.damagedRanges,
+    damaged_calls: dwarf.droppedCalls,
+    damaged_line_programs: lines.damaged + lines.overBudget + lines.damagedSequences,
+    damaged_line_rows: lines.damagedRows + lines.damagedLines,
+    damaged_paths: lines.unknownFiles + lines.droppedPaths,
+    removed_ranges: dwarf.droppedRanges,
+    removed_line_sequences: lines.removedSequences,
+    repeated_line_rows: lines.coveredRows,
+  };
+}
+
 function dwarfProblems(dwarf: DwarfReport): string[] {
   const problems: string[] = [];
   const damaged = dwarf.unitsDamaged + dwarf.unitsUnsupported;
@@ -136,5 +167,7 @@ function addGoLines(sink: CodeSink, elf: ElfFile, report: LinesReport): void {
   const go = readPclntab(elf, sink);
   if (go === null) return;
   report.fromPclntab = go.functions > 0;
+  report.leftOut.damaged_go_functions = go.functionsDamaged;
+  report.leftOut.damaged_go_calls = go.functionsWithoutInlines;
   if (go.firstProblem !== '') report.problems.push(`Go's table: ${go.firstProblem}`);
 }

@@ -8,11 +8,13 @@ import { type ByteSource, type FileByteSource, openByteSource } from '../elf/byt
 import { ElfType, type LoadSegment, readElfIdentity } from '../elf/elf.ts';
 import { type ElfFile, openElfFile } from '../elf/elf-file.ts';
 import type { CodeSymbols } from '../elf/elf-symbols.ts';
+import type { LeftOut } from '../left-out.ts';
 import { joinSymbols } from '../symbol-file/joined-symbols.ts';
 import { SymbolFileBuilder } from '../symbol-file/symbol-file-builder.ts';
 import type { SymbolFacts } from '../symbol-file/symbol-quality.ts';
-import { codeMap, originalSegments } from './convert-code-map.ts';
+import { codeMap } from './convert-code-map.ts';
 import { addLines } from './convert-lines.ts';
+import { originalSegments, placedSegments } from './convert-segments.ts';
 import { readSymbols } from './convert-symbols.ts';
 
 export type ConversionSourceKind =
@@ -50,6 +52,7 @@ export interface Conversion extends SymbolFacts {
   missingSupplementary: { buildId: string; file: string } | null;
   /** Units whose .dwo is not among the sources. */
   missingSplit: number;
+  leftOut: LeftOut;
   /** What could not be read, for people; empty where all could. */
   problems: string[];
 }
@@ -85,24 +88,37 @@ export async function convertSources(
   const [first] = elfs;
   assert(first !== undefined, 'a conversion has a program');
   const { type, machine } = first.header;
-  const segments = elfs.map(originalSegments).find((known) => known.length > 0);
   const head = {
     buildId: job.buildId,
     elfType: type,
     machine,
-    segments: segments ?? job.knownSegments,
+    segments: findSegments(elfs, job.knownSegments),
     fromDwarf: lines?.fromDwarf ?? false,
     fromPclntab: lines?.fromPclntab ?? false,
+    leftOut: {
+      ...lines?.leftOut,
+      damaged_tables: problems.length + (lines?.leftOut.damaged_tables ?? 0),
+    },
   };
   const facts = builder.finish(job.target, head, joinSymbols(symbols));
   problems.push(...(lines?.problems ?? []));
-  if (builder.cutRows > 0) problems.push(`${builder.cutRows} rows have too many inlined calls`);
   return {
     ...facts,
     missingSupplementary: lines?.missingSupplementary ?? null,
     missingSplit: lines?.missingSplit ?? 0,
     problems,
   };
+}
+
+/** A program's own, else those that were known before, else those that its debug file implies. */
+function findSegments(
+  elfs: readonly ElfFile[],
+  knownSegments: readonly LoadSegment[],
+): readonly LoadSegment[] {
+  const own = elfs.map(originalSegments).find((segments) => segments.length > 0);
+  if (own !== undefined) return own;
+  if (knownSegments.length > 0) return knownSegments;
+  return elfs.map(placedSegments).find((segments) => segments.length > 0) ?? [];
 }
 
 interface Program {

@@ -72,6 +72,8 @@ export interface RangeParts {
   range: Int32Array;
   start: Float64Array;
   end: Float64Array;
+  /** Ranges that lost code to another one. */
+  overlapped: number;
 }
 
 /**
@@ -100,7 +102,23 @@ export function disjointParts(ranges: CodeRanges): RangeParts {
     addPart(parts, range, at, until);
     at = until;
   }
+  parts.overlapped = countOverlapped(ranges, parts);
   return parts;
+}
+
+function countOverlapped({ start, end, count }: CodeRanges, parts: RangeParts): number {
+  const left = new Float64Array(count);
+  for (let range = 0; range < count; range++) {
+    left[range] = (end[range] as number) - (start[range] as number);
+  }
+  for (let part = 0; part < parts.count; part++) {
+    const range = parts.range[part] as number;
+    const kept = (parts.end[part] as number) - (parts.start[part] as number);
+    left[range] = (left[range] as number) - kept;
+  }
+  let overlapped = 0;
+  for (let range = 0; range < count; range++) if ((left[range] as number) > 0) overlapped++;
+  return overlapped;
 }
 
 /** Rows by start, then in the order in which they were added. */
@@ -121,6 +139,7 @@ function newParts(room: number): RangeParts {
     range: new Int32Array(room),
     start: new Float64Array(room),
     end: new Float64Array(room),
+    overlapped: 0,
   };
 }
 

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BuildId } from '../../profile/units.ts';
 import { type CodePiece, FUNCTION_NODE, NO_TEXT, type TextId } from '../code-piece.ts';
 import type { CodeSymbols } from '../elf/elf-symbols.ts';
+import type { LeftOut } from '../left-out.ts';
 import { openSymbolFile, type SymbolFile } from './symbol-file.ts';
 import { SymbolFileBuilder } from './symbol-file-builder.ts';
 
@@ -37,7 +38,14 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true }));
 
-function build(pieces: readonly Piece[], symbols: readonly Symbol[] = []): SymbolFile {
+/** What the last `build` left out. */
+let lastLeftOut: LeftOut = {};
+
+function build(
+  pieces: readonly Piece[],
+  symbols: readonly Symbol[] = [],
+  lacks: LeftOut = {},
+): SymbolFile {
   const builder = new SymbolFileBuilder();
   for (const piece of pieces) builder.add(columnsOf(piece, builder));
   const path = join(directory, 'built.esf');
@@ -48,8 +56,10 @@ function build(pieces: readonly Piece[], symbols: readonly Symbol[] = []): Symbo
     segments: [],
     fromDwarf: true,
     fromPclntab: false,
+    leftOut: lacks,
   };
-  const facts = builder.finish(path, head, symbolColumns(symbols));
+  const { leftOut, ...facts } = builder.finish(path, head, symbolColumns(symbols));
+  lastLeftOut = leftOut;
   const file = openSymbolFile(path);
   expect(file).toMatchObject(facts);
   return file;
@@ -237,6 +247,31 @@ describe('what holds where', () => {
   });
 });
 
+test('what is left out is counted', () => {
+  const pieces = ['f 0..8: 0 a.c:1', 'g 4..10: 4 a.c:2', ' 10..14: 10 a.c:3'].map(draw);
+  build(pieces, [], { repeated_line_rows: 2, damaged_units: 0 }).close();
+  expect(lastLeftOut).toEqual({
+    repeated_line_rows: 2,
+    overlapping_ranges: 1,
+    unnamed_ranges: 1,
+  });
+});
+
+test.each<[LeftOut, Symbol[], string]>([
+  [{}, [], 'no-symbols'],
+  [{}, [{ start: 0, size: 4, name: 's' }], 'not-covered'],
+  [{ damaged_line_rows: 9, removed_ranges: 9 }, [{ start: 0, size: 4, name: 's' }], 'not-covered'],
+  [{ damaged_units: 1 }, [], 'source-damaged'],
+  [{ damaged_names: 1, missing_split_units: 1 }, [], 'source-damaged'],
+  [{ missing_split_units: 1 }, [{ start: 0, size: 4, name: 's' }], 'source-incomplete'],
+  [{ missing_shared_entries: 1 }, [], 'source-incomplete'],
+])('without %j and with %j, an address beyond is %s', (lacks, symbols, reason) => {
+  const file = build([], symbols, lacks);
+  expect(file.lookup(8, 'elf')).toEqual({ kind: 'unknown', reason });
+  expect(file.lookup(8, 'file')).toEqual({ kind: 'unknown', reason: 'no-offsets' });
+  file.close();
+});
+
 describe('long pieces', () => {
   const line = (i: number) => (i * 7919) % 100_000;
 
@@ -266,6 +301,7 @@ describe('long pieces', () => {
     }
     expect(at(file, 255)).toMatch(/^level128 x\.h:5 < level127 deep\.h:128 < .* < f deep\.h:1$/);
     expect(at(file, 799)).toMatch(/^level128 deep\.h:129 < level127 deep\.h:128 < /);
+    expect(lastLeftOut).toEqual({ deep_calls: 400 - 128 });
     file.close();
   });
 

@@ -6,6 +6,7 @@ import type { BuildId } from '../../profile/units.ts';
 import { type CodePiece, type CodeSink, NO_TEXT } from '../code-piece.ts';
 import type { LoadSegment } from '../elf/elf.ts';
 import type { CodeSymbols } from '../elf/elf-symbols.ts';
+import { type LeftOut, lacksFiles, lacksNames, leftOut } from '../left-out.ts';
 import { CodeRanges, disjointParts, type RangeParts } from './code-ranges.ts';
 import { RecordEncoder } from './line-record-encoder.ts';
 import { RecordPiece } from './record-piece.ts';
@@ -24,6 +25,8 @@ export interface SymbolFileHead {
   /** Which readers gave pieces. */
   fromDwarf: boolean;
   fromPclntab: boolean;
+  /** What the readers left out. */
+  leftOut: LeftOut;
 }
 
 export class SymbolFileBuilder implements CodeSink {
@@ -36,31 +39,39 @@ export class SymbolFileBuilder implements CodeSink {
     this.#encoder.encode(piece, this.#pieces);
   }
 
-  /** Rows whose inlined calls were too deep to keep all. */
-  get cutRows(): number {
-    return this.#encoder.cutRows;
-  }
-
-  /** Writes the file; the builder is of no use afterwards. */
-  finish(path: string, head: SymbolFileHead, symbols: CodeSymbols): SymbolFacts {
+  /** Writes the file and says what is in it; the builder is of no use afterwards. */
+  finish(
+    path: string,
+    head: SymbolFileHead,
+    symbols: CodeSymbols,
+  ): SymbolFacts & { leftOut: LeftOut } {
     const parts = disjointParts(this.#pieces);
-    const ranges = this.#namedRanges(parts, symbolRanges(symbols), symbols);
+    const { ranges, unnamed } = this.#namedRanges(parts, symbolRanges(symbols), symbols);
+    const lacks = leftOut({
+      ...head.leftOut,
+      damaged_symbols: symbols.skipped,
+      deep_calls: this.#encoder.cutRows,
+      overlapping_ranges: parts.overlapped,
+      unnamed_ranges: unnamed,
+    });
     const made =
       (symbols.fromSymtab ? MadeFrom.symtab : 0) |
       (symbols.fromDynsym ? MadeFrom.dynsym : 0) |
       (head.fromDwarf ? MadeFrom.dwarf : 0) |
-      (head.fromPclntab ? MadeFrom.pclntab : 0);
+      (head.fromPclntab ? MadeFrom.pclntab : 0) |
+      (lacksNames(lacks) ? MadeFrom.damaged : 0) |
+      (lacksFiles(lacks) ? MadeFrom.incomplete : 0);
     const facts = this.#facts(ranges, symbols);
     const content = { ...head, made, facts, ranges };
     writeSymbolFile(path, content, this.#encoder.bytes, this.texts, this.#numbers);
-    return facts;
+    return { ...facts, leftOut: lacks };
   }
 
   /**
    * Cuts parts where symbols begin and end. A symbol's name holds over a piece's; code that neither
    * names is left out.
    */
-  #namedRanges(parts: RangeParts, named: SymbolRanges, symbols: CodeSymbols): CodeRanges {
+  #namedRanges(parts: RangeParts, named: SymbolRanges, symbols: CodeSymbols): NamedRanges {
     const builder = new NamedRanges(this.#pieces, this.#encoder, this.#numbers);
     const texts = new Int32Array(symbols.count).fill(NO_TEXT);
     let part = 0;
@@ -85,7 +96,7 @@ export class SymbolFileBuilder implements CodeSink {
       else if (symbol >= 0) builder.addNamed(at, limit, name);
       at = limit;
     }
-    return builder.ranges;
+    return builder;
   }
 
   #symbolText(texts: Int32Array, symbols: CodeSymbols, symbol: number): number {
@@ -128,6 +139,8 @@ export class SymbolFileBuilder implements CodeSink {
 /** The ranges of the file, in order of address. */
 class NamedRanges {
   readonly ranges = new CodeRanges();
+  /** Parts of pieces that no one names. */
+  unnamed = 0;
   readonly #pieces: CodeRanges;
   readonly #encoder: RecordEncoder;
   readonly #part: RecordPiece;
@@ -155,7 +168,10 @@ class NamedRanges {
   addPiece(piece: number, start: number, end: number, symbolText: number): void {
     const pieces = this.#pieces;
     const name = symbolText === NO_TEXT ? (pieces.name[piece] as number) : symbolText;
-    if (name === NO_TEXT) return;
+    if (name === NO_TEXT) {
+      this.unnamed++;
+      return;
+    }
     const at = pieces.recordAt[piece] as number;
     const length = pieces.recordLength[piece] as number;
     const base = pieces.start[piece] as number;

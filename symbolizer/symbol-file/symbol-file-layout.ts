@@ -38,8 +38,18 @@ export const HeaderField = {
   buildId: 76,
 } as const;
 
-/** What a symbol file was made from: bits of `made`. */
-export const MadeFrom = { symtab: 1, dynsym: 2, dwarf: 4, pclntab: 8 } as const;
+/**
+ * What a symbol file was made from: bits of `made`. `damaged`: a part of that could not be read;
+ * `incomplete`: it refers to files that were not there.
+ */
+export const MadeFrom = {
+  symtab: 1,
+  dynsym: 2,
+  dwarf: 4,
+  pclntab: 8,
+  damaged: 16,
+  incomplete: 32,
+} as const;
 
 export interface SymbolFileCounts {
   segments: number;

@@ -71,6 +71,7 @@ describe('against nm', () => {
     const file = await convert(path);
     expect(file.quality).toBe(SymbolQuality.exported);
     expect(disagreements(file, nmSymbols(path, ['-D']))).toEqual([]);
+    expect(file.lookup(2 ** 40, 'elf')).toEqual({ kind: 'unknown', reason: 'stripped' });
     file.close();
   });
 
@@ -103,7 +104,7 @@ describe('against nm', () => {
   });
 });
 
-test('addresses by file offset; a debug file has no map of its own', async () => {
+test('addresses by file offset, also of a debug file', async () => {
   const path = buildElf(directory, 'exec');
   const file = await convert(path);
   const main = nmSymbols(path).find(({ name }) => name === 'main') as NmSymbol;
@@ -117,7 +118,7 @@ test('addresses by file offset; a debug file has no map of its own', async () =>
   expect(file.lookup(2 ** 40, 'elf')).toEqual({ kind: 'unknown', reason: 'not-covered' });
   const { segments } = file;
   const debug = await convert(onlyDebug(path));
-  expect(debug.segments).toEqual([]);
+  expect(debug.lookup(offset, 'file').kind).toBe('symbol');
   expect(debug.lookup(main.address, 'elf').kind).toBe('symbol');
   const mapped = await convert(`${path}.debug`, segments);
   expect(mapped.lookup(offset, 'file').kind).toBe('symbol');
@@ -154,6 +155,7 @@ describe('the file', () => {
       segments: [{ offset: 0, fileSize: 2 ** 40, vaddr: 2 ** 33, memSize: 2 ** 40, flags: 5 }],
       fromDwarf: false,
       fromPclntab: false,
+      leftOut: {},
     };
     new SymbolFileBuilder().finish(path, head, symbols);
     return path;

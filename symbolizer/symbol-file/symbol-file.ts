@@ -22,6 +22,7 @@ import { DamagedPage, PagePool, type PooledFile } from './page-pool.ts';
 import {
   HeaderField,
   layOut,
+  MadeFrom,
   NONE,
   PAGE_BYTES,
   RANGE_BYTES,
@@ -38,8 +39,16 @@ export type UnknownSymbolReason =
   | 'no-symbols'
   /** The file offset is in none of the file's segments. */
   | 'unmapped'
+  /** It is not told which file offset has which address: see `segments`. */
+  | 'no-offsets'
   /** No symbol covers the address. */
   | 'not-covered'
+  /** The same, where only exported functions have names. */
+  | 'stripped'
+  /** The same, where a part of what names functions could not be read. */
+  | 'source-damaged'
+  /** The same, where a file that names functions (dwz, .dwo) was not there. */
+  | 'source-incomplete'
   /** The symbol file cannot be read any more, or a checksum differs. */
   | 'damaged';
 
@@ -77,8 +86,7 @@ const ANSWERS = new AnswerBudget(MAX_SYMBOL_ANSWER_BYTES);
 const DECODER = new RecordDecoder();
 
 const UNMAPPED: SymbolLookup = { kind: 'unknown', reason: 'unmapped' };
-const NO_SYMBOLS: SymbolLookup = { kind: 'unknown', reason: 'no-symbols' };
-const NOT_COVERED: SymbolLookup = { kind: 'unknown', reason: 'not-covered' };
+const NO_OFFSETS: SymbolLookup = { kind: 'unknown', reason: 'no-offsets' };
 const DAMAGED: SymbolLookup = { kind: 'unknown', reason: 'damaged' };
 
 /** Throws EverflameError `invalid` for a file that is cut, damaged or of another version. */
@@ -109,6 +117,8 @@ class PagedSymbolFile implements SymbolFile {
   readonly #index: Float64Array;
   readonly #file: PooledFile;
   readonly #answers: AnswerCache;
+  /** Of an address that no function covers. */
+  readonly #notCovered: SymbolLookup;
 
   constructor(fd: number, path: string) {
     const { view, buildId, quality, layout } = readHeader(fd, path);
@@ -131,14 +141,16 @@ class PagedSymbolFile implements SymbolFile {
     this.#index = new Float64Array(layout.indexCount);
     for (let i = 0; i < this.#index.length; i++) this.#index[i] = this.#u64(layout.index + i * 8);
     this.#answers = ANSWERS.newCache();
+    const reason = whyNotCovered(this, view.getUint8(HeaderField.made));
+    this.#notCovered = { kind: 'unknown', reason };
   }
 
   lookup(address: number, space: 'elf' | 'file'): SymbolLookup {
     const elf = space === 'elf' ? address : this.elfAddress(address as FileOffset);
-    if (elf === null) return UNMAPPED;
+    if (elf === null) return this.segments.length === 0 ? NO_OFFSETS : UNMAPPED;
     const known = this.#answers.answer(elf);
     if (known !== null) return known;
-    if (this.functions === 0) return NO_SYMBOLS;
+    if (this.functions === 0) return this.#notCovered;
     try {
       const answer = this.#find(elf);
       this.#answers.keepAnswer(elf, answer);
@@ -168,7 +180,7 @@ class PagedSymbolFile implements SymbolFile {
 
   #find(address: number): SymbolLookup {
     const page = this.#pageOf(address);
-    if (page < 0) return NOT_COVERED;
+    if (page < 0) return this.#notCovered;
     const at = POOL.wordsOf(this.#file, this.#layout.ranges / PAGE_BYTES + page);
     const { words } = POOL;
     let begin = 0;
@@ -180,11 +192,11 @@ class PagedSymbolFile implements SymbolFile {
       if (start <= address) begin = middle + 1;
       else end = middle;
     }
-    if (begin === 0) return NOT_COVERED;
+    if (begin === 0) return this.#notCovered;
     const word = at + (begin - 1) * RANGE_WORDS;
     const name = words[word + 2] as number;
     const record = words[word + 3] as number;
-    if (name === NONE) return NOT_COVERED;
+    if (name === NONE) return this.#notCovered;
     const start = (words[word + 1] as number) * 2 ** 32 + (words[word] as number);
     if (record === NONE) {
       return { kind: 'symbol', lines: [{ name: this.#text(name + 1), file: '', line: 0 }] };
@@ -290,6 +302,16 @@ class PagedSymbolFile implements SymbolFile {
     }
     return segments;
   }
+}
+
+function whyNotCovered(
+  { quality, functions }: Pick<SymbolFacts, 'quality' | 'functions'>,
+  made: number,
+): UnknownSymbolReason {
+  if ((made & MadeFrom.damaged) !== 0) return 'source-damaged';
+  if ((made & MadeFrom.incomplete) !== 0) return 'source-incomplete';
+  if (functions === 0) return 'no-symbols';
+  return quality === SymbolQuality.exported ? 'stripped' : 'not-covered';
 }
 
 interface Header {
