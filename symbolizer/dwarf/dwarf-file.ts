@@ -2,6 +2,7 @@
 import type { Texts } from '../code-piece.ts';
 import { type AbbreviationTable, type FormSizes, readAbbreviations } from './abbreviations.ts';
 import type { DwarfSections } from './dwarf-input.ts';
+import { EntryCursor } from './entry-cursor.ts';
 import { StringSection } from './string-section.ts';
 import { openUnit, type Unit } from './unit.ts';
 import { unitEnd } from './unit-header.ts';
@@ -28,6 +29,8 @@ export class DwarfFile {
   readonly lineStr: StringSection;
   readonly texts: Texts;
   readonly budget: WorkBudget;
+  /** For the first entries of units. */
+  readonly unitCursor = new EntryCursor();
   #starts: number[] | null = null;
   #last: Unit | null = null;
   readonly #units = new Map<number, Unit>();

@@ -4,7 +4,7 @@ import { type AbbreviationTable, EntryKind, findAbbreviation, Slot } from './abb
 import { Form, isAddressIndexForm, isStringIndexForm, Tag, UnitType } from './dwarf-codes.ts';
 import type { DwarfFile } from './dwarf-file.ts';
 import type { SplitUnit } from './dwarf-input.ts';
-import { EntryCursor } from './entry-cursor.ts';
+import type { EntryCursor } from './entry-cursor.ts';
 import { stringEnd } from './string-section.ts';
 import { readUnitHeader, type UnitHeader, u64 } from './unit-header.ts';
 import { damaged } from './work-budget.ts';
@@ -65,17 +65,28 @@ const NO_TABLE: AbbreviationTable = {
   program: new Int32Array(),
 };
 
+const NO_BYTES = new Uint8Array();
+
 /** Bases that no attribute names are those of the section's first table, behind its header. */
 function wholeUnit(file: DwarfFile, header: UnitHeader): Unit {
   const is64 = header.offsetSize === 8;
+  // Field by field: a spread of so many would cost more than all the rest of a small unit.
   return {
-    ...header,
+    start: header.start,
+    end: header.end,
+    version: header.version,
+    addressSize: header.addressSize,
+    offsetSize: header.offsetSize,
+    type: header.type,
+    abbrevOffset: header.abbrevOffset,
+    dwoId: header.dwoId,
+    firstEntry: header.firstEntry,
     file,
     abbreviations: NO_TABLE,
     tag: 0,
     baseAddress: 0,
     stmtList: -1,
-    compDir: new Uint8Array(),
+    compDir: NO_BYTES,
     language: 0,
     splitId: header.type === UnitType.skeleton ? header.dwoId : null,
     strOffsetsBase: is64 ? 16 : 8,
@@ -110,7 +121,7 @@ function splitUnit(file: DwarfFile, header: UnitHeader, { split, skeleton }: Spl
 
 function readFirstEntry(unit: Unit): void {
   const { file, firstEntry, end, abbreviations } = unit;
-  const cursor = new EntryCursor();
+  const cursor = file.unitCursor;
   cursor.enter(file.views.info, file.sections.info, firstEntry, end, unit);
   if (firstEntry === end) return;
   const code = cursor.uleb();
@@ -202,7 +213,7 @@ function bytesOf(unit: Unit, cursor: EntryCursor, slot: number): Uint8Array {
   if (form === Form.string) bytes = cursor.bytes;
   else if (form === Form.lineStrp) bytes = file.sections.lineStr;
   else if (form === Form.gnuStrpAlt || form === Form.strpSup) {
-    if (file.supplementary === null) return new Uint8Array();
+    if (file.supplementary === null) return NO_BYTES;
     bytes = file.supplementary.sections.str;
   } else {
     bytes = file.sections.str;

@@ -2,6 +2,7 @@
 import { Cursor } from './fuzz-debuginfo-cursor.ts';
 import {
   addField,
+  type FilePart,
   type FilePlaces,
   type PlacedSection,
   SHF_COMPRESSED,
@@ -10,6 +11,11 @@ import {
 interface Abbreviation {
   hasChildren: boolean;
   attributes: { name: number; form: number }[];
+}
+
+interface AbbreviationTable {
+  rows: Map<number, Abbreviation>;
+  part: FilePart;
 }
 
 interface Unit {
@@ -63,7 +69,7 @@ export function placeDwarf(
   }
 }
 
-type AbbreviationTables = Map<number, Map<number, Abbreviation>>;
+type AbbreviationTables = Map<number, AbbreviationTable>;
 
 /** By where a table begins in the section. */
 function placeAbbreviations(
@@ -82,8 +88,10 @@ function placeAbbreviations(
     return value;
   };
   while (cursor.at < end) {
-    const table = new Map<number, Abbreviation>();
-    tables.set(cursor.at - section.offset, table);
+    const rows = new Map<number, Abbreviation>();
+    const part: FilePart = { start: cursor.at + base, end: 0, versions: [] };
+    tables.set(cursor.at - section.offset, { rows, part });
+    places.parts.push(part);
     for (;;) {
       const code = leb('abbreviation.code');
       if (code === 0) break;
@@ -97,8 +105,9 @@ function placeAbbreviations(
         if (name === 0 && form === 0) break;
         abbreviation.attributes.push({ name, form });
       }
-      table.set(code, abbreviation);
+      rows.set(code, abbreviation);
     }
+    part.end = cursor.at + base;
   }
   return tables;
 }
@@ -131,6 +140,9 @@ class UnitPlacer {
     const { end, offsetSize } = cursor.unitEnd();
     this.#add('unit.length', start, cursor.at - start);
     this.#add('unit.version', cursor.at, 2);
+    const versionAt = cursor.at + this.#base;
+    // Not its length: that of one unit tells where the next one begins.
+    this.#places.parts.push({ start: versionAt, end: end + this.#base, versions: [versionAt] });
     const version = cursor.u16();
     const unit: Unit = { version, offsetSize, addressSize: 8 };
     let type = 1;
@@ -143,6 +155,7 @@ class UnitPlacer {
     this.#add('unit.abbreviations', cursor.at, offsetSize);
     const offset = cursor.sized(offsetSize);
     const table = this.#table(offset);
+    table?.part.versions.push(versionAt);
     if (version < 5) {
       this.#add('unit.address-size', cursor.at, 1);
       unit.addressSize = cursor.u8();
@@ -151,12 +164,12 @@ class UnitPlacer {
     this.#add('unit.id', cursor.at, extra);
     cursor.skip(extra);
     this.#places.units.push(start - this.#section.offset);
-    if (table !== undefined) while (cursor.at < end) this.#entry(unit, table);
+    if (table !== undefined) while (cursor.at < end) this.#entry(unit, table.rows);
     return end;
   }
 
   /** In a package each unit counts from its own table, and these have the units' order. */
-  #table(offset: number): Map<number, Abbreviation> | undefined {
+  #table(offset: number): AbbreviationTable | undefined {
     const number = this.#units++;
     const isSplit = this.#section.name.endsWith('.dwo');
     return isSplit ? [...this.#tables.values()][number] : this.#tables.get(offset);

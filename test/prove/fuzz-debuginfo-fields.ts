@@ -19,6 +19,14 @@ export interface PlacedSection {
   address: number;
 }
 
+/** A unit, a table of abbreviations or a line program: what some answers depend on. */
+export interface FilePart {
+  start: number;
+  end: number;
+  /** Where the versions are without which nothing of it is read. */
+  versions: number[];
+}
+
 export interface FilePlaces {
   is64: boolean;
   sections: PlacedSection[];
@@ -28,6 +36,7 @@ export interface FilePlaces {
   entries: number[];
   /** The same of its units. */
   units: number[];
+  parts: FilePart[];
 }
 
 export const SHF_EXEC = 4;

@@ -40,6 +40,9 @@ class LinePlacer {
     const { end, offsetSize } = cursor.unitEnd();
     if (end > sectionEnd) return sectionEnd;
     this.#add('line.length', start, cursor.at - start);
+    const base = this.#base;
+    const versions = [cursor.at + base];
+    this.#places.parts.push({ start: start + base, end: end + base, versions });
     const version = this.#field(cursor, 'line.version', 2);
     if (version >= 5) {
       this.#field(cursor, 'line.sizes', 1);

@@ -20,6 +20,13 @@ export interface Mutant {
   bytes: Buffer;
   /** Names of the sections whose bytes differ; '' = bytes outside of sections. */
   touched: Set<string>;
+  /** Stretches of the file that hold all bytes that differ; null = they may be anywhere. */
+  stretches: Stretch[] | null;
+}
+
+export interface Stretch {
+  start: number;
+  end: number;
 }
 
 /** Values at which counts, sizes and offsets go wrong. */
@@ -49,15 +56,18 @@ const ATTRIBUTES = [
 ];
 const FORMS = [...Array.from({ length: 0x2d }, (_, form) => form), 0x16, 0x16];
 const REFERENCE = /reference|origin|specification|sibling|import/;
+/** Written of a field: the longest are LEB128 numbers that do not end. */
+const MAX_FIELD_BYTES = 20;
 const MAX_GROWN_BYTES = 65_536;
 
 export function mutate(file: PlacedFile, others: readonly PlacedFile[], random: Random): Mutant {
-  const mutant: Mutant = { bytes: Buffer.from(file.bytes), touched: new Set() };
+  const mutant: Mutant = { bytes: Buffer.from(file.bytes), touched: new Set(), stretches: [] };
   const times = 1 + (random(2) === 0 ? 0 : random(4));
   for (let i = 0; i < times; i++) mutateOnce(mutant, file, others, random);
   if (random(30) === 0) {
     mutant.bytes = mutant.bytes.subarray(0, random(mutant.bytes.length + 1));
     mutant.touched.add('');
+    mutant.stretches = null;
   }
   return mutant;
 }
@@ -81,6 +91,8 @@ function forgeField(mutant: Mutant, file: PlacedFile, random: Random): void {
   const list = file.places.fields.get(kind) as Place[];
   const place = oneOf(random, list);
   mutant.touched.add(place.section);
+  const length = place.isLeb ? MAX_FIELD_BYTES : place.length;
+  mutant.stretches?.push({ start: place.offset, end: place.offset + length });
   if (random(4) === 0) flip(mutant.bytes, place.offset + random(place.length), random);
   else if (place.isLeb && random(2) === 0) forgeLeb(mutant.bytes, place, kind, random);
   else write(mutant.bytes, place, forgedValue(mutant.bytes, file, kind, list, random));
@@ -151,11 +163,14 @@ function flipAnywhere(mutant: Mutant, file: PlacedFile, random: Random): void {
     flip(mutant.bytes, random(file.bytes.length), random);
     for (const { name } of sections) mutant.touched.add(name);
     mutant.touched.add('');
+    mutant.stretches = null;
     return;
   }
   const { name, offset, size } = oneOf(random, sections);
   mutant.touched.add(name);
-  flip(mutant.bytes, offset + random(size), random);
+  const at = offset + random(size);
+  mutant.stretches?.push({ start: at, end: at + 1 });
+  flip(mutant.bytes, at, random);
 }
 
 /** A section of another file in place of the one with its name. */
@@ -220,4 +235,5 @@ function replace(
   put(header + 8 + 2 * word, offset);
   put(header + 8 + 3 * word, content.length);
   mutant.touched.add(section.name);
+  mutant.stretches = null;
 }

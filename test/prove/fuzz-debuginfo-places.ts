@@ -23,6 +23,7 @@ export function findPlaces(bytes: Buffer): FilePlaces {
     fields: new Map(),
     entries: [],
     units: [],
+    parts: [],
   };
   if (bytes.toString('latin1', 0, 8) === AR_MAGIC) placeArchive(places, bytes);
   else placeElf(places, bytes, 0);

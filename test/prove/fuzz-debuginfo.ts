@@ -11,7 +11,8 @@ import { assert, EverflameError } from '../../profile/errors.ts';
 import type { Conversion } from '../../symbolizer/debuginfo/convert.ts';
 import { bytesSource } from '../../symbolizer/elf/byte-reader.ts';
 import { planStrip } from '../../symbolizer/elf/strip.ts';
-import { mutate, type PlacedFile } from './fuzz-debuginfo-mutations.ts';
+import { openSymbolFile } from '../../symbolizer/symbol-file/symbol-file.ts';
+import { mutate, type PlacedFile, type Stretch } from './fuzz-debuginfo-mutations.ts';
 import { buildFuzzObjects, type FuzzObject, type ObjectSource } from './fuzz-debuginfo-objects.ts';
 import {
   type Baseline,
@@ -20,6 +21,7 @@ import {
   type Damage,
   takeBaseline,
 } from './fuzz-debuginfo-oracle.ts';
+import { PartChecker } from './fuzz-debuginfo-parts.ts';
 import { findPlaces } from './fuzz-debuginfo-places.ts';
 import { oneOf, type Random, randomOf } from './fuzz-debuginfo-random.ts';
 import { damageSymbolFile, tryDamaged } from './fuzz-debuginfo-symbol-file.ts';
@@ -37,6 +39,14 @@ const SYMBOL_FILES = 10;
 interface Target extends FuzzObject {
   files: PlacedFile[];
   baseline: Baseline;
+  parts: PartChecker;
+}
+
+interface Mutants {
+  sources: ObjectSource[];
+  damage: Damage;
+  /** By source. */
+  stretches: (readonly Stretch[] | null)[];
 }
 
 export class DebuginfoFuzzer {
@@ -56,7 +66,10 @@ export class DebuginfoFuzzer {
     const targets: Target[] = [];
     for (const object of await buildFuzzObjects(directory)) {
       const files = object.sources.map(({ bytes }) => placed(bytes));
-      targets.push({ ...object, files, baseline: await takeBaseline(object, output) });
+      const baseline = await takeBaseline(object, output);
+      const parts = new PartChecker(object.sources, files, baseline.addresses, `${output}.parts`);
+      await parts.prepare();
+      targets.push({ ...object, files, baseline, parts });
     }
     return new DebuginfoFuzzer(targets, output);
   }
@@ -67,11 +80,11 @@ export class DebuginfoFuzzer {
     const target = oneOf(random, this.targets);
     if (random(SYMBOL_FILES) === 0) this.#trySymbolFile(target.baseline, random);
     else {
-      const { sources, damage } = this.#mutants(target, random);
+      const mutants = this.#mutants(target, random);
       try {
-        await this.#tryMutant(target, sources, damage, random, run);
+        await this.#tryMutant(target, mutants, random, run);
       } catch (error) {
-        keepFailure(`${seed}-${run}-${target.name}`, sources, error);
+        keepFailure(`${seed}-${run}-${target.name}`, mutants.sources, error);
         throw error;
       }
     }
@@ -85,8 +98,7 @@ export class DebuginfoFuzzer {
 
   async #tryMutant(
     target: Target,
-    sources: readonly ObjectSource[],
-    damage: Damage,
+    { sources, damage, stretches }: Mutants,
     random: Random,
     run: number,
   ): Promise<void> {
@@ -98,11 +110,18 @@ export class DebuginfoFuzzer {
       if (!(error instanceof EverflameError)) throw error;
       assert(!damage.sparesSymbols, `symbols are lost: ${error.message}`);
     }
-    this.watch.end(conversion !== null);
     if (run % 4 === 0) await tryStrip(sources);
+    this.watch.end(conversion !== null);
     if (conversion === null) return;
     if (run % REPEATED === 0) await this.#repeat(sources);
     await checkResult(this.#output, conversion, sources, target.baseline, damage, random);
+    if (!damage.sparesSymbols) return;
+    const file = openSymbolFile(this.#output);
+    try {
+      await target.parts.check(file, sources, stretches, conversion.problems);
+    } finally {
+      file.close();
+    }
   }
 
   async #repeat(sources: readonly ObjectSource[]): Promise<void> {
@@ -112,13 +131,15 @@ export class DebuginfoFuzzer {
   }
 
   /** One of the object's files is broken, seldom all. */
-  #mutants(target: Target, random: Random): { sources: ObjectSource[]; damage: Damage } {
+  #mutants(target: Target, random: Random): Mutants {
     const all = random(8) === 0;
     const chosen = random(target.sources.length);
     const damage: Damage = { sparesSymbols: true, sparesNames: true };
+    const stretches: Mutants['stretches'] = target.sources.map(() => []);
     const sources = target.sources.map(({ kind, bytes }, row) => {
       if (!all && row !== chosen) return { kind, bytes };
       const mutant = mutate(target.files[row] as PlacedFile, this.#files, random);
+      stretches[row] = mutant.stretches;
       const isProgram = kind === 'executable' || kind === 'debuginfo';
       for (const name of mutant.touched) {
         if (isProgram && !/^\.z?debug_/.test(name)) damage.sparesSymbols = false;
@@ -126,7 +147,7 @@ export class DebuginfoFuzzer {
       }
       return { kind, bytes: mutant.bytes };
     });
-    return { sources, damage };
+    return { sources, damage, stretches };
   }
 }
 

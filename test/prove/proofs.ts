@@ -10,6 +10,7 @@ import { fuzzPprof } from './fuzz-pprof.ts';
 import { fuzzSelector } from './fuzz-selector.ts';
 import { proveKill } from './kill.ts';
 import type { Proof } from './proof.ts';
+import { proveSymbolizer } from './symbolizer.ts';
 
 const FUZZ = { runs: 100_000, runsPerPart: 10_000 };
 const FUZZ_CLAIM = 'refuses or takes any input: no crash, no hang over 1 s, no growth over 256 MB';
@@ -32,6 +33,14 @@ export const PROOFS: Record<string, Proof> = {
     runs: 1,
     runsPerPart: 1,
     run: proveDemangle,
+  },
+  symbolizer: {
+    claim:
+      'gcc, clang, rustc and Go at each level, in every form of debug information: function, ' +
+      "file, line and inlined calls are llvm-symbolizer's, but for documented reasons",
+    runs: 1,
+    runsPerPart: 1,
+    run: proveSymbolizer,
   },
   kill: {
     claim: 'After kill -9 every acknowledged profile is stored, once',
