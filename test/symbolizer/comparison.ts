@@ -2,12 +2,22 @@
 import { posix } from 'node:path';
 import type { ElfAddress } from '../../profile/units.ts';
 import type { SymbolFile, SymbolLine } from '../../symbolizer/symbol-file/symbol-file.ts';
-import type { NmSymbol } from '../fixtures/elf-builds.ts';
+import type { ProgramFacts } from './program-facts.ts';
 
-export interface Mismatch {
+/** What is compared, and what is known of it from elsewhere. */
+export interface Compared {
+  /** For people. */
+  what: string;
+  facts: ProgramFacts;
+  /** Whether ours is not the oracle's file, but the same code from another call of the compiler. */
+  isRebuilt: boolean;
+  /** Whether ours has lost its symbols and debug information to strip. */
+  isStripped: boolean;
+}
+
+export interface Mismatch extends Compared {
   address: number;
   kind: string;
-  symbols: SymbolNames;
   theirs: readonly SymbolLine[];
   ours: readonly SymbolLine[];
 }
@@ -27,31 +37,7 @@ export interface Deviation {
   explains(mismatch: Mismatch): boolean;
 }
 
-/** What the symbol table of the program says of names. */
-export interface SymbolNames {
-  /** Whether two are of the same code: equal address and size. */
-  areSame(a: string, b: string): boolean;
-  hasSize(name: string): boolean;
-}
-
-export function symbolNames(symbols: readonly NmSymbol[]): SymbolNames {
-  const places = new Map<string, Set<string>>();
-  const sized = new Set<string>();
-  for (const { name, address, size } of symbols) {
-    const known = places.get(name);
-    if (known === undefined) places.set(name, new Set([`${address}+${size}`]));
-    else known.add(`${address}+${size}`);
-    if (size > 0) sized.add(name);
-  }
-  const areSame = (a: string, b: string): boolean => {
-    if (a === b) return true;
-    const other = places.get(b);
-    return other !== undefined && [...(places.get(a) ?? [])].some((place) => other.has(place));
-  };
-  return { areSame, hasSize: (name) => sized.has(name) };
-}
-
-export function ourStack(file: SymbolFile, address: number): readonly SymbolLine[] {
+function ourStack(file: SymbolFile, address: number): readonly SymbolLine[] {
   const found = file.lookup(address as ElfAddress, 'elf');
   return found.kind === 'unknown' ? [] : found.lines;
 }
@@ -60,7 +46,7 @@ export function compareAnswers(
   file: SymbolFile,
   addresses: readonly number[],
   theirs: readonly (readonly SymbolLine[])[],
-  symbols: SymbolNames,
+  compared: Compared,
   deviations: readonly Deviation[],
 ): Comparison {
   const result: Comparison = {
@@ -72,12 +58,12 @@ export function compareAnswers(
   for (const [row, address] of addresses.entries()) {
     const stack = theirs[row] ?? [];
     const ours = ourStack(file, address);
-    const kind = mismatchKind(stack, ours, symbols);
+    const kind = mismatchKind(stack, ours, compared.facts);
     if (kind === null) {
       result.agreed++;
       continue;
     }
-    const mismatch = { address, kind, symbols, theirs: stack, ours };
+    const mismatch = { ...compared, address, kind, theirs: stack, ours };
     const known = deviations.find(({ explains }) => explains(mismatch));
     if (known === undefined) result.unexplained.push(mismatch);
     else result.deviations.set(known.reason, (result.deviations.get(known.reason) ?? 0) + 1);
@@ -86,10 +72,10 @@ export function compareAnswers(
 }
 
 /** What differs first, from the code that was compiled inwards; null where all agrees. */
-function mismatchKind(
+export function mismatchKind(
   theirs: readonly SymbolLine[],
   ours: readonly SymbolLine[],
-  { areSame }: SymbolNames,
+  { areSame }: ProgramFacts,
 ): string | null {
   if (theirs.length === 0 && ours.length === 0) return null;
   if (ours.length === 0) return 'no answer';
@@ -111,9 +97,9 @@ function normalize(path: string): string {
   return path === '' ? '' : posix.normalize(path);
 }
 
-export function describeMismatch({ address, kind, theirs, ours }: Mismatch): string {
+export function describeMismatch({ what, address, kind, theirs, ours }: Mismatch): string {
   const draw = (stack: readonly SymbolLine[]): string =>
     stack.map(({ name, file, line }) => `    ${name} ${file}:${line}\n`).join('');
-  const place = `0x${address.toString(16)}`;
+  const place = `${what} 0x${address.toString(16)}`;
   return `${place}: ${kind}\n  theirs\n${draw(theirs)}  ours\n${draw(ours)}`;
 }

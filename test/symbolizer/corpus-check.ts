@@ -8,39 +8,50 @@ import { readElfIdentity } from '../../symbolizer/elf/elf.ts';
 import type { SymbolLine } from '../../symbolizer/symbol-file/symbol-file.ts';
 import { openSymbolFile } from '../../symbolizer/symbol-file/symbol-file.ts';
 import { buildProgram, type ProgramBuild } from '../fixtures/debuginfo-builds.ts';
-import { type DebuginfoForm, makeForm } from '../fixtures/debuginfo-forms.ts';
-import { nmSymbols } from '../fixtures/elf-builds.ts';
-import { type Comparison, compareAnswers, type SymbolNames, symbolNames } from './comparison.ts';
+import { type DebuginfoForm, type FormContent, makeForm } from '../fixtures/debuginfo-forms.ts';
+import { type Comparison, compareAnswers } from './comparison.ts';
 import { DEVIATIONS } from './deviations.ts';
 import { askLlvm, drawAddresses } from './oracle.ts';
+import { gatherFacts, nmStacks, type ProgramFacts } from './program-facts.ts';
 
-/** What the oracle says of a program before anything is done to it. */
+/** What the oracles say of a program before anything is done to it. */
 export interface Expected {
   addresses: number[];
-  stacks: SymbolLine[][];
-  symbols: SymbolNames;
+  facts: ProgramFacts;
+  /** llvm-symbolizer's answers; what nm names; what it names of the dynamic symbols. */
+  stacks: Record<FormContent, SymbolLine[][]>;
 }
 
 export function expectedOf(build: ProgramBuild, limit: number, seed: number): Expected {
   const program = buildProgram(build);
   const addresses = drawAddresses(program, limit, seed);
-  const symbols = [...nmSymbols(program), ...nmSymbols(program, ['-D'])];
-  return { addresses, stacks: askLlvm(program, addresses), symbols: symbolNames(symbols) };
+  const lines = askLlvm(program, addresses);
+  const facts = gatherFacts(program, addresses, lines);
+  const stacks = {
+    lines,
+    symbols: nmStacks(addresses, facts.symbols, facts),
+    exported: nmStacks(addresses, facts.exported, facts),
+  };
+  return { addresses, facts, stacks };
 }
 
 export async function checkForm(
   build: ProgramBuild,
   form: DebuginfoForm,
-  expected: Expected,
+  { addresses, facts, stacks }: Expected,
 ): Promise<Comparison> {
   const folder = mkdtempSync(join(tmpdir(), 'corpus-check-'));
   try {
     const sources = await makeForm(form, build, folder);
     const file = openSymbolFile(await convertSources(sources, join(folder, 'symbols')));
     try {
-      const stacks = form.hasLines ? expected.stacks : expected.stacks.map(functionOnly);
-      const { addresses, symbols } = expected;
-      return compareAnswers(file, addresses, stacks, symbols, DEVIATIONS);
+      const content = form.content(build);
+      const { isRebuilt } = form;
+      const what = `${build.name} ${form.name}`;
+      const compared = { what, facts, isRebuilt, isStripped: form.name === 'stripped' };
+      // nm has no excuse.
+      const deviations = content === 'lines' ? DEVIATIONS : [];
+      return compareAnswers(file, addresses, stacks[content], compared, deviations);
     } finally {
       file.close();
     }
@@ -49,7 +60,7 @@ export async function checkForm(
   }
 }
 
-export async function convertSources(
+async function convertSources(
   sources: readonly ConversionSource[],
   target: string,
 ): Promise<string> {
@@ -65,12 +76,4 @@ export async function convertSources(
   });
   if (converted.problems.length > 0) throw new Error(converted.problems.join('\n'));
   return target;
-}
-
-/** The function that was compiled there, if a symbol names it. */
-function functionOnly(stack: SymbolLine[]): SymbolLine[] {
-  const outermost = stack.at(-1);
-  return outermost === undefined || outermost.name === ''
-    ? []
-    : [{ name: outermost.name, file: '', line: 0 }];
 }

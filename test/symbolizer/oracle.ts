@@ -5,6 +5,16 @@ import { ElfType, readElfHeader, readSections, SectionFlag } from '../../symboli
 import type { SymbolLine } from '../../symbolizer/symbol-file/symbol-file.ts';
 import { runTool } from '../fixtures/debuginfo-tools.ts';
 
+/** What must be installed for a comparison. */
+export const ORACLES = [
+  'llvm-symbolizer',
+  'llvm-objdump',
+  'nm',
+  'readelf',
+  'addr2line',
+  'eu-addr2line',
+];
+
 /** Every address of the code, or `limit` of them, drawn with the seed, in ascending order. */
 export function drawAddresses(path: string, limit: number, seed: number): number[] {
   const sections = codeSections(path);
@@ -73,6 +83,6 @@ export function askAddr2line(path: string, addresses: readonly number[]): Symbol
   });
 }
 
-function addressLines(addresses: readonly number[]): string {
+export function addressLines(addresses: readonly number[]): string {
   return addresses.map((address) => `0x${address.toString(16)}\n`).join('');
 }
