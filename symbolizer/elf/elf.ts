@@ -121,15 +121,16 @@ export function loadSegments(segments: readonly ElfSegment[]): LoadSegment[] {
 
 /** The file header, with the counts that did not fit into it taken from section 0. */
 export function readElfHeader(source: ByteSource): ElfHeader {
-  const reader = new ByteReader(source.read(0, Math.min(64, source.size)));
-  const ident = reader.take(16);
-  if (ident[0] !== 0x7f || ident[1] !== 0x45 || ident[2] !== 0x4c || ident[3] !== 0x46) {
+  const head = source.read(0, Math.min(64, source.size));
+  if (head[0] !== 0x7f || head[1] !== 0x45 || head[2] !== 0x4c || head[3] !== 0x46) {
     throw new EverflameError('invalid', 'the file does not begin with the ELF magic', {
       field: 'file',
       position: 0,
       remedy: 'Send an ELF executable, library, object or debug file.',
     });
   }
+  const reader = new ByteReader(head);
+  const ident = reader.take(16);
   const is64 = ident[4] === 2;
   if ((ident[4] !== 1 && !is64) || ident[5] !== 1 || ident[6] !== 1) {
     throw new EverflameError('unsupported', 'the file is not little-endian ELF, version 1', {
