@@ -10,6 +10,7 @@ import { readElfIdentity } from '../symbolizer/elf/elf.ts';
 import { SymbolQuality } from '../symbolizer/symbol-file/symbol-quality.ts';
 import type { Command } from './command.ts';
 import { findCompanions } from './debuginfo-companions.ts';
+import { namingFile } from './file-errors.ts';
 import { flag, parseFlags } from './flags.ts';
 
 const FLAGS = {
@@ -31,7 +32,9 @@ export const debuginfoConvertCommand: Command = {
       throw new EverflameError('invalid', 'debuginfo convert needs one ELF file');
     }
     const target = values.output ?? `${path}.esf`;
-    const conversion = await convertWithCompanions(path, target, output.err);
+    const conversion = await namingFile(path, () =>
+      convertWithCompanions(path, target, output.err),
+    );
     output.out(`${target}: ${describeConversion(conversion)}\n`);
     return 0;
   },
@@ -87,13 +90,16 @@ function describeConversion({ quality, ...facts }: Conversion): string {
 }
 
 function describeProblems(conversion: Conversion): string[] {
-  const { missingSupplementary, missingSplit, problems, skippedSymbols } = conversion;
+  const { missingSupplementary, missingSplit, problems, leftOut } = conversion;
   const lines = [...problems];
   if (missingSupplementary !== null) {
     const { file, buildId } = missingSupplementary;
     lines.push(`its dwz file is not here: ${file}, build id ${buildId}`);
   }
   if (missingSplit > 0) lines.push(`${missingSplit} units' .dwo files are not here`);
-  if (skippedSymbols > 0) lines.push(`${skippedSymbols} symbols could not be read`);
+  const counts = Object.entries(leftOut).map(
+    ([reason, count]) => `${count} ${reason.replaceAll('_', ' ')}`,
+  );
+  if (counts.length > 0) lines.push(`left out: ${counts.join(', ')}`);
   return lines;
 }

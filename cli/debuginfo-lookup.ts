@@ -1,12 +1,15 @@
 /** `everflame debuginfo lookup`: what the server would say of addresses, without a server. */
-import { closeSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EverflameError } from '../profile/errors.ts';
 import type { ElfAddress } from '../profile/units.ts';
 import { createDemangler } from '../symbolizer/demangle/demangle.ts';
+import { openByteSource } from '../symbolizer/elf/byte-reader.ts';
 import { openSymbolFile, type SymbolFile } from '../symbolizer/symbol-file/symbol-file.ts';
+import { SYMBOL_FILE_MAGIC } from '../symbolizer/symbol-file/symbol-file-layout.ts';
 import type { Command, Output } from './command.ts';
+import { namingFile } from './file-errors.ts';
 import { flag, parseFlags } from './flags.ts';
 
 const FLAGS = {
@@ -30,13 +33,17 @@ export const debuginfoLookupCommand: Command = {
     const write = values.json ? jsonLookup : textLookup;
     const file = await openAnyFile(path, output);
     try {
-      const answer = (texts: readonly string[]): string => {
+      const answer = (texts: readonly string[]): void => {
         let answers = '';
-        for (const text of texts) answers += write(file, parseAddress(text), nameOf);
-        return answers;
+        try {
+          for (const text of texts) answers += write(file, parseAddress(text), nameOf);
+        } finally {
+          // Also what came before a line that is no address.
+          if (answers !== '') output.out(answers);
+        }
       };
-      if (addresses.length > 0) output.out(answer(addresses));
-      else await forEachBatch(process.stdin, (lines) => output.out(answer(lines)));
+      if (addresses.length > 0) answer(addresses);
+      else await forEachBatch(process.stdin, answer);
     } finally {
       file.close();
     }
@@ -48,25 +55,39 @@ const ELF_MAGIC = 0x46_4c_45_7f;
 
 /** A symbol file as it is; an ELF file through a symbol file that is gone when it is open. */
 async function openAnyFile(path: string, output: Output): Promise<SymbolFile> {
-  if (!isElf(path)) return openSymbolFile(path);
+  const magic = readMagic(path);
+  if (magic === SYMBOL_FILE_MAGIC) return openMade(path);
+  if (magic !== ELF_MAGIC) {
+    throw new EverflameError('invalid', `${path} is neither an ELF file nor a symbol file`);
+  }
   const { convertWithCompanions } = await import('./debuginfo-convert.ts');
   const directory = mkdtempSync(join(tmpdir(), 'everflame-lookup-'));
   try {
     const target = join(directory, 'symbols');
-    await convertWithCompanions(path, target, output.err);
+    await namingFile(path, () => convertWithCompanions(path, target, output.err));
     return openSymbolFile(target);
   } finally {
     rmSync(directory, { recursive: true });
   }
 }
 
-function isElf(path: string): boolean {
-  const fd = openSync(path, 'r');
+function openMade(path: string): SymbolFile {
   try {
-    const magic = Buffer.alloc(4);
-    return readSync(fd, magic, 0, 4, 0) === 4 && magic.readUInt32LE(0) === ELF_MAGIC;
+    return openSymbolFile(path);
+  } catch (error) {
+    if (!(error instanceof EverflameError)) throw error;
+    const remedy = 'Make it again with `everflame debuginfo convert`.';
+    throw new EverflameError(error.kind, error.message, { cause: error, remedy });
+  }
+}
+
+/** The first four bytes; 0 for a file that has fewer. */
+function readMagic(path: string): number {
+  const source = openByteSource(path);
+  try {
+    return source.size < 4 ? 0 : Buffer.from(source.read(0, 4)).readUInt32LE(0);
   } finally {
-    closeSync(fd);
+    source.close();
   }
 }
 

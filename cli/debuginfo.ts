@@ -7,6 +7,7 @@ import type { DebuginfoStateJson, UploadJson, WantedJson } from '../wire/http.ts
 import { SERVER_FLAG, send } from './client.ts';
 import type { Command, Output } from './command.ts';
 import { planUpload, type UploadItem } from './debuginfo-items.ts';
+import { namingFile } from './file-errors.ts';
 import { flag, parseFlags } from './flags.ts';
 
 const FLAGS = {
@@ -38,12 +39,14 @@ export const debuginfoUploadCommand: Command = {
     let code = 0;
     for (const path of operands) {
       try {
-        const isComplete = await uploadFile(path, values.server, values.wait, output);
+        const isComplete = await namingFile(path, () =>
+          uploadFile(path, values.server, values.wait, output),
+        );
         if (!isComplete) code = Math.max(code, EXIT_LESS);
       } catch (error) {
         // One file that is none does not keep the others of a build from being sent.
         if (operands.length === 1 || !isAboutFile(error)) throw error;
-        output.err(`everflame: ${path}: ${error.message}`);
+        output.err(`everflame: ${error.message}`);
         code = EXIT_FAILURE;
       }
     }

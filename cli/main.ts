@@ -75,7 +75,7 @@ async function findCommand(first: string, second: string | undefined): Promise<C
   if (load !== undefined) return load();
   const names = [...COMMANDS.keys()];
   const typed = names.some((name) => name.startsWith(`${first} `))
-    ? `${first} ${second ?? ''}`
+    ? `${first} ${second ?? ''}`.trimEnd()
     : first;
   throw new EverflameError(
     'invalid',

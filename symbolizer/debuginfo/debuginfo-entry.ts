@@ -20,6 +20,7 @@ import {
 import { join } from 'node:path';
 import type { BuildId, EpochMs } from '../../profile/units.ts';
 import { buildIdFileName, isBuildId } from '../elf/build-id.ts';
+import type { LeftOut } from '../left-out.ts';
 import { openSymbolFile } from '../symbol-file/symbol-file.ts';
 import { syncDirectory } from '../symbol-file/symbol-file-writer.ts';
 import { type SymbolFacts, SymbolQuality } from '../symbol-file/symbol-quality.ts';
@@ -42,8 +43,9 @@ export interface TriedFile {
 /** What is known of a build id; outlives a restart. */
 export interface DebuginfoEntry {
   buildId: BuildId;
-  /** Basename as its sender calls it, for people. */
+  /** Basename, for people: as profiles have it, else as its sender calls it. */
   file: string;
+  isFromProfiles: boolean;
   /** What the symbol file was made from, one per kind. */
   sources: readonly StoredSource[];
   /** Received whole, not converted yet, in the order of arrival. */
@@ -60,6 +62,7 @@ export interface DebuginfoEntry {
   missingSplit: number;
   /** Without lines, because a conversion with them took too much. */
   isSymbolsOnly: boolean;
+  leftOut: LeftOut;
   /** What the conversion could not read. */
   problems: readonly string[];
   tried: readonly TriedFile[];
@@ -164,8 +167,9 @@ export class EntryFiles {
     syncDirectory(this.directory);
   }
 
+  /** Also what a conversion that was killed left behind. */
   dropConverted(): void {
-    rmSync(this.converted, { force: true });
+    for (const path of [this.converted, `${this.converted}.tmp`]) rmSync(path, { force: true });
   }
 
   drop(name: string): void {
@@ -199,6 +203,7 @@ export function newEntry(buildId: BuildId, file: string, now: EpochMs): Debuginf
   return {
     buildId,
     file,
+    isFromProfiles: false,
     sources: [],
     pending: [],
     generation: 0,
@@ -207,6 +212,7 @@ export function newEntry(buildId: BuildId, file: string, now: EpochMs): Debuginf
     supplementary: null,
     missingSplit: 0,
     isSymbolsOnly: false,
+    leftOut: {},
     problems: [],
     tried: [],
     problem: '',
@@ -239,14 +245,27 @@ const FIRST_VERSION_SOURCE = 'source.elf';
 function readEntry(directory: string): DebuginfoEntry | null {
   const read = readJson(join(directory, ENTRY_FILE));
   if (read === null || typeof read !== 'object') return null;
-  if ('sources' in read) return read as DebuginfoEntry;
+  if ('sources' in read) return withAllFields(read as DebuginfoEntry);
   const first = read as { buildId: BuildId; file: string; rank: number; lastUsedMs: EpochMs };
   const entry = newEntry(first.buildId, first.file, first.lastUsedMs);
   const sizeBytes = fileBytes(join(directory, FIRST_VERSION_SOURCE));
   if (sizeBytes === 0) return entry;
   const kind = first.rank >= SymbolQuality.symbols ? 'debuginfo' : 'executable';
-  const sent = { kind, origin: 'upload', from: '', receivedMs: first.lastUsedMs } as const;
+  const sent = {
+    kind,
+    file: entry.file,
+    origin: 'upload',
+    from: '',
+    receivedMs: first.lastUsedMs,
+  } as const;
   return { ...entry, sources: [{ ...sent, sizeBytes, path: FIRST_VERSION_SOURCE }] };
+}
+
+/** What an earlier release did not write. */
+function withAllFields(read: DebuginfoEntry): DebuginfoEntry {
+  const named = (source: StoredSource) => ({ ...source, file: source.file ?? '' });
+  const [sources, pending] = [read.sources.map(named), read.pending.map(named)];
+  return { ...read, leftOut: read.leftOut ?? {}, sources, pending };
 }
 
 /** Compares with the files themselves: a process can die between two renames. */

@@ -1,5 +1,5 @@
 /** Writes symbol files (docs/formats.md section 4), page by page: equal input, equal bytes. */
-import { closeSync, fsyncSync, openSync, renameSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { BuildId } from '../../profile/units.ts';
@@ -44,14 +44,19 @@ export function writeSymbolFile(
   numbers: TextNumbers,
 ): void {
   const temporary = `${path}.tmp`;
-  const fd = openSync(temporary, 'w', 0o640);
   try {
-    writeContent(fd, content, records, texts, numbers);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
+    const fd = openSync(temporary, 'w', 0o640);
+    try {
+      writeContent(fd, content, records, texts, numbers);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
   }
-  renameSync(temporary, path);
   syncDirectory(dirname(path));
 }
 
