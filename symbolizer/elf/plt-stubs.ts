@@ -12,7 +12,7 @@ export interface PltStub {
   slot: number;
 }
 
-/** Stubs of both machines begin at multiples of it, or of a multiple. */
+/** Stubs of each machine begin at multiples of it, or of a multiple. */
 const X86_UNIT = 8;
 const X86_STUB_BYTES = 16;
 const ARM_UNIT = 4;
@@ -28,6 +28,26 @@ export function decodeX86Stubs(bytes: Uint8Array, address: number): PltStub[] {
     if (bytes[at] === 0xf2) at++; // bnd
     if (bytes[at] !== 0xff || bytes[at + 1] !== 0x25 || at + 6 > bytes.length) continue;
     const slot = address + at + 6 + view.getInt32(at + 2, true);
+    stubs.push({ start, end: Math.min(start + X86_STUB_BYTES, bytes.length), slot });
+  }
+  return withoutOverlap(stubs);
+}
+
+/**
+ * i386: `jmp *slot`, or `jmp *offset(%ebx)` where %ebx holds the address of the global offset
+ * table, maybe with `endbr32` before it.
+ */
+export function decodeI386Stubs(bytes: Uint8Array, table: number): PltStub[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const stubs: PltStub[] = [];
+  for (let start = 0; start + 6 <= bytes.length; start += X86_UNIT) {
+    const hasEndbr = view.getUint32(start, true) === 0xfb1e0ff3;
+    const at = hasEndbr ? start + 4 : start;
+    if (bytes[at] !== 0xff || at + 6 > bytes.length) continue;
+    const isRelative = bytes[at + 1] === 0xa3;
+    if (bytes[at + 1] !== 0x25 && !isRelative) continue;
+    const value = view.getInt32(at + 2, true);
+    const slot = (isRelative ? table + value : value) >>> 0;
     stubs.push({ start, end: Math.min(start + X86_STUB_BYTES, bytes.length), slot });
   }
   return withoutOverlap(stubs);

@@ -21,6 +21,10 @@ beforeAll(() => {
   const source = `${calls.join('\n')}\nint sum(int x) { return ${sum}; }
     void *address(void) { return callee_3; }`;
   writeFileSync(join(directory, 'sum.c'), source);
+  const bodies = CALLEES.map((name) => `int ${name}(int x) { return x; }\n`);
+  writeFileSync(join(directory, 'callees.c'), bodies.join(''));
+  const args = ['-m32', '-shared', '-fPIC', '-nostdlib', '-o', 'callees.so', 'callees.c'];
+  execFileSync('clang', args, { cwd: directory, stdio: 'pipe' });
 });
 afterAll(() => rmSync(directory, { recursive: true }));
 
@@ -37,11 +41,14 @@ function pltRows(bytes: Buffer): string[] {
 
 function build(name: string, args: readonly string[]): Buffer {
   const path = join(directory, name);
-  execFileSync('clang', [...args, '-O1', '-o', path, join(directory, 'sum.c')], { stdio: 'pipe' });
+  execFileSync('clang', [...args, '-O1', '-o', path, 'sum.c'], { cwd: directory, stdio: 'pipe' });
   return readFileSync(path);
 }
 
 const SHARED = ['-shared', '-fPIC', '-nostdlib'];
+/** A program that is not position-independent needs a library that has the functions. */
+const ABSOLUTE_I386 = ['-m32', '-nostdlib', '-no-pie', '-Wl,-e,sum,--no-as-needed', 'callees.so'];
+const I386 = ['-m32', ...SHARED];
 const ARM = ['--target=aarch64-linux-gnu', '-fuse-ld=lld', ...SHARED];
 
 describe('stubs have the names that objdump gives them', () => {
@@ -52,6 +59,12 @@ describe('stubs have the names that objdump gives them', () => {
     ['x86-64 lld', [...SHARED, '-fuse-ld=lld']],
     ['x86-64 lld ibt', [...SHARED, '-fuse-ld=lld', '-fcf-protection=full', '-Wl,-z,force-ibt']],
     ['x86-64 gold', [...SHARED, '-fuse-ld=gold']],
+    ['i386 ld', I386],
+    ['i386 ld now', [...I386, '-Wl,-z,now']],
+    ['i386 ld ibt', [...I386, '-fcf-protection=full', '-Wl,-z,ibtplt']],
+    ['i386 ld absolute', ABSOLUTE_I386],
+    ['i386 lld', [...I386, '-fuse-ld=lld']],
+    ['i386 gold', [...I386, '-fuse-ld=gold']],
     ['arm64 lld', ARM],
     ['arm64 lld bti', [...ARM, '-mbranch-protection=standard', '-Wl,-z,force-bti']],
     ['arm64 lld pac', [...ARM, '-mbranch-protection=standard', '-Wl,-z,pac-plt']],
@@ -72,7 +85,9 @@ describe('stubs have the names that objdump gives them', () => {
 });
 
 test('machines whose stubs are not read have none', () => {
-  expect(pltRows(build('i386', ['-m32', ...SHARED]))).toEqual([]);
+  const bytes = build('x86-64 other', SHARED);
+  bytes.writeUInt16LE(243, 18); // e_machine: RISC-V
+  expect(pltRows(bytes)).toEqual([]);
 });
 
 test('forged relocations name nothing, or what is there', () => {

@@ -12,19 +12,44 @@ import type { ByteSource } from './byte-reader.ts';
 import { type ElfSection, Machine, SectionFlag, SectionType } from './elf.ts';
 import type { ElfFile } from './elf-file.ts';
 import type { CodeSymbols } from './elf-symbols.ts';
-import { decodeArmStubs, decodeX86Stubs } from './plt-stubs.ts';
+import { decodeArmStubs, decodeI386Stubs, decodeX86Stubs, type PltStub } from './plt-stubs.ts';
 
 const STUB_SECTIONS = new Set(['.plt', '.plt.sec', '.plt.got']);
-const RELOCATION_SECTIONS = ['.rela.plt', '.rela.dyn'];
-/** Relocations that put a function's address into a slot: JUMP_SLOT and GLOB_DAT. */
-const SLOT_TYPES = new Map<number, readonly number[]>([
-  [Machine.x86_64, [7, 6]],
-  [Machine.aarch64, [1026, 1025]],
-]);
 const SUFFIX = Buffer.from('@plt');
-const RELA_BYTES = 24;
-const SYMBOL_BYTES = 24;
 const SLICE_ENTRIES = 16_384;
+
+/** What differs by machine; the class is that of the machine's usual programs. */
+interface PltKind {
+  is64: boolean;
+  /** Relocations that put a function's address into a slot: JUMP_SLOT and GLOB_DAT. */
+  slotTypes: readonly number[];
+  relocationSections: readonly string[];
+  relocationBytes: number;
+  symbolBytes: number;
+  decode(bytes: Uint8Array, address: number, elf: ElfFile): PltStub[];
+}
+
+const KIND_64 = {
+  is64: true,
+  relocationSections: ['.rela.plt', '.rela.dyn'],
+  relocationBytes: 24,
+  symbolBytes: 24,
+};
+const KINDS = new Map<number, PltKind>([
+  [Machine.x86_64, { ...KIND_64, slotTypes: [7, 6], decode: decodeX86Stubs }],
+  [Machine.aarch64, { ...KIND_64, slotTypes: [1026, 1025], decode: decodeArmStubs }],
+  [
+    Machine.i386,
+    {
+      is64: false,
+      slotTypes: [7, 6],
+      relocationSections: ['.rel.plt', '.rel.dyn'],
+      relocationBytes: 8,
+      symbolBytes: 16,
+      decode: (bytes, _, elf) => decodeI386Stubs(bytes, globalOffsetTable(elf)),
+    },
+  ],
+]);
 
 /** A stub with its place and, once its relocation is found, the number of its symbol. */
 interface NamedStub {
@@ -34,15 +59,16 @@ interface NamedStub {
   symbol: number;
 }
 
-/** Stubs as symbols of the lowest rank; none on machines other than x86-64 and arm64. */
+/** Stubs as symbols of the lowest rank; none on machines other than x86-64, i386 and arm64. */
 export function readPltSymbols(elf: ElfFile): CodeSymbols {
-  const stubs = findStubs(elf);
+  const kind = kindOf(elf);
+  const stubs = findStubs(elf, kind);
   const names = new NameTable();
   const rows: NamedStub[] = [];
   let skipped = 0;
-  if (stubs.size > 0) {
-    const symbolTable = nameSlots(elf, stubs);
-    const dynamic = openSymbolNames(elf, symbolTable);
+  if (kind !== null && stubs.size > 0) {
+    const symbolTable = nameSlots(elf, kind, stubs);
+    const dynamic = openSymbolNames(elf, kind, symbolTable);
     for (const stub of stubs.values()) {
       if (stub.symbol === 0 || dynamic === null) continue;
       if (names.add(dynamic, stub.symbol)) rows.push(stub);
@@ -65,12 +91,16 @@ export function readPltSymbols(elf: ElfFile): CodeSymbols {
   };
 }
 
+function kindOf({ header }: ElfFile): PltKind | null {
+  const kind = KINDS.get(header.machine);
+  return kind?.is64 === header.is64 ? kind : null;
+}
+
 /** All stubs by the slot that they jump by; of two that jump by the same one, the last. */
-function findStubs(elf: ElfFile): Map<number, NamedStub> {
-  const { header, sections, names, source } = elf;
+function findStubs(elf: ElfFile, kind: PltKind | null): Map<number, NamedStub> {
+  const { sections, names, source } = elf;
   const stubs = new Map<number, NamedStub>();
-  if (!SLOT_TYPES.has(header.machine) || !header.is64) return stubs;
-  const decode = header.machine === Machine.x86_64 ? decodeX86Stubs : decodeArmStubs;
+  if (kind === null) return stubs;
   let budgetBytes = MAX_PLT_BYTES;
   sections.forEach((section, number) => {
     const { type, flags, address, offset, size } = section;
@@ -78,7 +108,7 @@ function findStubs(elf: ElfFile): Map<number, NamedStub> {
     if ((flags & SectionFlag.exec) === 0) return;
     budgetBytes -= size;
     if (budgetBytes < 0) return;
-    for (const { start, end, slot } of decode(source.read(offset, size), address)) {
+    for (const { start, end, slot } of kind.decode(source.read(offset, size), address, elf)) {
       const place = { start: address + start, size: end - start, sectionEnd: address + size };
       stubs.set(slot, { ...place, symbol: 0 });
     }
@@ -87,26 +117,37 @@ function findStubs(elf: ElfFile): Map<number, NamedStub> {
 }
 
 /** Gives the stubs the symbols of their slots; returns the number of the symbols' table. */
-function nameSlots(elf: ElfFile, stubs: ReadonlyMap<number, NamedStub>): number {
-  const types = SLOT_TYPES.get(elf.header.machine) ?? [];
+function nameSlots(
+  elf: ElfFile,
+  { is64, slotTypes, relocationSections, relocationBytes }: PltKind,
+  stubs: ReadonlyMap<number, NamedStub>,
+): number {
+  const wanted = is64 ? SectionType.rela : SectionType.rel;
   let symbolTable = 0;
-  for (const name of RELOCATION_SECTIONS) {
+  for (const name of relocationSections) {
     const section = elf.section(name);
-    if (section?.type !== SectionType.rela || section.link === 0) continue;
+    if (section?.type !== wanted || section.link === 0) continue;
     symbolTable = section.link;
-    const count = Math.floor(section.size / RELA_BYTES);
+    const count = Math.floor(section.size / relocationBytes);
     for (let first = 0; first < count; first += SLICE_ENTRIES) {
-      const length = Math.min(SLICE_ENTRIES, count - first) * RELA_BYTES;
-      const view = viewOf(elf.source, section.offset + first * RELA_BYTES, length);
-      for (let at = 0; at < length; at += RELA_BYTES) {
-        if (!types.includes(view.getUint32(at + 8, true))) continue;
-        const slot = view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
-        const stub = stubs.get(slot);
-        if (stub !== undefined) stub.symbol = view.getUint32(at + 12, true);
+      const length = Math.min(SLICE_ENTRIES, count - first) * relocationBytes;
+      const view = viewOf(elf.source, section.offset + first * relocationBytes, length);
+      for (let at = 0; at < length; at += relocationBytes) {
+        // r_info: type and symbol, 32 bits each, or 8 and 24.
+        const info = view.getUint32(at + (is64 ? 8 : 4), true);
+        if (!slotTypes.includes(is64 ? info : info & 0xff)) continue;
+        const high = is64 ? view.getUint32(at + 4, true) : 0;
+        const stub = stubs.get(high * 2 ** 32 + view.getUint32(at, true));
+        if (stub !== undefined) stub.symbol = is64 ? view.getUint32(at + 12, true) : info >>> 8;
       }
     }
   }
   return symbolTable;
+}
+
+/** What %ebx holds in position-independent code of i386 (DT_PLTGOT, by the section it is of). */
+function globalOffsetTable(elf: ElfFile): number {
+  return (elf.section('.got.plt') ?? elf.section('.got'))?.address ?? 0;
 }
 
 function viewOf(source: ByteSource, offset: number, length: number): DataView {
@@ -117,15 +158,21 @@ function viewOf(source: ByteSource, offset: number, length: number): DataView {
 interface SymbolNames {
   source: ByteSource;
   table: ElfSection;
+  symbolBytes: number;
   strings: Uint8Array;
 }
 
-function openSymbolNames(elf: ElfFile, number: number): SymbolNames | null {
+function openSymbolNames(
+  elf: ElfFile,
+  { symbolBytes }: PltKind,
+  number: number,
+): SymbolNames | null {
   const table = elf.sections[number];
   const strings = table === undefined ? undefined : elf.sections[table.link];
   if (table?.type !== SectionType.dynsym || strings?.type !== SectionType.strtab) return null;
   if (strings.size > MAX_STRING_TABLE_BYTES) return null;
-  return { source: elf.source, table, strings: elf.source.read(strings.offset, strings.size) };
+  const bytes = elf.source.read(strings.offset, strings.size);
+  return { source: elf.source, table, symbolBytes, strings: bytes };
 }
 
 /** The names with their suffix, one after the other. */
@@ -136,9 +183,9 @@ class NameTable {
   #length = 0;
 
   /** False where the symbol has no name that can be read, or all names are too long together. */
-  add({ source, table, strings }: SymbolNames, symbol: number): boolean {
-    if ((symbol + 1) * SYMBOL_BYTES > table.size) return false;
-    const start = viewOf(source, table.offset + symbol * SYMBOL_BYTES, 4).getUint32(0, true);
+  add({ source, table, symbolBytes, strings }: SymbolNames, symbol: number): boolean {
+    if ((symbol + 1) * symbolBytes > table.size) return false;
+    const start = viewOf(source, table.offset + symbol * symbolBytes, 4).getUint32(0, true);
     const limit = Math.min(strings.length, start + MAX_STRING_BYTES);
     let end = start;
     while (end < limit && strings[end] !== 0) end++;
