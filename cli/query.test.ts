@@ -8,7 +8,7 @@ const row = (name: string, self: number, total: number) => ({
   system_name: name,
   binary: 'app',
   file: '',
-  kind: 'native',
+  kind: 'native', reason: '',
   self,
   total,
 });

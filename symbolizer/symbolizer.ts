@@ -4,6 +4,7 @@
  * symbolizer/symbol-file/, which runs in the worker that asks.
  */
 import type { BuildId } from '../profile/units.ts';
+import type { LeftOut } from './left-out.ts';
 
 /** What one build id can have: the program, its separate debug information, its .dwo files. */
 export type DebuginfoKind = 'executable' | 'debuginfo' | 'split';
@@ -32,6 +33,13 @@ export interface WantedAnswer {
   offset: number;
 }
 
+/**
+ * Why a build id has no symbol file though something of it is here or was: it waits for its
+ * conversion, that failed (see DebuginfoStatus), it had to go to keep to --debuginfo-bytes, or
+ * there are only .dwo files.
+ */
+export type NoSymbolsReason = 'waiting' | 'failed' | 'evicted' | 'incomplete';
+
 /** A converted file that workers may open. */
 export interface SymbolFileRow {
   buildId: BuildId;
@@ -40,11 +48,18 @@ export interface SymbolFileRow {
   generation: number;
 }
 
+export interface MissingSymbolFile {
+  buildId: BuildId;
+  missing: NoSymbolsReason;
+}
+
 export type DebuginfoOrigin = 'upload' | 'local' | 'debuginfod';
 
 /** A file that a symbol file is made from. */
 export interface DebuginfoSource {
   kind: DebuginfoKind | 'supplementary';
+  /** As its sender calls it; empty where that is not known. */
+  file: string;
   origin: DebuginfoOrigin;
   /** Who sent it, or its path or address. */
   from: string;
@@ -61,6 +76,7 @@ export type DebuginfoState = 'ready' | 'converting' | 'receiving' | 'failed' | '
 /** What is known of one build id. */
 export interface DebuginfoStatus {
   buildId: BuildId;
+  /** Basename of the binary, as profiles have it where any did so far. */
   file: string;
   state: DebuginfoState;
   quality: QualityName;
@@ -68,6 +84,8 @@ export interface DebuginfoStatus {
   symbolFileBytes: number;
   functions: number;
   inlinedCalls: number;
+  /** What the symbol file lacks of its sources. */
+  leftOut: LeftOut;
   /** What went wrong, or is missing, and what to do about it; both empty where nothing is. */
   problem: string;
   remedy: string;
@@ -145,8 +163,10 @@ export interface Symbolizer {
    * after the answer. Throws EverflameError for a file that is refused until then.
    */
   upload(request: UploadRequest): Promise<UploadOutcome>;
-  /** Every symbol file there is; the same array until one was added or replaced. */
+  /** Every symbol file there is; the same array until an entry changes. */
   symbolFiles(): readonly SymbolFileRow[];
+  /** Of which something is or was here, and no symbol file; the same array until then. */
+  missingSymbolFiles(): readonly MissingSymbolFile[];
   /** These were asked for: they stay longer, and what is missing of them is looked for. */
   notice(binaries: readonly NamedBinary[]): void;
   /** Every build id of which something is known. */

@@ -133,6 +133,8 @@ export interface FunctionJson {
   binary: string;
   file: string;
   kind: string;
+  /** Why it has no name; empty where it has one. */
+  reason: string;
   /** In the type's unit. A recursive function counts once per stack in `total`. */
   self: number;
   total: number;
@@ -179,7 +181,7 @@ export type SymbolQualityName = 'lines' | 'symbols' | 'exported' | 'none';
 
 export interface DebuginfoRowJson {
   build_id: string;
-  /** Basename; the profiles' one where nothing was ever sent. */
+  /** Basename as profiles have it; else as the first sender calls it. */
   file: string;
   quality: SymbolQualityName;
   /**
@@ -190,6 +192,8 @@ export interface DebuginfoRowJson {
   /** The files that the symbol file is made from. */
   sources: {
     kind: 'executable' | 'debuginfo' | 'split' | 'supplementary';
+    /** As its sender calls it; empty where that is not known. */
+    file: string;
     origin: 'upload' | 'local' | 'debuginfod';
     /** Who sent it, or its path or address. */
     from: string;
@@ -199,6 +203,11 @@ export interface DebuginfoRowJson {
   symbol_file_bytes: number;
   functions: number;
   inlined_calls: number;
+  /**
+   * What the symbol file lacks of its sources, counted by reason; the reasons stand in
+   * docs/debuginfo.md. Those that count nothing are not there.
+   */
+  left_out: Record<string, number>;
   /** Weight of stacks whose innermost frame, or any frame, is in this binary. */
   self: number;
   total: number;

@@ -68,6 +68,7 @@ function functionJson(
     binary: frame.binary,
     file: frame.file,
     kind: FRAME_KIND_NAMES[frame.kind],
+    reason: frame.reason,
     self: (table.self[row] as number) * graph.multiplier,
     total: (table.total[row] as number) * graph.multiplier,
   };

@@ -60,7 +60,7 @@ beforeAll(async () => {
   store = await openDuckStore({ dataDir: directory, threads: 1 });
   queries = createQueries({
     store,
-    symbolizer: { symbolFiles: () => [] },
+    symbolizer: { symbolFiles: () => [], missingSymbolFiles: () => [] },
     createWorker: () => startThread('tree-worker'),
     workers: 1,
   });

@@ -24,12 +24,13 @@ import type {
 } from './params.ts';
 import { readSelection, requireKnownType, type TypedSelection } from './selection.ts';
 import { chooseStep, summarizeTimelines } from './series-json.ts';
+import type { SymbolRow } from './symbol-names.ts';
 import type { StackWeights } from './tree-messages.ts';
 import { TreePool } from './tree-pool.ts';
 
 export interface QueriesOptions {
   store: Store;
-  symbolizer: Pick<Symbolizer, 'symbolFiles'>;
+  symbolizer: Pick<Symbolizer, 'symbolFiles' | 'missingSymbolFiles'>;
   /** Starts the thread of cli/tree-worker.ts. */
   createWorker: () => Worker;
   workers: number;
@@ -41,7 +42,7 @@ export function createQueries(options: QueriesOptions): Queries {
     createWorker: options.createWorker,
     workers: options.workers,
     snapshot: () => store.snapshot(),
-    symbolFiles: () => symbolizer.symbolFiles(),
+    symbolFiles: knownSymbols(symbolizer),
   });
   return {
     ...createMetaQueries(store),
@@ -51,6 +52,19 @@ export function createQueries(options: QueriesOptions): Queries {
     series: (params, signal) => series(store, params, signal),
     buildWeights: (params, signal) => buildWeights(store, pool, params, signal),
     close: () => pool.close(),
+  };
+}
+
+/** Symbol files and those that are missing; the same array until one of the lists is another. */
+function knownSymbols(symbolizer: QueriesOptions['symbolizer']): () => readonly SymbolRow[] {
+  let files: readonly SymbolRow[] = [];
+  let missing: readonly SymbolRow[] = [];
+  let known: readonly SymbolRow[] = [];
+  return () => {
+    const [nextFiles, nextMissing] = [symbolizer.symbolFiles(), symbolizer.missingSymbolFiles()];
+    if (nextFiles !== files || nextMissing !== missing) known = [...nextFiles, ...nextMissing];
+    [files, missing] = [nextFiles, nextMissing];
+    return known;
   };
 }
 

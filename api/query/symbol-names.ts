@@ -7,7 +7,11 @@ import type {
   SymbolLine,
   UnknownSymbolReason,
 } from '../../symbolizer/symbol-file/symbol-file.ts';
-import type { SymbolFileRow } from '../../symbolizer/symbolizer.ts';
+import type {
+  MissingSymbolFile,
+  NoSymbolsReason,
+  SymbolFileRow,
+} from '../../symbolizer/symbolizer.ts';
 
 /** The part of a symbol file that is used here. */
 export type SymbolSource = Pick<SymbolFile, 'lookup' | 'elfAddress' | 'close'>;
@@ -31,8 +35,18 @@ const REASONS: Record<UnknownSymbolReason, string> = {
   'source-incomplete': 'debug information incomplete',
   damaged: 'symbol file damaged',
 };
+/** Why there is no symbol file of a build id of which something is known. */
+const NO_FILE_REASONS: Record<NoSymbolsReason, string> = {
+  waiting: 'debug information not converted yet',
+  failed: 'conversion failed',
+  evicted: 'debug information evicted',
+  incomplete: 'debug information incomplete',
+};
 /** Addresses are kept as two halves; above 2^53 they are in no file. */
 const MAX_ADDRESS_HIGH = 2 ** 21;
+
+/** What is known of a build id's symbol file. */
+export type SymbolRow = SymbolFileRow | MissingSymbolFile;
 
 /** A name as its source code has it; symbolizer/demangle has the real one. */
 export type Demangle = (name: string) => string;
@@ -40,7 +54,7 @@ export type Demangle = (name: string) => string;
 export class SymbolNames {
   readonly #open: OpenSymbolFile;
   readonly demangle: Demangle;
-  #rows = new Map<string, SymbolFileRow>();
+  #rows = new Map<string, SymbolRow>();
   /** By build id, least recently used first; null is a file that could not be read. */
   readonly #files = new Map<string, SymbolSource | null>();
 
@@ -50,12 +64,11 @@ export class SymbolNames {
   }
 
   /** Takes the new list and returns the build ids whose answers may differ now. */
-  update(rows: readonly SymbolFileRow[]): Set<string> {
+  update(rows: readonly SymbolRow[]): Set<string> {
     const next = new Map(rows.map((row) => [row.buildId as string, row]));
     const changed = new Set<string>();
     for (const [buildId, row] of next) {
-      const old = this.#rows.get(buildId);
-      if (old?.generation !== row.generation || old.path !== row.path) changed.add(buildId);
+      if (!isSame(row, this.#rows.get(buildId))) changed.add(buildId);
     }
     for (const buildId of this.#rows.keys()) if (!next.has(buildId)) changed.add(buildId);
     for (const buildId of changed) this.#close(buildId);
@@ -67,7 +80,8 @@ export class SymbolNames {
     if (buildId === '') return unknown('no build id');
     const row = this.#rows.get(buildId);
     if (row === undefined) return unknown('no debug information');
-    const file = this.#fileOf(buildId, row);
+    if ('missing' in row) return unknown(NO_FILE_REASONS[row.missing]);
+    const file = this.#fileOf(buildId, row.path);
     if (file === null) return unknown(REASONS.damaged);
     if (high >= MAX_ADDRESS_HIGH) return unknown(REASONS.unmapped);
     const address = high * 2 ** 32 + low;
@@ -77,10 +91,10 @@ export class SymbolNames {
     return unknown(REASONS[found.reason], inFile ? file.elfAddress(address as FileOffset) : null);
   }
 
-  #fileOf(buildId: string, row: SymbolFileRow): SymbolSource | null {
+  #fileOf(buildId: string, path: string): SymbolSource | null {
     let file = this.#files.get(buildId);
     if (file === undefined) {
-      file = this.#tryOpen(row.path);
+      file = this.#tryOpen(path);
       for (const oldest of this.#files.keys()) {
         if (this.#files.size < MAX_OPEN_SYMBOL_FILES) break;
         this.#close(oldest);
@@ -105,6 +119,12 @@ export class SymbolNames {
     this.#files.get(buildId)?.close();
     this.#files.delete(buildId);
   }
+}
+
+function isSame(row: SymbolRow, old: SymbolRow | undefined): boolean {
+  if (old === undefined) return false;
+  if ('missing' in row) return 'missing' in old && old.missing === row.missing;
+  return !('missing' in old) && old.generation === row.generation && old.path === row.path;
 }
 
 /** An inlined call that debug information gives no name is shown as a part of its caller. */

@@ -5,8 +5,8 @@ import type { ErrorRecord } from '../../profile/errors.ts';
 import type { FlameMeta } from '../../profile/flame-graph.ts';
 import type { Labels } from '../../profile/labels.ts';
 import type { ProfileType } from '../../profile/profile-type.ts';
-import type { SymbolFileRow } from '../../symbolizer/symbolizer.ts';
 import type { Answer, FunctionNames, FunctionSort, MergeFormat, TreeParams } from './params.ts';
+import type { SymbolRow } from './symbol-names.ts';
 
 /** Weights by stack, as the store sums them. */
 export interface StackWeights {
@@ -67,7 +67,7 @@ export interface TreeRequest {
   job: TreeJob;
   /** Absent where the worker has the newest already. */
   dictionary?: DictionaryColumns;
-  symbolFiles?: readonly SymbolFileRow[];
+  symbolFiles?: readonly SymbolRow[];
 }
 
 export type TreeReply = { id: number; answer: Answer } | { id: number; error: ErrorRecord };

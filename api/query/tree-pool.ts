@@ -6,8 +6,8 @@ import type { Worker } from 'node:worker_threads';
 import type { DictionaryColumns, DictionarySnapshot } from '../../profile/dictionary.ts';
 import { EverflameError, fromErrorRecord } from '../../profile/errors.ts';
 import { MAX_WAITING_QUERIES } from '../../profile/limits.ts';
-import type { SymbolFileRow } from '../../symbolizer/symbolizer.ts';
 import type { Answer } from './params.ts';
+import type { SymbolRow } from './symbol-names.ts';
 import type { StackWeights, TreeJob, TreeReply, TreeRequest } from './tree-messages.ts';
 
 export interface TreePoolOptions {
@@ -15,7 +15,7 @@ export interface TreePoolOptions {
   createWorker: () => Worker;
   workers: number;
   snapshot: () => DictionarySnapshot;
-  symbolFiles: () => readonly SymbolFileRow[];
+  symbolFiles: () => readonly SymbolRow[];
 }
 
 interface Waiting {
@@ -30,7 +30,7 @@ interface Seat {
   busy: Waiting | null;
   /** What the worker was sent last, by identity. */
   snapshot: DictionarySnapshot | null;
-  symbolFiles: readonly SymbolFileRow[] | null;
+  symbolFiles: readonly SymbolRow[] | null;
 }
 
 export class TreePool {

@@ -38,8 +38,8 @@ export function debuginfoStatusEndpoints(services: DebuginfoStatusServices): End
         const selection = readSelection(query, range, 'query');
         const { total, builds } = await services.queries.buildWeights({ query, range }, signal);
         const { bytesOnDisk, maxBytes, localPaths, debuginfodUrls } = symbolizer.facts();
-        const rows = listRows(symbolizer, builds).filter(
-          (row) => row.build_id.includes(search) || row.file.includes(search),
+        const rows = listRows(symbolizer, builds).filter((row) =>
+          textsOf(row).some((text) => text.includes(search)),
         );
         const answer: DebuginfoJson = {
           debuginfo: rows.slice(0, limit),
@@ -116,8 +116,9 @@ function describeState(row: DebuginfoStatus): DebuginfoStateJson {
     file: row.file,
     quality: row.quality,
     state: row.state,
-    sources: row.sources.map(({ kind, origin, from, sizeBytes, receivedMs }) => ({
+    sources: row.sources.map(({ kind, file, origin, from, sizeBytes, receivedMs }) => ({
       kind,
+      file,
       origin,
       from,
       size_bytes: sizeBytes,
@@ -126,6 +127,7 @@ function describeState(row: DebuginfoStatus): DebuginfoStateJson {
     symbol_file_bytes: row.symbolFileBytes,
     functions: row.functions,
     inlined_calls: row.inlinedCalls,
+    left_out: row.leftOut,
     problem: row.problem,
     remedy: row.remedy,
     retry_ms: row.retryMs,
@@ -154,7 +156,13 @@ function listRows(symbolizer: Symbolizer, builds: readonly BuildWeight[]): Debug
   return rows.sort((a, b) => unnamed(b) - unnamed(a) || b.self - a.self || b.total - a.total);
 }
 
+/** Under the name that these profiles have it by: links to the flame graph go by it. */
 function describeRow(row: DebuginfoStatus, build: BuildWeight | undefined): DebuginfoRowJson {
   const { self = 0, total = 0, unsymbolized = {} } = build ?? {};
-  return { ...describeState(row), self, total, unsymbolized };
+  const file = build?.file || row.file;
+  return { ...describeState(row), file, self, total, unsymbolized };
+}
+
+function textsOf({ build_id, file, sources }: DebuginfoRowJson): string[] {
+  return [build_id, file, ...sources.map((source) => source.file)];
 }

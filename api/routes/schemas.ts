@@ -173,6 +173,7 @@ export const functionsJson = z.object({
       binary: z.string(),
       file: z.string(),
       kind: z.string(),
+      reason: z.string(),
       self: z.number(),
       total: z.number(),
     }),
@@ -209,6 +210,7 @@ export const debuginfoStateJson = z.object({
   sources: z.array(
     z.object({
       kind: z.enum(['executable', 'debuginfo', 'split', 'supplementary']),
+      file: z.string(),
       origin: z.enum(['upload', 'local', 'debuginfod']),
       from: z.string(),
       size_bytes: count,
@@ -218,6 +220,7 @@ export const debuginfoStateJson = z.object({
   symbol_file_bytes: count,
   functions: count,
   inlined_calls: count,
+  left_out: byReason.describe('What the symbol file lacks of its sources, by reason.'),
   problem: z.string(),
   remedy: z.string(),
   retry_ms: epochMs.nullable(),

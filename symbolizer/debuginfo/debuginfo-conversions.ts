@@ -270,7 +270,7 @@ export class DebuginfoConversions {
       return;
     }
     this.stats.adopted++;
-    const { missingSplit, problems, missingSupplementary: missing, ...facts } = conversion;
+    const { missingSplit, leftOut, problems, missingSupplementary: missing, ...facts } = conversion;
     const adopted: DebuginfoEntry = {
       ...settled,
       sources,
@@ -279,6 +279,7 @@ export class DebuginfoConversions {
       supplementary: missing === null ? settled.supplementary : { ...missing, isUsed: false },
       missingSplit,
       isSymbolsOnly: tried.isSymbolsOnly,
+      leftOut,
       problems,
       evictedUntilMs: 0,
     };

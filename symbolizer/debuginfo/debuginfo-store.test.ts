@@ -88,7 +88,7 @@ function send(bytes: Buffer, change: Partial<UploadRequest> = {}, from = 0, to =
     for (let at = from; at < to; at += 1000) yield bytes.subarray(at, Math.min(to, at + 1000));
   }
   return symbolizer.upload({
-    buildId: idOf(bytes),
+    buildId: change.buildId ?? idOf(bytes),
     kind: 'debuginfo',
     file: '/usr/lib/lib.so',
     lease: '',
@@ -98,6 +98,12 @@ function send(bytes: Buffer, change: Partial<UploadRequest> = {}, from = 0, to =
     body: body(),
     ...change,
   });
+}
+
+function symbolFile() {
+  const [row] = symbolizer.symbolFiles();
+  if (row === undefined) throw new Error('there is no symbol file');
+  return row;
 }
 
 function statusLine(): string {
@@ -137,9 +143,9 @@ describe('leases', () => {
 describe('uploads', () => {
   test('become symbol files', async () => {
     await send(full);
-    const [row] = symbolizer.symbolFiles();
-    const file = openSymbolFile(row?.path ?? '');
-    expect([row?.buildId, file.buildId, file.functions > 5]).toEqual([buildId, buildId, true]);
+    const row = symbolFile();
+    const file = openSymbolFile(row.path);
+    expect([row.buildId, file.buildId, file.functions > 5]).toEqual([buildId, buildId, true]);
     file.close();
     expect(symbolizer.symbolFiles()).toBe(symbolizer.symbolFiles());
     expect(statusLine()).toMatch(/^lib.so upload symbols true Functions have names, but no lines/);
@@ -263,13 +269,12 @@ test('what is deleted is gone, and may be sent again', async () => {
 describe('a better source', () => {
   test('replaces a worse one, and raises the generation', async () => {
     await send(exported, { kind: 'executable' });
-    const before = symbolizer.symbolFiles()[0];
+    const before = symbolFile();
     expect(statusLine()).toMatch(/upload exported true Only exported functions have names/);
     expect(await asked(exported, 'executable')).toBe('no: have exported');
     expect(await asked(full, 'debuginfo')).toBe('debuginfo: it says more than what is here');
     await send(full);
-    const after = symbolizer.symbolFiles()[0];
-    expect(after?.generation).toBeGreaterThan(before?.generation ?? 0);
+    expect(symbolFile().generation).toBeGreaterThan(before.generation);
     expect(statusLine()).toMatch(/^lib.so upload,upload symbols true /);
   });
 
@@ -296,8 +301,7 @@ describe('what is on disk', () => {
 
   test('is mended from the upload where a symbol file is damaged', async () => {
     await send(full);
-    const [row] = symbolizer.symbolFiles();
-    const path = row?.path ?? '';
+    const { path } = symbolFile();
     const good = readFileSync(path);
     await symbolizer.close();
     writeFileSync(path, good.subarray(0, 5_000));
@@ -349,5 +353,59 @@ describe('what is on disk', () => {
     expect(names).toEqual(['entry.json']);
     expect(await asked(full, 'debuginfo')).toMatch(/^no: It had to go .* Not before/);
     expect(statSync(dir).isDirectory()).toBe(true);
+  });
+});
+
+describe('what a binary is called', () => {
+  const names = () => {
+    const status = symbolizer.statusOf(buildId);
+    return [status?.file, status?.sources.map(({ kind, file }) => `${kind} ${file}`)];
+  };
+
+  test('is what its program is called, else its debug file', async () => {
+    await send(full, { file: 'lib.debug' });
+    expect(names()).toEqual(['lib.debug', ['debuginfo lib.debug']]);
+    await send(exported, { kind: 'executable', file: 'build/lib.so' });
+    expect(names()[0]).toBe('lib.so');
+  });
+
+  test('is what profiles call it, before all others, also after a restart', async () => {
+    await send(full, { file: 'lib.debug' });
+    symbolizer.notice([{ buildId, file: 'lib.so.1' }]);
+    symbolizer.notice([{ buildId, file: 'lib.so.1.0' }]);
+    expect(names()).toEqual(['lib.so.1', ['debuginfo lib.debug']]);
+    await symbolizer.close();
+    symbolizer = reopened();
+    await send(exported, { kind: 'executable', file: 'lib.so' });
+    expect(names()[0]).toBe('lib.so.1');
+  });
+});
+
+describe('why there is no symbol file', () => {
+  const why = () => symbolizer.missingSymbolFiles().map(({ missing }) => missing);
+
+  test('nothing is here, or a part of a file', async () => {
+    expect(why()).toEqual([]);
+    await send(full, {}, 0, 500);
+    expect(why()).toEqual([]);
+  });
+
+  test('it waits, then it is there', async () => {
+    await symbolizer.close();
+    symbolizer = reopened({ answerMs: 0 });
+    await send(full);
+    expect(why()).toEqual(['waiting']);
+    await expect.poll(why, { timeout: 25_000 }).toEqual([]);
+    expect(symbolFile().buildId).toBe(buildId);
+  });
+
+  test('the file was refused', async () => {
+    await expect(send(Buffer.alloc(500, 7), { buildId })).rejects.toThrow();
+    expect(why()).toEqual(['failed']);
+  });
+
+  test('only .dwo files are here', async () => {
+    await send(Buffer.from('!<arch>\n'.padEnd(100)), { buildId, kind: 'split' });
+    expect(why()).toEqual(['incomplete']);
   });
 });

@@ -16,6 +16,7 @@ import type {
   DebuginfoState,
   DebuginfoStatus,
   KeptBytes,
+  MissingSymbolFile,
   NamedBinary,
   SymbolFileRow,
   Symbolizer,
@@ -120,10 +121,15 @@ class DebuginfoStore implements Symbolizer {
     return this.#table.symbolFiles();
   }
 
+  missingSymbolFiles(): readonly MissingSymbolFile[] {
+    return this.#table.missingSymbolFiles();
+  }
+
   notice(binaries: readonly NamedBinary[]): void {
     for (const { buildId, file } of binaries) {
       if (!isBuildId(buildId)) continue;
       this.#table.use(buildId);
+      this.#table.name(buildId, printableName(file));
       if (this.needs(buildId, 'debuginfo')) this.#lookups.request(buildId, printableName(file));
     }
   }
@@ -148,6 +154,7 @@ class DebuginfoStore implements Symbolizer {
       symbolFileBytes: 0,
       functions: 0,
       inlinedCalls: 0,
+      leftOut: {},
       ...adviseAbsent(this.#lookups.words(buildId)),
       retryMs: this.#lookups.retryMs(buildId),
     };
@@ -224,7 +231,9 @@ class DebuginfoStore implements Symbolizer {
       ({ kind, sizeBytes }) => kind === found.kind && sizeBytes === found.sizeBytes,
     );
     if (isKnown) return;
-    await this.#take(buildId, { ...found, path: found.from, receivedMs: this.#options.clock() });
+    const receivedMs = this.#options.clock();
+    const name = printableName(found.from);
+    await this.#take(buildId, { ...found, file: name, path: found.from, receivedMs });
   }
 
   target(buildId: BuildId, file: string, kind: DebuginfodKind): LookupTarget {
@@ -239,7 +248,10 @@ class DebuginfoStore implements Symbolizer {
         return files.inside(path);
       },
       hasRoom: () => table.makeRoom(buildId),
-      take: (found) => this.#take(buildId, { ...found, path, receivedMs: this.#options.clock() }),
+      take: (found) => {
+        const receivedMs = this.#options.clock();
+        return this.#take(buildId, { ...found, file: '', path, receivedMs });
+      },
       end: () => {
         const entry = table.get(buildId);
         const named = [...(entry?.sources ?? []), ...(entry?.pending ?? [])];
@@ -328,10 +340,19 @@ class DebuginfoStore implements Symbolizer {
     const path = files.newName(kind);
     files.finishPart(path);
     const receivedMs = this.#options.clock();
-    const source = { kind, origin: 'upload', from, path, sizeBytes, receivedMs } as const;
+    const sent = printableName(request.file);
+    const source = {
+      kind,
+      file: sent,
+      origin: 'upload',
+      from,
+      path,
+      sizeBytes,
+      receivedMs,
+    } as const;
     // A debug file may be called anything.
-    const isNamed = kind !== 'executable' && entry.file !== '';
-    const file = isNamed ? entry.file : printableName(request.file);
+    const isNamed = entry.isFromProfiles || (kind !== 'executable' && entry.file !== '');
+    const file = isNamed ? entry.file : sent;
     this.#table.save({ ...entry, file, pending: [...entry.pending, source], evictedUntilMs: 0 });
     this.#leases.end(buildId);
     return { receivedBytes, converted: this.#conversions.convert(buildId) };
@@ -387,6 +408,7 @@ class DebuginfoStore implements Symbolizer {
       symbolFileBytes: generation > 0 ? fileBytes(files.symbols) : 0,
       functions: facts.functions,
       inlinedCalls: facts.inlinedCalls,
+      leftOut: entry.leftOut,
       ...adviseEntry(entry, this.#lookups.words(buildId), shared.has(buildId)),
       retryMs: this.needs(buildId, 'debuginfo') ? this.#lookups.retryMs(buildId) : null,
     };

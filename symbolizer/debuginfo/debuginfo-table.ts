@@ -2,7 +2,7 @@
 import { assert } from '../../profile/errors.ts';
 import { MAX_DEBUGINFO_ENTRIES } from '../../profile/limits.ts';
 import type { BuildId, EpochMs } from '../../profile/units.ts';
-import type { SymbolFileRow } from '../symbolizer.ts';
+import type { MissingSymbolFile, NoSymbolsReason, SymbolFileRow } from '../symbolizer.ts';
 import {
   type DebuginfoEntry,
   EntryFiles,
@@ -32,6 +32,7 @@ export class DebuginfoTable {
   /** How many uploads, downloads and conversions are at work on an entry, which then stays. */
   readonly #holds = new Map<BuildId, number>();
   #symbolFiles: readonly SymbolFileRow[] | null = null;
+  #missing: readonly MissingSymbolFile[] | null = null;
   #evictions = 0;
 
   constructor({ dir, maxBytes, clock }: DebuginfoTableOptions) {
@@ -72,6 +73,18 @@ export class DebuginfoTable {
     return this.#symbolFiles;
   }
 
+  missingSymbolFiles(): readonly MissingSymbolFile[] {
+    if (this.#missing === null) {
+      const rows: MissingSymbolFile[] = [];
+      for (const entry of this.#entries.values()) {
+        const missing = entry.generation > 0 ? null : whyMissing(entry);
+        if (missing !== null) rows.push({ buildId: entry.buildId, missing });
+      }
+      this.#missing = rows;
+    }
+    return this.#missing;
+  }
+
   bytesOnDisk(): number {
     let total = 0;
     for (const entry of this.#entries.values()) total += entry.bytesOnDisk;
@@ -99,6 +112,7 @@ export class DebuginfoTable {
     const entry = { ...changed, bytesOnDisk: files.bytesOnDisk() };
     this.#entries.set(entry.buildId, entry);
     this.#symbolFiles = null;
+    this.#missing = null;
     return entry;
   }
 
@@ -112,6 +126,7 @@ export class DebuginfoTable {
     this.files(buildId).remove();
     this.#entries.delete(buildId);
     this.#symbolFiles = null;
+    this.#missing = null;
   }
 
   /** Until the returned function is called, the entry is not evicted. */
@@ -130,6 +145,13 @@ export class DebuginfoTable {
 
   isHeld(buildId: BuildId): boolean {
     return this.#holds.has(buildId);
+  }
+
+  /** Takes the name that profiles have it under; the first one, where there are several. */
+  name(buildId: BuildId, file: string): void {
+    const entry = this.#entries.get(buildId);
+    if (entry === undefined || entry.isFromProfiles || file === '') return;
+    this.save({ ...entry, file, isFromProfiles: true });
   }
 
   use(buildId: BuildId): void {
@@ -187,6 +209,7 @@ export class DebuginfoTable {
       tried: [],
       isSymbolsOnly: false,
       missingSplit: 0,
+      leftOut: {},
       problems: [],
       evictedUntilMs: this.#clock() + EVICTED_MS,
       problem: 'It had to go to keep to --debuginfo-bytes.',
@@ -198,4 +221,13 @@ export class DebuginfoTable {
     files.tidy(evicted);
     this.measure(buildId);
   }
+}
+
+/** Null where nothing is here. */
+function whyMissing(entry: DebuginfoEntry): NoSymbolsReason | null {
+  const { evictedUntilMs, problem, sources, pending } = entry;
+  if (problem !== '') return evictedUntilMs > 0 ? 'evicted' : 'failed';
+  const files = [...sources, ...pending];
+  if (files.length === 0) return null;
+  return files.every(({ kind }) => kind === 'split') ? 'incomplete' : 'waiting';
 }

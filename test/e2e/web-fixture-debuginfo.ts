@@ -177,12 +177,14 @@ function rowOf(sketch: Sketch, index: number, whole: number, nowMs: number): Deb
     symbol_file_bytes: 0,
     functions: 0,
     inlined_calls: 0,
+    left_out: {},
     problem: '',
     remedy: '',
     ...sketch,
     sources: sources.map((text) => {
       const [kind, origin, from = '', bytes] = text.split(' ');
-      return { kind, origin, from, size_bytes: Number(bytes), received_ms: nowMs - HOUR_MS };
+      const file = kind === 'debuginfo' ? `${sketch.file}.debug` : sketch.file;
+      return { kind, file, origin, from, size_bytes: Number(bytes), received_ms: nowMs - HOUR_MS };
     }) as DebuginfoRowJson['sources'],
     self: self * whole,
     total: total * whole,
