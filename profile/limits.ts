@@ -185,3 +185,5 @@ export const MAX_SPLIT_BYTES = 2 * 2 ** 30;
 /** Section headers and their names that are searched for one section of a file that is served. */
 export const MAX_SERVED_SECTIONS = 65_536;
 export const MAX_SERVED_SECTION_NAMES_BYTES = 8 * 2 ** 20;
+/** Units of one .debug_info; Chromium has 60,000. */
+export const MAX_DWARF_UNITS = 2 ** 22;

@@ -21,6 +21,7 @@ export const CONVERTER_LIMITS: ConverterLimits = { dataBytes: 2 ** 30, deadlineM
 
 /** JavaScript objects are few here; columns and files lie outside the heap. */
 const HEAP_MB = 192;
+const REMEDY = 'Build with less debug information (-g1) or strip local symbols (strip -x).';
 const MAX_OUTPUT_CHARACTERS = 65_536;
 
 /**
@@ -155,14 +156,14 @@ function parseAnswer(output: ChildOutput, limits: ConverterLimits): ConversionAn
     throw new EverflameError('too-large', `the conversion took over ${limits.deadlineMs} ms`, {
       field: 'file',
       limit: `CONVERTER_LIMITS.deadlineMs = ${limits.deadlineMs}`,
-      remedy: 'Strip local symbols (strip -x).',
+      remedy: REMEDY,
     });
   }
   if (/out of memory|allocation failed|Cannot allocate/i.test(stderr)) {
     throw new EverflameError('too-large', 'the converter ran out of memory', {
       field: 'file',
       limit: `CONVERTER_LIMITS.dataBytes = ${limits.dataBytes}`,
-      remedy: 'Strip local symbols (strip -x).',
+      remedy: REMEDY,
     });
   }
   const how = exitSignal === null ? `exit status ${code}` : exitSignal;

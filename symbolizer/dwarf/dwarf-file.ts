@@ -1,4 +1,5 @@
 /** One set of DWARF sections: its units by offset, its abbreviations and its strings. */
+import { MAX_DWARF_UNITS } from '../../profile/limits.ts';
 import type { Texts } from '../code-piece.ts';
 import { type AbbreviationTable, type FormSizes, readAbbreviations } from './abbreviations.ts';
 import type { DwarfSections } from './dwarf-input.ts';
@@ -8,6 +9,8 @@ import { openUnit, type Unit } from './unit.ts';
 import { unitEnd } from './unit-header.ts';
 import type { WorkBudget } from './work-budget.ts';
 
+/** Of a unit's length, which does not count itself. */
+const LENGTH_BYTES = 4;
 /** What stays in memory; more is read again when it is needed. */
 const MAX_CACHED_UNITS = 4_096;
 const MAX_CACHED_OPERATIONS = 8_000_000;
@@ -31,9 +34,9 @@ export class DwarfFile {
   readonly budget: WorkBudget;
   /** For the first entries of units. */
   readonly unitCursor = new EntryCursor();
-  #starts: number[] | null = null;
+  #units: UnitList | null = null;
   #last: Unit | null = null;
-  readonly #units = new Map<number, Unit>();
+  readonly #opened = new Map<number, Unit>();
   readonly #tables = new Map<number, AbbreviationTable>();
   #operations = 0;
 
@@ -58,22 +61,17 @@ export class DwarfFile {
     };
   }
 
-  /** Where the units begin, up to the first whose length cannot be right. */
-  unitStarts(): readonly number[] {
-    this.#starts ??= listUnits(this.views.info);
-    return this.#starts;
-  }
-
-  /** Where the unit with a number ends. */
-  unitEnd(index: number): number {
-    return unitEnd(this.views.info, this.unitStarts()[index] as number);
+  /** The units, up to the first whose length cannot be right. */
+  units(): UnitList {
+    this.#units ??= listUnits(this.views.info);
+    return this.#units;
   }
 
   /** The unit that an offset of .debug_info lies in, or null. May throw EverflameError. */
   unitAt(offset: number): Unit | null {
     const last = this.#last;
     if (last !== null && offset >= last.start && offset < last.end) return last;
-    const starts = this.unitStarts();
+    const { starts } = this.units();
     let low = 0;
     let high = starts.length;
     while (low < high) {
@@ -88,7 +86,7 @@ export class DwarfFile {
 
   /** The unit at an offset. Throws EverflameError where it is damaged or unsupported. */
   unit(start: number): Unit {
-    const known = this.#units.get(start);
+    const known = this.#opened.get(start);
     if (known !== undefined) {
       this.#last = known;
       return known;
@@ -98,8 +96,8 @@ export class DwarfFile {
 
   /** A split unit is remembered too, because only whoever found it knows its contributions. */
   remember(unit: Unit): Unit {
-    if (this.#units.size >= MAX_CACHED_UNITS) this.#units.clear();
-    this.#units.set(unit.start, unit);
+    if (this.#opened.size >= MAX_CACHED_UNITS) this.#opened.clear();
+    this.#opened.set(unit.start, unit);
     this.#last = unit;
     return unit;
   }
@@ -121,16 +119,29 @@ export class DwarfFile {
   }
 }
 
-function listUnits(info: DataView): number[] {
+/** Where the units of a section begin. */
+interface UnitList {
+  starts: readonly number[];
+  /** Why the rest of the section is not read; empty where there is none. */
+  problem: string;
+}
+
+function listUnits(info: DataView): UnitList {
   const starts: number[] = [];
   let start = 0;
   while (start < info.byteLength) {
     const end = unitEnd(info, start);
-    if (end > info.byteLength) break;
-    starts.push(start);
+    if (end > info.byteLength) {
+      return { starts, problem: `no unit begins at 0x${start.toString(16)} of .debug_info` };
+    }
+    if (starts.length === MAX_DWARF_UNITS) {
+      return { starts, problem: `there are over MAX_DWARF_UNITS = ${MAX_DWARF_UNITS} units` };
+    }
+    // Zeros are padding.
+    if (end > start + LENGTH_BYTES) starts.push(start);
     start = end;
   }
-  return starts;
+  return { starts, problem: '' };
 }
 
 export function viewOf(bytes: Uint8Array): DataView {

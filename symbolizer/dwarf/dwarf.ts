@@ -13,8 +13,8 @@ import { UnitScopes } from './unit-scopes.ts';
 import { UnitWalk } from './unit-walk.ts';
 import { WorkBudget } from './work-budget.ts';
 
-/** What a damaged unit costs of the budget: an error is built. */
-const DAMAGED_UNIT_BYTES = 512;
+/** What a damaged unit costs of the budget: an error is built. Most units are as long. */
+const DAMAGED_UNIT_BYTES = 4_096;
 
 /**
  * Reads all units. Damage costs the rest of the unit that it is in and is counted; it never throws
@@ -61,16 +61,15 @@ class DwarfReader {
   }
 
   read(): DwarfReport {
-    const starts = this.#main.unitStarts();
+    const { starts, problem } = this.#main.units();
     for (let i = 0; i < starts.length; i++) {
       if (this.#attempt(() => this.#readUnit(starts[i] as number))) continue;
       this.#units.unitsDamaged += starts.length - i - 1;
       break;
     }
-    const end = starts.length === 0 ? 0 : this.#main.unitEnd(starts.length - 1);
-    if (end < this.#main.sections.info.length) {
+    if (problem !== '') {
       this.#units.unitsDamaged++;
-      this.#firstProblem ||= `no unit begins at 0x${end.toString(16)} of .debug_info`;
+      this.#firstProblem ||= problem;
     }
     const { missingSupplementary, damagedNames } = this.#names;
     const { damagedRanges, droppedRanges } = this.#ranges;

@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url';
 import type { ProofOptions } from './proof.ts';
 import { combineLines } from './proof-lines.ts';
 
-/** A process tells of its progress every few seconds. */
-const MAX_SILENCE_MS = 120_000;
+/** A process tells of its progress every few seconds, once it has built its objects. */
+const MAX_SILENCE_MS = 300_000;
 const MAX_KEPT_CHARACTERS = 4_000;
 
 /** Returns one line of summary. Throws what the first process that fails says. */

@@ -12,6 +12,7 @@ import type { Conversion } from '../../symbolizer/debuginfo/convert.ts';
 import { bytesSource } from '../../symbolizer/elf/byte-reader.ts';
 import { planStrip } from '../../symbolizer/elf/strip.ts';
 import { openSymbolFile } from '../../symbolizer/symbol-file/symbol-file.ts';
+import { tryHostText } from './fuzz-debuginfo-host.ts';
 import { mutate, type PlacedFile, type Stretch } from './fuzz-debuginfo-mutations.ts';
 import { buildFuzzObjects, type FuzzObject, type ObjectSource } from './fuzz-debuginfo-objects.ts';
 import {
@@ -32,8 +33,8 @@ import type { ProofOptions } from './proof.ts';
 const FAILURES = '.cache/prove/fuzz-debuginfo';
 /** One of so many is converted twice. */
 const REPEATED = 50;
-const LOGGED_RUNS = 1_000;
-/** One of so many is a symbol file. */
+const LOGGED_RUNS = 250;
+/** One of so many is a symbol file, and one of as many a text of the host's. */
 const SYMBOL_FILES = 10;
 
 interface Target extends FuzzObject {
@@ -78,7 +79,9 @@ export class DebuginfoFuzzer {
   async run(seed: number, run: number): Promise<void> {
     const random = randomOf(seed, run);
     const target = oneOf(random, this.targets);
-    if (random(SYMBOL_FILES) === 0) this.#trySymbolFile(target.baseline, random);
+    const kind = random(SYMBOL_FILES);
+    if (kind === 0) this.#trySymbolFile(target.baseline, random);
+    else if (kind === 1) this.#tryHostText(random);
     else {
       const mutants = this.#mutants(target, random);
       try {
@@ -94,6 +97,11 @@ export class DebuginfoFuzzer {
     writeFileSync(this.#output, damageSymbolFile(baseline.bytes, random));
     this.watch.begin();
     this.watch.end(tryDamaged(this.#output, baseline.addresses));
+  }
+
+  #tryHostText(random: Random): void {
+    this.watch.begin();
+    this.watch.end(tryHostText(random));
   }
 
   async #tryMutant(
