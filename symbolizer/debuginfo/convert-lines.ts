@@ -163,8 +163,8 @@ function dwarfProblems(dwarf: DwarfReport): string[] {
   return problems;
 }
 
-function addGoLines(sink: CodeSink, elf: ElfFile, report: LinesReport): void {
-  const go = readPclntab(elf, sink);
+function addGoLines(sink: CodeOnlySink, elf: ElfFile, report: LinesReport): void {
+  const go = readPclntab(elf, sink, sink.named());
   if (go === null) return;
   report.fromPclntab = go.functions > 0;
   report.leftOut.damaged_go_functions = go.functionsDamaged;

@@ -196,6 +196,21 @@ test('with symbols or without, and from an extraction, the rows are the same', a
   expect(rowsOf(extraction)).toEqual(expected);
 }, 60_000);
 
+test('functions in code that is known are passed over', () => {
+  const { rows } = readRows(openElfFile(bytesSource(bare)));
+  const border = rows[Math.floor(rows.length / 2)]?.address ?? 0;
+  const sink = new RowSink();
+  // Known up to the middle of a function, which is read, as are those behind it.
+  const known = { endAt: (address: number) => (address < border ? border : -1) };
+  const report = readPclntab(openElfFile(bytesSource(bare)), sink, known);
+  expect(report?.functions).toBeGreaterThan(0);
+  const first = sink.rows[0] as Row;
+  expect(sink.rows).toEqual(rows.slice(rows.findIndex(({ address }) => address === first.address)));
+  expect(first.address).toBeLessThanOrEqual(border);
+  const all = readPclntab(openElfFile(bytesSource(bare)), sink, { endAt: () => Infinity });
+  expect(all).toMatchObject({ functions: 0, functionsDamaged: 0 });
+});
+
 describe('damage', () => {
   /** The sections of a stripped program, small enough to be damaged many times. */
   function damaged(random: () => number): ElfFile {

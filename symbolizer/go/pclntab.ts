@@ -36,15 +36,27 @@ const MAX_WORK_PER_BYTE = 16;
 /** Sections with code of a Go program: .text and a few of the linker's. */
 const MAX_CODE_SECTIONS = 64;
 
+/** Code of which everything is known already: functions in it are passed over. */
+interface KnownCode {
+  /** Where the code around an address ends; -1 where nothing is known. */
+  endAt(address: number): number;
+}
+const NOTHING_KNOWN: KnownCode = { endAt: () => -1 };
+
 /** Null for what is no Go program. */
-export function readPclntab(elf: ElfFile, sink: CodeSink): GoReport | null {
+export function readPclntab(
+  elf: ElfFile,
+  sink: CodeSink,
+  known: KnownCode = NOTHING_KNOWN,
+): GoReport | null {
   const go = readGoBytes(elf);
-  return go === null ? null : new PclntabReader(elf, go, sink).read();
+  return go === null ? null : new PclntabReader(elf, go, sink, known).read();
 }
 
 class PclntabReader {
   readonly #go: GoBytes;
   readonly #sink: CodeSink;
+  readonly #known: KnownCode;
   readonly #records: FunctionRecords;
   readonly #texts: GoTexts;
   readonly #tree: InlineTree;
@@ -56,10 +68,11 @@ class PclntabReader {
   readonly #report: GoReport;
   #work = 0;
 
-  constructor(elf: ElfFile, go: GoBytes, sink: CodeSink) {
+  constructor(elf: ElfFile, go: GoBytes, sink: CodeSink, known: KnownCode) {
     const { layout, pclntab } = go;
     this.#go = go;
     this.#sink = sink;
+    this.#known = known;
     this.#records = new FunctionRecords(bytesSource(pclntab), 0, pclntab.length, layout);
     this.#texts = new GoTexts(sink.texts, layout, pclntab);
     this.#tree = new InlineTree(go, this.#texts, this.#files, this.#lines, this.#calls);
@@ -122,6 +135,7 @@ class PclntabReader {
     const start = layout.textRelative ? text + records.start : records.start;
     const size = records.end - records.start;
     if (!this.#isCode(start, size)) return false;
+    if (this.#isKnown(start, size)) return true;
     const name = this.#texts.name(records.name);
     if (!this.#readTables(size) || name === NO_TEXT) return false;
     const piece = this.#piece;
@@ -145,6 +159,15 @@ class PclntabReader {
     return false;
   }
 
+  /** Whether all is known up to the padding, which only the table of lines tells. */
+  #isKnown(start: number, size: number): boolean {
+    const knownEnd = this.#known.endAt(start);
+    if (knownEnd < 0 || knownEnd >= start + size) return knownEnd >= 0;
+    if (!this.#readTable(this.#lines, this.#records.lineTable, size)) return false;
+    this.#work += this.#lines.count;
+    return knownEnd >= start + codeSize(this.#lines);
+  }
+
   #readTables(size: number): boolean {
     const { fileTable, lineTable, treeTable } = this.#records;
     const read =
@@ -161,17 +184,14 @@ class PclntabReader {
     return offset === 0 || values.read(pclntab, layout.pcTables + offset, layout.quantum, size);
   }
 
-  /**
-   * A row where file, line or call changes. Behind the last line there is padding; a function
-   * without lines is one of the linker's marks, which are a byte long.
-   */
+  /** A row where file, line or call changes. */
   #mergeRows(start: number): void {
     const piece = this.#piece;
     const files = this.#files;
     const lines = this.#lines;
     const calls = this.#calls;
     const { unit } = this.#records;
-    const end = lines.count > 0 ? lines.end : 1;
+    const end = codeSize(lines);
     piece.end = start + end;
     piece.rowCount = 0;
     let file = 0;
@@ -223,6 +243,14 @@ class PclntabReader {
   #problem(text: string): void {
     if (this.#report.firstProblem === '') this.#report.firstProblem = text;
   }
+}
+
+/**
+ * Bytes of a function. Behind the last line there is padding; one without lines is one of the
+ * linker's marks, which are a byte long.
+ */
+function codeSize(lines: PcValues): number {
+  return lines.count > 0 ? lines.end : 1;
 }
 
 /** Where a row ends; a table that has ended stays as it is for ever. */
