@@ -8,7 +8,8 @@ const row = (name: string, self: number, total: number) => ({
   system_name: name,
   binary: 'app',
   file: '',
-  kind: 'native', reason: '',
+  kind: 'native',
+  reason: '',
   self,
   total,
 });

@@ -31,6 +31,7 @@ function draw(text: string): DebuginfoRowJson[] {
             : [
                 {
                   kind: 'debuginfo',
+                  file: `${file}.debug`,
                   origin: 'upload',
                   from: 'web-1',
                   size_bytes: 1000 * (index + 1),
@@ -40,6 +41,7 @@ function draw(text: string): DebuginfoRowJson[] {
         symbol_file_bytes: 10,
         functions: 100 - index,
         inlined_calls: 0,
+        left_out: {},
         self: Number(self),
         total: Number(self) * 2,
         unsymbolized:
