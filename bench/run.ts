@@ -3,6 +3,7 @@ import { benchAgent } from './agent.ts';
 import { benchFg1 } from './fg1.ts';
 import { benchIngest } from './ingest.ts';
 import { recordResult } from './results.ts';
+import { benchSymbolizer } from './symbolizer.ts';
 
 const BENCHES: Record<string, { title: string; run: () => Promise<string> }> = {
   ingest: {
@@ -11,6 +12,7 @@ const BENCHES: Record<string, { title: string; run: () => Promise<string> }> = {
   },
   fg1: { title: 'Decoding fg1', run: benchFg1 },
   agent: { title: 'What the agent costs', run: benchAgent },
+  symbolizer: { title: 'Conversions and look-ups beside other symbolizers', run: benchSymbolizer },
 };
 
 const name = process.argv[2] ?? '';
