@@ -11,7 +11,7 @@ export interface Compared {
   facts: ProgramFacts;
   /** Whether ours is not the oracle's file, but the same code from another call of the compiler. */
   isRebuilt: boolean;
-  /** Whether ours has lost its symbols and debug information to strip. */
+  /** Whether ours has lost its debug information to strip. */
   isStripped: boolean;
 }
 

@@ -46,9 +46,9 @@ export async function checkForm(
     const file = openSymbolFile(await convertSources(sources, join(folder, 'symbols')));
     try {
       const content = form.content(build);
-      const { isRebuilt } = form;
+      const { isRebuilt, isStripped } = form;
       const what = `${build.name} ${form.name}`;
-      const compared = { what, facts, isRebuilt, isStripped: form.name === 'stripped' };
+      const compared = { what, facts, isRebuilt, isStripped };
       // nm has no excuse.
       const deviations = content === 'lines' ? DEVIATIONS : [];
       return compareAnswers(file, addresses, stacks[content], compared, deviations);
