@@ -8,7 +8,7 @@ import { formatFolded, parseFolded } from './folded.ts';
 import { FrameTable, namedFrame } from './frame-table.ts';
 import { tabulateFunctions } from './functions.ts';
 import { MAX_FLAME_DEPTH } from './limits.ts';
-import { type PruneOptions, pruneTree } from './prune.ts';
+import { type PrunedFrames, type PruneOptions, pruneTree } from './prune.ts';
 import { stringReader } from './strings.ts';
 import { formatGraphText, parseGraphText, textMeta } from './text.ts';
 import { gatherTree, joinTrees, totalsOf } from './weighted-tree.ts';
@@ -22,11 +22,15 @@ function plant(text: string, tree: CallTree, frames: FrameTable) {
   return { node, value: Float64Array.from(rows, (row) => row.value) };
 }
 
+function namesOf(frames: FrameTable): PrunedFrames {
+  return { nameOf: (row) => frames.frames[row]?.name ?? '', placeOf: () => '' };
+}
+
 function draw(text: string, options: PruneOptions = {}): string {
   const tree = new CallTree();
   const frames = new FrameTable();
   const weighted = gatherTree(tree, plant(text, tree, frames));
-  const keep = pruneTree(weighted, (row) => frames.frames[row]?.name ?? '', options);
+  const keep = pruneTree(weighted, namesOf(frames), options);
   const meta = textMeta(0);
   return formatGraphText(flattenTree(weighted, { frames, keep, multiplier: 1, meta }));
 }
@@ -173,7 +177,7 @@ test('nothing is lost, whatever is left out, and parents stay', () => {
         const frames = new FrameTable();
         const text = rows.map(([path, value]) => `${path.join('')} ${value}`).join('\n');
         const weighted = gatherTree(tree, plant(text, tree, frames));
-        const keep = pruneTree(weighted, () => '', { maxNodes, minFraction });
+        const keep = pruneTree(weighted, namesOf(frames), { maxNodes, minFraction });
         const sum = rows.reduce((total, [, value]) => total + value, 0);
         const graph = flattenTree(weighted, {
           frames,

@@ -47,8 +47,21 @@ export function functionKey(frame: Frame): string {
   return `${base}\0${frame.buildId}\0${frame.addressHigh}:${frame.addressLow}`;
 }
 
+/**
+ * What tells frames of one name apart where they are of one file, line or address: `a.c`, `a.c:12`,
+ * `a.c:12@0x1f`, `@0x1f`. Empty where none is known.
+ */
+export function formatPlace(frame: Pick<Frame, 'file' | 'line' | 'addressLow' | 'addressHigh'>) {
+  const { file, line, addressLow, addressHigh } = frame;
+  const address = addressLow === 0 && addressHigh === 0 ? '' : `@${formatAddress(frame)}`;
+  return `${file}${line > 0 ? `:${line}` : ''}${address}`;
+}
+
 /** The address in hexadecimal with 0x. */
-export function formatAddress({ addressLow, addressHigh }: Frame): string {
+export function formatAddress({
+  addressLow,
+  addressHigh,
+}: Pick<Frame, 'addressLow' | 'addressHigh'>): string {
   return `0x${((BigInt(addressHigh) << 32n) | BigInt(addressLow)).toString(16)}`;
 }
 

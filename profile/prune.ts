@@ -9,22 +9,30 @@ export interface PruneOptions {
   minFraction?: number;
   /** Names of the frames below the root; only what is under that path is kept beside the path. */
   root?: readonly string[];
+  /** Places of the same frames (formatPlace), where names do not tell them apart. */
+  rootAt?: readonly string[];
+}
+
+/** What a path is compared with. */
+export interface PrunedFrames {
+  nameOf(frame: number): string;
+  placeOf(frame: number): string;
 }
 
 /** Marks the rows to keep: closed under parents, row 0 always in it. Null keeps all. */
 export function pruneTree(
   tree: WeightedTree,
-  nameOf: (frame: number) => string,
+  frames: PrunedFrames,
   options: PruneOptions,
 ): Uint8Array | null {
-  const { maxNodes, minFraction, root } = options;
+  const { maxNodes, minFraction, root, rootAt } = options;
   if (maxNodes === undefined && minFraction === undefined && root === undefined) return null;
   const weight = weightsOf(tree);
   const keep = new Uint8Array(tree.count).fill(1);
   let candidates = tree.count;
   let whole = weight[0] as number;
   if (root !== undefined && root.length > 0) {
-    const found = keepPath(tree, nameOf, root, keep);
+    const found = keepPath(tree, isOnPath(frames, root, rootAt), root, keep);
     candidates = found.kept;
     whole = 0;
     for (const row of found.ends) whole += weight[row] as number;
@@ -52,13 +60,24 @@ function weightsOf(tree: WeightedTree): Float64Array {
   return total.map((value, row) => value * perTotal + (base[row] as number) * perBase);
 }
 
+type OnPath = (frame: number, depth: number) => boolean;
+
+function isOnPath(
+  { nameOf, placeOf }: PrunedFrames,
+  root: readonly string[],
+  rootAt: readonly string[] | undefined,
+): OnPath {
+  return (frame, depth) =>
+    nameOf(frame) === root[depth] && (rootAt === undefined || placeOf(frame) === rootAt[depth]);
+}
+
 /**
  * Keeps the nodes on the path and all below its ends. Several nodes may bear one name (the same
  * function in two binaries): all of them are looked into.
  */
 function keepPath(
   tree: WeightedTree,
-  nameOf: (frame: number) => string,
+  isNext: OnPath,
   path: readonly string[],
   keep: Uint8Array,
 ): { kept: number; ends: number[] } {
@@ -69,7 +88,7 @@ function keepPath(
   for (let row = 1; row < tree.count; row++) {
     const above = matched[tree.parent[row] as number] as number;
     if (above === path.length) matched[row] = above;
-    else if (above >= 0 && nameOf(tree.frame[row] as number) === path[above]) {
+    else if (above >= 0 && isNext(tree.frame[row] as number, above)) {
       matched[row] = above + 1;
       if (above + 1 === path.length) ends.push(row);
     }
@@ -77,7 +96,9 @@ function keepPath(
   if (ends.length === 0) {
     throw new EverflameError('not-found', `no stack begins with ${path.join(' > ')}`, {
       field: 'root',
-      remedy: 'Give the names of the frames from the one below the root to the one to look into.',
+      remedy:
+        'Give the names of the frames from the one below the root to the one to look into, and ' +
+        'their places as this granularity has them, or none.',
     });
   }
   keep.fill(0);

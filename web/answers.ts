@@ -111,6 +111,12 @@ export interface GraphShape {
   lines: boolean;
 }
 
+/** The way from below the root to a frame: names, and where those are not enough their places. */
+export interface FlameRoot {
+  names: readonly string[];
+  places?: readonly string[];
+}
+
 const granularityOf = (lines: boolean) => (lines ? 'line' : undefined);
 
 /**
@@ -120,24 +126,24 @@ const granularityOf = (lines: boolean) => (lines ? 'line' : undefined);
 export function useFlame(
   selection: Selection | null,
   { by, lines }: GraphShape,
-  root: readonly string[] | null = null,
+  root: FlameRoot | null = null,
 ): UseQueryResult<LoadedView> {
   return useQuery({
     queryKey: ['merge', root, by, lines, selection],
-    enabled: selection !== null && root?.length !== 0,
+    enabled: selection !== null && root?.names.length !== 0,
     // While a refresh is under way the graph stays; another root's would be another place.
     placeholderData: (last, query) => (sameRoot(query?.queryKey[1], root) ? last : undefined),
     queryFn: async ({ signal }) => {
       const params: ApiParams = selection === null ? {} : selectionParams(selection);
       const granularity = granularityOf(lines);
-      const shape = { by, granularity, root: root ?? undefined };
+      const shape = { by, granularity, root: root?.names, root_at: root?.places };
       const more = { ...shape, format: 'fg1', max_nodes: MAX_NODES };
       return await decodeView(await getBytes('merge', { ...params, ...more }, signal));
     },
   });
 }
 
-function sameRoot(last: unknown, root: readonly string[] | null): boolean {
+function sameRoot(last: unknown, root: FlameRoot | null): boolean {
   return JSON.stringify(last ?? null) === JSON.stringify(root);
 }
 

@@ -31,6 +31,8 @@ export interface TreeParams {
   minFraction?: number;
   /** Names from below the root to the frame whose subtree is wanted in full. */
   root?: readonly string[];
+  /** Places of the same frames, where the granularity is not `function`. */
+  rootAt?: readonly string[];
 }
 
 export interface MergeParams extends TreeParams {

@@ -134,12 +134,14 @@ async function merge(
 }
 
 /** Parameters may carry more than a message should. */
-function treeParams({ granularity, maxNodes, minFraction, root }: MergeParams | DiffParams) {
+function treeParams(params: MergeParams | DiffParams) {
+  const { granularity, maxNodes, minFraction, root, rootAt } = params;
   return {
     granularity,
     ...(maxNodes === undefined ? {} : { maxNodes }),
     ...(minFraction === undefined ? {} : { minFraction }),
     ...(root === undefined ? {} : { root }),
+    ...(rootAt === undefined ? {} : { rootAt }),
   };
 }
 

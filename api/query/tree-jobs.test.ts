@@ -157,6 +157,20 @@ describe('which frames are one node', () => {
     expect(drawn.split('\n').sort()).toEqual(drawing.split('\n').sort());
   });
 
+  test('into one line of a function of many: by its name and its place', () => {
+    const text = 'main(x.c):1@a;f(y.c):2@a\nmain(x.c):2@a;g(y.c):1@a\nmain(z.c):2@a;h@a';
+    const into = (root: string[], rootAt?: string[]) =>
+      draw(text, [1, 2, 4], {
+        tree: { granularity: 'line', root, ...(rootAt === undefined ? {} : { rootAt }) },
+      });
+    expect(into(['main'], ['x.c:2'])).toBe('total 0/7 [5 left out]\n  main@a 0/2\n    g@a 2/2\n');
+    expect(into(['main', 'h'], ['z.c:2', ''])).toBe(
+      'total 0/7 [3 left out]\n  main@a 0/4\n    h@a 4/4\n',
+    );
+    expect(into(['main']).split('\n')).toHaveLength(8);
+    expect(() => into(['main'], ['x.c:9'])).toThrow('no stack begins with main');
+  });
+
   test('granularity address tells addresses of one function apart', () => {
     const text = '0x11@/bin/x#abc\n0x12@/bin/x#abc';
     const drawn = draw(text, [1, 2], { tree: { granularity: 'address' } });

@@ -11,6 +11,7 @@ import { encodeFg1, FG1_MEDIA_TYPE } from '../../profile/fg1.ts';
 import type { FlameGraph, FlameMeta } from '../../profile/flame-graph.ts';
 import { flattenTree } from '../../profile/flatten.ts';
 import { formatFolded } from '../../profile/folded.ts';
+import { formatPlace, ROOT_FRAME } from '../../profile/frame-table.ts';
 import { pruneTree } from '../../profile/prune.ts';
 import type { LeafWeights, WeightedTree } from '../../profile/weighted-tree.ts';
 import { gatherTree } from '../../profile/weighted-tree.ts';
@@ -98,7 +99,11 @@ export class TreeJobs {
     const columns = this.#columns;
     const tree = weigh(stacks, job, job.base, job.by, columns);
     const frames = stacks.frames.table;
-    const keep = pruneTree(tree, (frame) => frames.frames[frame]?.name ?? '', job.tree);
+    const names = {
+      nameOf: (row: number) => frames.frames[row]?.name ?? '',
+      placeOf: (row: number) => formatPlace(frames.frames[row] ?? ROOT_FRAME),
+    };
+    const keep = pruneTree(tree, names, job.tree);
     const graph = flattenTree(tree, {
       frames,
       keep,

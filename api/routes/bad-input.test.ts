@@ -194,6 +194,18 @@ describe('questions', () => {
     ['no query', MERGE, {}, { parameter: 'query' }],
     ['an unknown format', MERGE, { query, format: 'svgz' }, { parameter: 'format' }],
     ['no nodes', MERGE, { query, max_nodes: '0' }, { limit: 'max_nodes >= 1' }],
+    [
+      'places of functions',
+      MERGE,
+      { query, root: 'a', root_at: 'a.c:1' },
+      { parameter: 'root_at' },
+    ],
+    [
+      'places without names',
+      MERGE,
+      { query, granularity: 'line', root_at: 'a.c:1' },
+      { parameter: 'root_at' },
+    ],
     ['a wrong label to group by', MERGE, { query, by: 'x,a-b' }, { parameter: 'by.1' }],
     ['a wrong step', '/api/v1/series', { query, step: 'soon' }, { parameter: 'step' }],
     ['too many steps', '/api/v1/series', { query, step: '1' }, { status: 422, parameter: 'step' }],

@@ -1,5 +1,6 @@
 /** The parameters of the read endpoints as zod schemas, and what they mean to api/query. */
 import { z } from 'zod';
+import { EverflameError } from '../../profile/errors.ts';
 import {
   MAX_FLAME_DEPTH,
   MAX_FLAME_NODES,
@@ -52,6 +53,12 @@ const tree = {
     .max(MAX_FLAME_DEPTH)
     .optional()
     .describe('Names from below the root to the frame whose subtree is wanted; repeated.'),
+  root_at: z
+    .array(z.string().max(MAX_STRING_BYTES))
+    .min(1)
+    .max(MAX_FLAME_DEPTH)
+    .optional()
+    .describe('FILE, FILE:LINE or FILE:LINE@ADDRESS of each name in root, as granularity has it.'),
 };
 
 const listed = z.int().min(1).max(MAX_LISTED);
@@ -162,12 +169,21 @@ export function treeParams(parameters: {
   max_nodes?: number | undefined;
   min_fraction?: number | undefined;
   root?: string[] | undefined;
+  root_at?: string[] | undefined;
 }): TreeParams {
   const { granularity, max_nodes: maxNodes, min_fraction: minFraction, root } = parameters;
+  const { root_at: rootAt } = parameters;
+  if (rootAt !== undefined && (granularity === 'function' || rootAt.length !== root?.length)) {
+    throw new EverflameError('invalid', 'root_at does not go with root and granularity', {
+      field: 'root_at',
+      remedy: 'Give one for each root, with granularity=file, line or address.',
+    });
+  }
   return {
     granularity,
     ...(maxNodes === undefined ? {} : { maxNodes }),
     ...(minFraction === undefined ? {} : { minFraction }),
     ...(root === undefined ? {} : { root }),
+    ...(rootAt === undefined ? {} : { rootAt }),
   };
 }

@@ -1,6 +1,6 @@
 /** The four panes of Explore and the two strips below them. */
 import { useMemo, useState } from 'react';
-import { useFlame } from '../answers.ts';
+import { type FlameRoot, useFlame } from '../answers.ts';
 import type { FlameExtent } from '../flame/flame-layout.ts';
 import {
   type FlameModel,
@@ -127,16 +127,16 @@ function useZoomedModel(
   names: NameStyle,
   { state, answers, theme }: ExplorePanesProps,
 ): FlameModel | null {
-  const root = useMemo(() => {
-    // Names do not tell the lines of a function apart, so that no path leads to one of them.
-    if (whole === null || state.zoom === '' || state.lines) return [];
+  const root = useMemo((): FlameRoot => {
+    if (whole === null || state.zoom === '') return { names: [] };
     const { zoom } = resolveNodes(whole, state);
-    return zoom > 0 && hasFolded(whole.loaded.view, zoom)
-      ? namesTo(whole, zoom, whole.texts.name)
-      : [];
+    if (zoom <= 0 || !hasFolded(whole.loaded.view, zoom)) return { names: [] };
+    const path = { names: namesTo(whole, zoom, whole.texts.name) };
+    return state.lines ? { ...path, places: namesTo(whole, zoom, whole.texts.place) } : path;
   }, [whole, state]);
-  const detail = useFlame(root.length === 0 ? null : answers.part, state, root);
-  const zoomed = useFlameModel(root.length === 0 ? undefined : detail.data, theme.dark, names);
+  const isWhole = root.names.length === 0;
+  const detail = useFlame(isWhole ? null : answers.part, state, root);
+  const zoomed = useFlameModel(isWhole ? undefined : detail.data, theme.dark, names);
   return zoomed ?? whole;
 }
 

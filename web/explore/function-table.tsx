@@ -9,6 +9,7 @@ import { fitterOf, styleName } from '../flame/frame-texts.ts';
 import type { NameStyle } from '../flame/name-style.ts';
 import type { Palette } from '../flame/palette.ts';
 import { formatShare } from '../format.ts';
+import { wordsOfReason } from '../parts/reason-words.ts';
 import { rowForKey, useVirtualRows } from '../parts/virtual-rows.ts';
 import type { Quantity } from '../quantity.ts';
 import { RowsSkeleton } from '../states/skeleton.tsx';
@@ -173,7 +174,7 @@ function FunctionRow(props: FunctionRowProps) {
   return (
     <tr
       id={`function-${index}`}
-      title={names === 'raw' ? `${drawn}\n${row.name}` : row.name}
+      title={[names === 'raw' ? `${drawn}\n${row.name}` : row.name, whyUnnamed(row)].join('')}
       aria-rowindex={index + 2}
       aria-selected={isSelected(row, props.selected)}
       onClick={() => props.onSelect(row, false)}
@@ -196,6 +197,10 @@ function FunctionRow(props: FunctionRowProps) {
       <td>{formatShare(row.total / total)}</td>
     </tr>
   );
+}
+
+function whyUnnamed({ reason }: FunctionJson): string {
+  return reason === '' ? '' : `\n${wordsOfReason(reason).title}`;
 }
 
 /** "230", or "12 found". */

@@ -1,6 +1,7 @@
 /** The texts of a graph's frames, decoded when first asked for: most frames are never drawn. */
 
 import type { FlameGraph } from '../../profile/flame-graph.ts';
+import { formatPlace } from '../../profile/frame-table.ts';
 import { stringReader } from '../../profile/strings.ts';
 import { fitFullName, fitName, packageOf, shortenName } from './frame-names.ts';
 import type { NameStyle } from './name-style.ts';
@@ -15,6 +16,8 @@ export interface FrameTexts {
   fit: (name: string, characters: number) => string;
   /** `:214`, to stand after the name; empty where a frame is all lines of its function. */
   lineMark: (frame: number) => string;
+  /** What tells it from the function's other frames in the answer: its line, say. */
+  place: (frame: number) => string;
   systemName: (frame: number) => string;
   binary: (frame: number) => string;
   packageName: (frame: number) => string;
@@ -61,6 +64,13 @@ export function createFrameTexts({ frames, strings }: FlameGraph, style: NameSty
     drawn: memoize((frame) => styleName(style, name(frame), systemName(frame))),
     fit: fitterOf(style),
     lineMark,
+    place: (frame) =>
+      formatPlace({
+        file: text(frames.file[frame] ?? 0),
+        line: frames.line[frame] ?? 0,
+        addressLow: frames.address[frame * 2] ?? 0,
+        addressHigh: frames.address[frame * 2 + 1] ?? 0,
+      }),
     packageName: memoize((frame) => packageOf(name(frame))),
     file: column(frames.file),
     buildId: column(frames.buildId),
@@ -70,6 +80,7 @@ export function createFrameTexts({ frames, strings }: FlameGraph, style: NameSty
         systemName(frame) || name(frame),
         binary(frame),
         (frames.kind[frame] ?? 0) + lineMark(frame),
+        ...(frames.line[frame] ? [text(frames.file[frame] ?? 0)] : []),
       ].join('\0'),
     ),
   };

@@ -1,5 +1,5 @@
 /** Everything about one binary: its symbols, where they are from, what is missing, what to do. */
-import { type ReactNode, useRef } from 'react';
+import { Fragment, type ReactNode, useRef } from 'react';
 import { formatCount, formatValue } from '../../profile/format-value.ts';
 import { formatMoment, formatShare } from '../format.ts';
 import { hrefOf, navigate } from '../navigation.ts';
@@ -8,6 +8,7 @@ import { DEFAULT_EXPLORE, writeExplore } from '../url-state.ts';
 import { isTrouble, QualityMark, StateMark } from './binary-columns.tsx';
 import { type BinaryRow, describeSource, QUALITIES, reasonsOf } from './binary-rows.ts';
 import { DeleteDialog } from './delete-dialog.tsx';
+import { readLeftOut } from './left-out-words.ts';
 import { Refusal } from './refusal.tsx';
 import { useBinaryCommand } from './symbols-answers.ts';
 import type { SymbolsPanesProps } from './symbols-props.ts';
@@ -53,6 +54,7 @@ export function BinaryDetail(props: BinaryDetailProps) {
       <Actions {...props} />
       <Weights {...props} />
       <Sources row={row} nowMs={answers.clock.nowMs} />
+      <LeftOut row={row} />
       <Section title="Send its symbols">
         <p className="small soft">
           From where the build is: the unstripped binary, or the debug file split from it. Its build
@@ -244,12 +246,16 @@ function Sources({ row, nowMs }: { row: BinaryRow; nowMs: number }) {
           {row.sources.map((source) => {
             const { kind, origin } = describeSource(source);
             return (
-              <li key={`${source.kind} ${source.from}`}>
+              <li key={`${source.kind} ${source.file} ${source.from}`}>
                 <strong>{kind}</strong>
                 <span className="soft">{origin}</span>
                 <span className="push">{formatValue(source.size_bytes, 'bytes')}</span>
                 <p className="small soft">
-                  <span className="fn">{source.from}</span>,{' '}
+                  {placeOf(source).map((place) => (
+                    <Fragment key={place}>
+                      <span className="fn">{place}</span>,{' '}
+                    </Fragment>
+                  ))}
                   {formatMoment(source.received_ms, nowMs)}
                 </p>
               </li>
@@ -264,6 +270,33 @@ function Sources({ row, nowMs }: { row: BinaryRow; nowMs: number }) {
           {row.inlined_calls > 0 ? ` and ${formatCount(row.inlined_calls)} inlined calls` : ''}.
         </p>
       ) : null}
+    </Section>
+  );
+}
+
+/** The file that was sent and by whom; a path or an address says both. */
+function placeOf({ file, from }: BinaryRow['sources'][number]): string[] {
+  return [from.endsWith(`/${file}`) ? '' : file, from].filter((place) => place !== '');
+}
+
+/** What of those files the symbols lack. */
+function LeftOut({ row }: { row: BinaryRow }) {
+  const rows = readLeftOut(row.left_out);
+  if (rows.length === 0) return null;
+  const isDamaged = rows.some(({ isUsual }) => !isUsual);
+  return (
+    <Section title="Left out of them">
+      {isDamaged ? null : (
+        <p className="small soft">Only what linkers leave behind in every program.</p>
+      )}
+      <ul className="sources">
+        {rows.map(({ reason, count, title, isUsual }) => (
+          <li key={reason}>
+            <span className={isUsual ? 'soft' : ''}>{title}</span>
+            <span className="push">{formatCount(count)}</span>
+          </li>
+        ))}
+      </ul>
     </Section>
   );
 }

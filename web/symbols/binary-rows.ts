@@ -87,7 +87,7 @@ export function filterRows(
 }
 
 function textOf(row: BinaryRow): string {
-  const sources = row.sources.map(({ origin, from }) => `${origin} ${from}`);
+  const sources = row.sources.map(({ origin, file, from }) => `${origin} ${file} ${from}`);
   return [row.file, row.build_id, row.problem, ...sources].join('\n').toLowerCase();
 }
 
