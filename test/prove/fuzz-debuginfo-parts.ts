@@ -69,12 +69,11 @@ export class PartChecker {
     if (changed.length === 0) return;
     // What was touched may claim code that is not its own. It does so without the others too.
     const isHit = (part: FilePart) => [...this.#dependentsOf(part)].some((row) => hit.has(row));
-    const kept = new Set(
-      this.#parts()
-        .filter(isHit)
-        .flatMap(({ versions }) => versions),
-    );
-    const claims = await claimsOf(this.#without(mutants, (_, version) => !kept.has(version)));
+    const kept = this.#parts().filter(isHit);
+    // A forged id may be that of any split unit.
+    const other = mutants.flatMap(({ kind }, row) => (isProgram(kind) ? [] : this.#partsOf(row)));
+    const versions = new Set([...kept, ...other].flatMap((part) => part.versions));
+    const claims = await claimsOf(this.#without(mutants, (_, version) => !versions.has(version)));
     for (const row of changed) {
       const address = this.#addresses[row] as number;
       const isClaimed = claims.some(({ start, end }) => start <= address && address < end);
@@ -87,6 +86,10 @@ export class PartChecker {
     return this.#files.flatMap(({ places }) => places.parts);
   }
 
+  #partsOf(row: number): FilePart[] {
+    return (this.#files[row] as PlacedFile).places.parts;
+  }
+
   #dependentsOf(part: FilePart): ReadonlySet<number> {
     return this.#dependents.get(part) as ReadonlySet<number>;
   }
@@ -96,7 +99,7 @@ export class PartChecker {
     const touched = new Set<FilePart>();
     for (let row = 0; row < stretches.length; row++) {
       const ofFile = stretches[row];
-      const { parts } = (this.#files[row] as PlacedFile).places;
+      const parts = this.#partsOf(row);
       if (ofFile === null) return null;
       for (const { start, end } of ofFile ?? []) {
         const hit = parts.filter((part) => part.start < end && start < part.end);
@@ -118,7 +121,7 @@ export class PartChecker {
   ): ObjectSource[] {
     return sources.map(({ kind, bytes }, row) => {
       const copy = Buffer.from(bytes);
-      for (const part of (this.#files[row] as PlacedFile).places.parts) {
+      for (const part of this.#partsOf(row)) {
         for (const at of part.versions) {
           if (isLeftOut(part, at)) copy.writeUInt16LE(NO_VERSION, at);
         }
@@ -148,10 +151,14 @@ export class PartChecker {
 async function claimsOf(sources: readonly ObjectSource[]): Promise<Stretch[]> {
   const claims: Stretch[] = [];
   const opened = sources.map(({ kind, bytes }) => ({ kind, source: bytesSource(bytes) }));
-  const programs = opened.filter(({ kind }) => kind === 'executable' || kind === 'debuginfo');
+  const programs = opened.filter(({ kind }) => isProgram(kind));
   const elfs = programs.map(({ source }) => openElfFile(source));
   const texts = { intern: () => NO_TEXT, internText: () => NO_TEXT };
   const add = ({ start, end }: Stretch) => claims.push({ start, end });
   await addLines({ texts, add }, elfs, opened, codeMap(elfs));
   return claims;
+}
+
+function isProgram(kind: ObjectSource['kind']): boolean {
+  return kind === 'executable' || kind === 'debuginfo';
 }
