@@ -112,7 +112,8 @@ export class LineProgramFiles {
     const { version, files, directories } = this.#header;
     const name = nameBytes(this.#sections, files, row);
     const nameAt = files.offsets[row] as number;
-    if (name === null || nameAt >= name.length) {
+    // A path that nobody takes is not put together either: it may have 200 kB.
+    if (name === null || nameAt >= name.length || path.budgetBytes <= 0) {
       path.report.droppedPaths++;
       return NO_TEXT;
     }

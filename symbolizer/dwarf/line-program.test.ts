@@ -244,6 +244,26 @@ describe('hostile programs', () => {
     expect(reader.report).toMatchObject({ programs: 100, overBudget: 96, rows: 8 });
   });
 
+  test('nor is a damaged header of many files read for each of them', () => {
+    const line = program([], Array(20_000).fill('a.c'));
+    line[line.length - 1] = 1; // The table of files has no end.
+    const reader = new LineProgramReader(sectionsWith({ line }), new TextList(), () => true);
+    for (let i = 0; i < 10_000; i++) reader.read(unitAt(0));
+    expect(reader.report).toMatchObject({ programs: 10_000, damaged: 5, overBudget: 9_995 });
+  });
+
+  test('paths over the budget are not put together', () => {
+    const names = Array.from({ length: 20_000 }, (_, file) => `${file}.c`);
+    const reader = new LineProgramReader(
+      sectionsWith({ line: program([], names) }),
+      { intern: () => 0 as TextId, internText: () => 0 as TextId },
+      () => true,
+    );
+    const table = reader.read(unitAt(0, `/${'d'.repeat(60_000)}`));
+    for (let file = 1; file <= names.length; file++) table?.fileText(file);
+    expect(reader.report.droppedPaths).toBeGreaterThan(19_000);
+  });
+
   test('any bytes: no error, columns as promised', () => {
     const good = program([...setAddress(16), ...COPY, 44, 45, ...pc(1), ...END]);
     const mutation = fc.tuple(fc.nat(good.length - 1), fc.nat(255));

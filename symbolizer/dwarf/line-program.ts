@@ -111,9 +111,9 @@ export class LineProgramReader {
     const { report } = this;
     report.programs++;
     try {
-      const header = readLineProgramHeader(this.#sections, unit);
-      this.#budgetBytes -= header.end - unit.offset;
-      if (this.#budgetBytes < 0) {
+      const header = this.#budgetBytes < 0 ? null : readLineProgramHeader(this.#sections, unit);
+      if (header !== null) this.#budgetBytes -= header.end - unit.offset;
+      if (header === null || this.#budgetBytes < 0) {
         report.overBudget++;
         return null;
       }
@@ -124,6 +124,9 @@ export class LineProgramReader {
       ];
     } catch (error) {
       this.#damaged(error);
+      // What was read of it: thousands of units may name the same damaged header.
+      const { position = unit.offset } = error as EverflameError;
+      this.#budgetBytes -= Math.max(0, position - unit.offset);
       return null;
     }
   }

@@ -22,8 +22,7 @@ export class StringSection {
   text(offset: number): TextId {
     const known = this.#known.get(offset);
     if (known !== undefined) return known;
-    const end = stringEnd(this.bytes, offset, this.bytes.length);
-    this.#budget.spend(end - offset);
+    const end = stringEnd(this.bytes, offset, this.bytes.length, this.#budget);
     const text = end === offset ? NO_TEXT : this.#texts.intern(this.bytes, offset, end);
     if (this.#known.size >= MAX_KNOWN_STRINGS) this.#known.clear();
     this.#known.set(offset, text);
@@ -31,9 +30,20 @@ export class StringSection {
   }
 }
 
-/** Where the zero byte of a string is. Throws EverflameError where there is none. */
-export function stringEnd(bytes: Uint8Array, start: number, end: number): number {
+/**
+ * Where the zero byte of a string is. Spends what was searched, also where there is none, which
+ * throws EverflameError.
+ */
+export function stringEnd(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  budget: WorkBudget,
+): number {
   const last = Math.min(end, start + MAX_STRING_BYTES);
-  for (let at = start; at < last; at++) if (bytes[at] === 0) return at;
+  let at = start;
+  while (at < last && bytes[at] !== 0) at++;
+  budget.spend(at - start);
+  if (at < last) return at;
   throw damaged(`a string has no end within MAX_STRING_BYTES = ${MAX_STRING_BYTES} bytes`, start);
 }

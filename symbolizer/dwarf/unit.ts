@@ -183,7 +183,7 @@ export function textOf(unit: Unit, cursor: EntryCursor, slot: number): TextId {
   if (form === Form.strp) return file.str.text(value);
   if (form === Form.string) {
     const { bytes } = cursor;
-    const end = stringEnd(bytes, value, unit.end);
+    const end = stringEnd(bytes, value, unit.end, file.budget);
     return end === value ? NO_TEXT : file.texts.intern(bytes, value, end);
   }
   if (form === Form.lineStrp) return file.lineStr.text(value);
@@ -219,7 +219,6 @@ function bytesOf(unit: Unit, cursor: EntryCursor, slot: number): Uint8Array {
     bytes = file.sections.str;
     if (isStringIndexForm(form)) start = stringOffset(unit, start);
   }
-  const end = stringEnd(bytes, start, bytes.length);
-  file.budget.spend(end - start);
+  const end = stringEnd(bytes, start, bytes.length, file.budget);
   return bytes.subarray(start, end);
 }

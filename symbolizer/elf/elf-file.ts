@@ -46,9 +46,9 @@ function sectionNames(
   if (table.size > MAX_STRING_TABLE_BYTES) return sections.map(() => '');
   const bytes = Buffer.from(source.read(table.offset, table.size));
   return sections.map(({ nameOffset }) => {
-    if (nameOffset >= bytes.length) return '';
-    const end = bytes.indexOf(0, nameOffset);
-    const last = Math.min(end < 0 ? bytes.length : end, nameOffset + MAX_SECTION_NAME_BYTES);
-    return bytes.toString('latin1', nameOffset, last);
+    // Searched no further than a name goes: forged headers could ask for all of the table each.
+    const name = bytes.subarray(nameOffset, nameOffset + MAX_SECTION_NAME_BYTES);
+    const end = name.indexOf(0);
+    return name.toString('latin1', 0, end < 0 ? name.length : end);
   });
 }

@@ -20,6 +20,11 @@ const RESERVED_SECTIONS = 0xff00;
 const EXTENDED_SECTION = 0xffff;
 
 const SLICE_SYMBOLS = 65_536;
+/**
+ * Bytes of names that are read, per byte of a symbol table and its strings. Names share their ends,
+ * but those of real programs stay below 1; forged ones could all be the longest there is.
+ */
+const NAME_BYTES_PER_BYTE = 16;
 
 /** One row per symbol that may name code. */
 export interface CodeSymbols {
@@ -60,6 +65,7 @@ class Collector {
   readonly #source: ByteSource;
   readonly #header: ElfHeader;
   readonly #sections: readonly ElfSection[];
+  #nameBudget = 0;
 
   constructor(source: ByteSource, header: ElfHeader, sections: readonly ElfSection[]) {
     this.#source = source;
@@ -80,6 +86,7 @@ class Collector {
     checkLimit('symbols', count, 'MAX_ELF_SYMBOLS', MAX_ELF_SYMBOLS);
     const { size } = strings;
     checkLimit('bytes of names', size, 'MAX_STRING_TABLE_BYTES', MAX_STRING_TABLE_BYTES);
+    this.#nameBudget = (section.size + size) * NAME_BYTES_PER_BYTE;
     const before = this.columns.count;
     const table = this.columns.tables.push(this.#source.read(strings.offset, size)) - 1;
     const extended = this.#extendedSections(this.#sections.indexOf(section), count);
@@ -129,8 +136,8 @@ class Collector {
     reader.skip(is64 ? 4 : 0);
     const fields = addressFields(reader, is64);
     const names = this.columns.tables[table] as Uint8Array;
-    const end = names.indexOf(0, nameOffset);
-    if (fields === null || nameOffset >= names.length || end < 0) {
+    const end = this.#nameEnd(names, nameOffset);
+    if (fields === null || end < 0) {
       this.columns.skipped++;
       return;
     }
@@ -148,6 +155,15 @@ class Collector {
       const length = Math.min(size, sectionEnd - start);
       this.#push(start, length, sectionEnd, table, nameOffset, nameLength, rank);
     }
+  }
+
+  /** Where a name ends, at most MAX_STRING_BYTES on; -1 where it does not, or costs too much. */
+  #nameEnd(names: Uint8Array, start: number): number {
+    const limit = Math.min(names.length, start + Math.min(MAX_STRING_BYTES, this.#nameBudget));
+    let end = start;
+    while (end < limit && names[end] !== 0) end++;
+    this.#nameBudget -= end - start;
+    return end < names.length && this.#nameBudget > 0 ? end : -1;
   }
 
   #push(
@@ -196,9 +212,8 @@ function isMarker(names: Uint8Array, offset: number, length: number): boolean {
   return dollar || (length > 1 && names[offset] === 0x2e && names[offset + 1] === 0x4c);
 }
 
-/** Old linkers write `name@@GLIBC_2.34`: the version is cut off. At most MAX_STRING_BYTES stay. */
-function unversionedLength(names: Uint8Array, start: number, terminator: number): number {
-  const end = Math.min(terminator, start + MAX_STRING_BYTES);
+/** Old linkers write `name@@GLIBC_2.34`: the version is cut off. */
+function unversionedLength(names: Uint8Array, start: number, end: number): number {
   let at = end - 1;
   while (at > start && isVersionByte(names[at] as number)) at--;
   const isVersion = names[at] === 0x40 && at < end - 1;
