@@ -94,7 +94,9 @@ const QUALITY_WORDS: Record<QualityName, string> = {
 
 function describeState(state: DebuginfoStateJson): string {
   const { quality, functions, inlined_calls: calls, problem, remedy } = state;
-  if (isBusy(state)) return 'the server is still at work on it';
+  if (isBusy(state)) {
+    return ['the server is still at work on it.', problem, remedy].join(' ').trimEnd();
+  }
   const counts = `${functions} functions, ${calls} inlined calls`;
   const words = [`the server has ${QUALITY_WORDS[quality]} (${counts}).`, problem, remedy];
   return words.filter((text) => text !== '').join(' ');

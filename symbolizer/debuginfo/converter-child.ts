@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { type ErrorKind, EverflameError, toErrorRecord } from '../../profile/errors.ts';
 import { type ConversionJob, convertFiles } from './convert.ts';
 import type { ConversionAnswer } from './converter.ts';
+import { diskFull, isDiskFull } from './disk-full.ts';
 
 /** A file that was deleted meanwhile, or is not this process' to read. */
 const SYSTEM_ERRORS: Record<string, ErrorKind> = {
@@ -23,8 +24,7 @@ async function answerJob(job: ConversionJob): Promise<ConversionAnswer> {
   } catch (error) {
     if (error instanceof EverflameError) return { error: toErrorRecord(error) };
     const code = error instanceof Error && 'code' in error ? error.code : '';
-    if (code === 'ENOSPC' || code === 'EDQUOT')
-      return { error: { kind: 'storage-full', message: 'no room for the symbol file' } };
+    if (isDiskFull(error)) return { error: toErrorRecord(diskFull('the symbol file')) };
     if (error instanceof Error && 'syscall' in error) {
       return {
         error: { kind: SYSTEM_ERRORS[String(code)] ?? 'unavailable', message: error.message },

@@ -11,6 +11,7 @@ import { ConversionQueue } from './conversion-queue.ts';
 import type { Conversion, ConversionSource } from './convert.ts';
 import type { DebuginfoEntry, StoredSource } from './debuginfo-entry.ts';
 import type { DebuginfoTable } from './debuginfo-table.ts';
+import { diskFull, isDiskFull } from './disk-full.ts';
 
 export interface ConversionsOptions {
   table: DebuginfoTable;
@@ -39,8 +40,16 @@ export interface ConversionStats {
 const ASK_AGAIN_MS = 24 * 3_600_000;
 /** Files remembered per entry. */
 const MAX_TRIED = 16;
-/** What failed for want of room or processes is tried again after this. */
-const POSTPONED_MS = 60_000;
+/** What failed for want of room or processes is tried again after this, then later and later. */
+const FIRST_POSTPONED_MS = 60_000;
+const MAX_POSTPONED_MS = 3_600_000;
+
+/** A conversion that is made again by itself, and why it was not. */
+export interface Postponed {
+  atMs: number;
+  problem: string;
+  remedy: string;
+}
 
 interface Job {
   buildId: BuildId;
@@ -63,7 +72,7 @@ export class DebuginfoConversions {
   readonly #queue = new ConversionQueue();
   /** In the order of their turns. */
   readonly #waiting = new Map<BuildId, Job>();
-  readonly #timers = new Map<BuildId, NodeJS.Timeout>();
+  readonly #postponed = new Map<BuildId, Postponed & { times: number; timer: NodeJS.Timeout }>();
   #running: BuildId | null = null;
   #loop: Promise<void> | null = null;
   #isClosing = false;
@@ -74,6 +83,11 @@ export class DebuginfoConversions {
 
   isConverting(buildId: BuildId): boolean {
     return this.#running === buildId || this.#waiting.has(buildId);
+  }
+
+  /** Null where nothing is put off. */
+  postponed(buildId: BuildId): Postponed | null {
+    return this.#postponed.get(buildId) ?? null;
   }
 
   get waiting(): number {
@@ -103,7 +117,7 @@ export class DebuginfoConversions {
 
   async close(): Promise<void> {
     this.#isClosing = true;
-    for (const timer of this.#timers.values()) clearTimeout(timer);
+    for (const { timer } of this.#postponed.values()) clearTimeout(timer);
     await this.#queue.close();
     await this.#loop;
   }
@@ -125,11 +139,13 @@ export class DebuginfoConversions {
       try {
         if (this.#isClosing) throw new EverflameError('cancelled', 'the server is shutting down');
         await this.#convertEntry(job);
+        this.#forgetPostponed(job.buildId);
         job.settle();
       } catch (error) {
+        // Neither a fault of ours nor the want of room must pass for a fault of the file.
+        if (isRefusal(error)) this.#forgetPostponed(job.buildId);
+        else this.#postpone(job.buildId, error);
         job.settle(error);
-        // A fault of ours must not pass for a fault of the file.
-        if (!(error instanceof EverflameError)) this.#postpone(job.buildId);
       } finally {
         release();
         this.#running = null;
@@ -172,9 +188,7 @@ export class DebuginfoConversions {
       this.#settle(entry.buildId, incoming, sources, tried);
     } catch (error) {
       if (!(error instanceof EverflameError)) throw error;
-      if (isTransient(error)) {
-        this.#postpone(entry.buildId);
-      } else {
+      if (isRefusal(error)) {
         this.stats.failed++;
         this.#fail(entry.buildId, incoming, error);
       }
@@ -216,6 +230,8 @@ export class DebuginfoConversions {
     };
     let conversion: Conversion;
     let isSymbolsOnly = false;
+    // The dwz file stays until it was read.
+    const release = path === null ? null : table.hold(supplementary?.buildId as BuildId);
     try {
       conversion = await this.#queue.convert({ ...job, symbolsOnly: false });
     } catch (error) {
@@ -225,6 +241,8 @@ export class DebuginfoConversions {
       conversion = await this.#queue.convert({ ...job, symbolsOnly: true });
       const why = `${error.message}${error.limit === undefined ? '' : ` (${error.limit})`}`;
       conversion = { ...conversion, problems: [...conversion.problems, `With lines, ${why}.`] };
+    } finally {
+      release?.();
     }
     const used = path === null ? null : supplementary;
     return { conversion, isSymbolsOnly, supplementary: used };
@@ -266,7 +284,7 @@ export class DebuginfoConversions {
     const isAddition = incoming?.kind === 'split' || tried.supplementary !== null;
     if (!isBetter(conversion, hasSegments, entry, isAddition)) {
       this.stats.kept++;
-      table.save(settled);
+      table.saveIfRoom(settled);
       return;
     }
     this.stats.adopted++;
@@ -303,18 +321,33 @@ export class DebuginfoConversions {
     const isOther = error.field === 'build_id';
     const tried = isOther ? entry.tried : withTried(entry, incoming, clock() + ASK_AGAIN_MS);
     const failed = { ...entry, pending, tried, problem: `${problem}.`, remedy };
-    table.save(failed);
+    table.saveIfRoom(failed);
   }
 
-  #postpone(buildId: BuildId): void {
+  #postpone(buildId: BuildId, error: unknown): void {
     this.stats.postponed++;
-    if (this.#isClosing || this.#timers.has(buildId)) return;
-    const timer = setTimeout(() => {
-      this.#timers.delete(buildId);
-      void this.convert(buildId, true);
-    }, POSTPONED_MS);
-    this.#timers.set(buildId, timer.unref());
+    if (this.#isClosing || this.#options.table.get(buildId) === undefined) return;
+    const times = (this.#postponed.get(buildId)?.times ?? 0) + 1;
+    this.#forgetPostponed(buildId);
+    const waitMs = Math.min(FIRST_POSTPONED_MS * 2 ** (times - 1), MAX_POSTPONED_MS);
+    const timer = setTimeout(() => void this.convert(buildId, true), waitMs).unref();
+    const atMs = this.#options.clock() + waitMs;
+    this.#postponed.set(buildId, { atMs, ...describeDelay(error), times, timer });
   }
+
+  #forgetPostponed(buildId: BuildId): void {
+    clearTimeout(this.#postponed.get(buildId)?.timer);
+    this.#postponed.delete(buildId);
+  }
+}
+
+function describeDelay(error: unknown): { problem: string; remedy: string } {
+  const told = isDiskFull(error) ? diskFull('the symbol file') : error;
+  if (told instanceof EverflameError) {
+    return { problem: `It waits for conversion: ${told.message}.`, remedy: told.remedy ?? '' };
+  }
+  const message = told instanceof Error ? told.message : String(told);
+  return { problem: `Its conversion ended with a fault of this program: ${message}.`, remedy: '' };
 }
 
 interface Tried {

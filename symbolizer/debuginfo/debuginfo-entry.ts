@@ -315,13 +315,19 @@ function readJson(path: string): unknown {
 }
 
 function writeWhole(path: string, value: unknown): void {
-  const fd = openSync(`${path}.tmp`, 'w', 0o640);
+  const temporary = `${path}.tmp`;
   try {
-    // Not writeSync, which may write a part on a disk that is nearly full.
-    writeFileSync(fd, JSON.stringify(value));
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
+    const fd = openSync(temporary, 'w', 0o640);
+    try {
+      // Not writeSync, which may write a part on a disk that is nearly full.
+      writeFileSync(fd, JSON.stringify(value));
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
   }
-  renameSync(`${path}.tmp`, path);
 }

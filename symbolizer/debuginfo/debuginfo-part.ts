@@ -4,6 +4,7 @@ import { EverflameError } from '../../profile/errors.ts';
 import type { EpochMs } from '../../profile/units.ts';
 import type { UploadRequest } from '../symbolizer.ts';
 import type { EntryFiles } from './debuginfo-entry.ts';
+import { diskFull, isDiskFull } from './disk-full.ts';
 
 /** After this much, what was received is made durable: what a crash can cost. */
 const SYNC_BYTES = 16 * 2 ** 20;
@@ -77,18 +78,5 @@ function tooLong(totalBytes: number): EverflameError {
 
 /** Any error of an upload, told as such where the disk is full. */
 export function toUploadError(error: unknown): unknown {
-  return isFull(error) ? storageFull(error) : error;
-}
-
-function isFull(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return code === 'ENOSPC' || code === 'EDQUOT';
-}
-
-function storageFull(cause: unknown): EverflameError {
-  return new EverflameError('storage-full', 'no room for debug information', {
-    field: 'body',
-    remedy: 'Free disk space or lower --debuginfo-bytes.',
-    cause,
-  });
+  return isDiskFull(error) ? diskFull('debug information', error) : error;
 }

@@ -103,8 +103,13 @@ class DebuginfoStore implements Symbolizer {
     let received: { receivedBytes: number; converted: Promise<void> | null };
     try {
       received = await this.#receive(request);
-    } catch (error) {
-      throw toUploadError(error);
+    } catch (thrown) {
+      const error = toUploadError(thrown);
+      if (error instanceof EverflameError && error.kind === 'storage-full') {
+        const { message, remedy = '' } = error;
+        this.#table.change(buildId, { problem: `An upload ended: ${message}.`, remedy });
+      }
+      throw error;
     } finally {
       this.#receiving.delete(buildId);
       release();
@@ -411,13 +416,22 @@ class DebuginfoStore implements Symbolizer {
       leftOut: entry.leftOut,
       ...adviseEntry(entry, this.#lookups.words(buildId), shared.has(buildId)),
       retryMs: this.needs(buildId, 'debuginfo') ? this.#lookups.retryMs(buildId) : null,
+      ...this.#describePostponed(buildId),
     };
+  }
+
+  #describePostponed(buildId: BuildId): Partial<DebuginfoStatus> {
+    const postponed = this.#conversions.postponed(buildId);
+    if (postponed === null) return {};
+    const { problem, remedy, atMs: retryMs } = postponed;
+    return { problem, remedy, retryMs };
   }
 
   #stateOf({ buildId, generation, problem }: DebuginfoEntry): DebuginfoState {
     if (this.#receiving.has(buildId) || this.#lookups.isLooking(buildId)) return 'receiving';
     if (this.#conversions.isConverting(buildId)) return 'converting';
     if (generation > 0) return 'ready';
+    if (this.#conversions.postponed(buildId) !== null) return 'converting';
     return problem === '' ? 'absent' : 'failed';
   }
 

@@ -10,6 +10,7 @@ import {
   newEntry,
   readEntries,
 } from './debuginfo-entry.ts';
+import { isDiskFull } from './disk-full.ts';
 
 export interface DebuginfoTableOptions {
   /** Made if it is not there. */
@@ -105,9 +106,27 @@ export class DebuginfoTable {
 
   /** Writes a changed entry, then deletes files that it does not name any more. */
   save(changed: DebuginfoEntry): DebuginfoEntry {
+    this.files(changed.buildId).saveEntry(changed);
+    return this.#adopt(changed);
+  }
+
+  /** As `save`, of what a restart may lose: on a full disk it is written with the next change. */
+  saveIfRoom(changed: DebuginfoEntry): DebuginfoEntry {
+    this.#writeIfRoom(changed);
+    return this.#adopt(changed);
+  }
+
+  #writeIfRoom(entry: DebuginfoEntry): void {
+    try {
+      this.files(entry.buildId).saveEntry(entry);
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+    }
+  }
+
+  #adopt(changed: DebuginfoEntry): DebuginfoEntry {
     const files = this.files(changed.buildId);
     const known = this.#entries.get(changed.buildId);
-    files.saveEntry(changed);
     if (known !== undefined) files.dropReplaced(known, changed);
     const entry = { ...changed, bytesOnDisk: files.bytesOnDisk() };
     this.#entries.set(entry.buildId, entry);
@@ -119,7 +138,7 @@ export class DebuginfoTable {
   /** Changes some fields of an entry, if it is still there. */
   change(buildId: BuildId, change: Partial<DebuginfoEntry>): void {
     const entry = this.#entries.get(buildId);
-    if (entry !== undefined) this.save({ ...entry, ...change });
+    if (entry !== undefined) this.saveIfRoom({ ...entry, ...change });
   }
 
   remove(buildId: BuildId): void {
@@ -151,7 +170,7 @@ export class DebuginfoTable {
   name(buildId: BuildId, file: string): void {
     const entry = this.#entries.get(buildId);
     if (entry === undefined || entry.isFromProfiles || file === '') return;
-    this.save({ ...entry, file, isFromProfiles: true });
+    this.saveIfRoom({ ...entry, file, isFromProfiles: true });
   }
 
   use(buildId: BuildId): void {
@@ -159,7 +178,7 @@ export class DebuginfoTable {
     const now = this.#clock();
     if (entry === undefined || now - entry.lastUsedMs < USE_STEP_MS) return;
     entry.lastUsedMs = now;
-    this.files(buildId).saveEntry(entry);
+    this.#writeIfRoom(entry);
   }
 
   /** Takes the sizes of an entry's files as they are now. */
@@ -216,10 +235,10 @@ export class DebuginfoTable {
       remedy: 'Raise --debuginfo-bytes, delete what is not needed, or look again.',
     };
     const files = this.files(buildId);
-    this.save(evicted);
+    // First, because it makes the room that the entry needs on a full disk.
     files.dropPart();
     files.tidy(evicted);
-    this.measure(buildId);
+    this.saveIfRoom(evicted);
   }
 }
 
