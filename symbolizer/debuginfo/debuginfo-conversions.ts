@@ -5,7 +5,8 @@
 import { type ErrorKind, EverflameError } from '../../profile/errors.ts';
 import type { BuildId, EpochMs } from '../../profile/units.ts';
 import { isBuildId } from '../elf/build-id.ts';
-import { openSymbolFile } from '../symbol-file/symbol-file.ts';
+import type { LoadSegment } from '../elf/elf.ts';
+import { openSymbolFile, type SymbolFile } from '../symbol-file/symbol-file.ts';
 import { compareQuality } from '../symbol-file/symbol-quality.ts';
 import { ConversionQueue } from './conversion-queue.ts';
 import type { Conversion, ConversionSource } from './convert.ts';
@@ -226,7 +227,7 @@ export class DebuginfoConversions {
       buildId: entry.buildId,
       target: files.converted,
       sources: given,
-      knownSegments: entry.generation > 0 ? readSegments(files.symbols) : [],
+      knownSegments: entry.generation > 0 ? knownSegments(files.symbols) : [],
     };
     let conversion: Conversion;
     let isSymbolsOnly = false;
@@ -282,7 +283,7 @@ export class DebuginfoConversions {
       settled.supplementary = { ...tried.supplementary, isUsed: true };
     const hasSegments = readSegments(files.converted).length > 0;
     const isAddition = incoming?.kind === 'split' || tried.supplementary !== null;
-    if (!isBetter(conversion, hasSegments, entry, isAddition)) {
+    if (!isBetter(conversion, hasSegments, entry, isAddition) && isWhole(files.symbols)) {
       this.stats.kept++;
       table.saveIfRoom(settled);
       return;
@@ -403,11 +404,36 @@ function missingParts(what: Conversion | DebuginfoEntry): number {
   return what.missingSplit + (what.missingSupplementary === null ? 0 : 1);
 }
 
-function readSegments(path: string) {
+function readSegments(path: string): readonly LoadSegment[] {
   const symbols = openSymbolFile(path);
   const { segments } = symbols;
   symbols.close();
   return segments;
+}
+
+/** None where there is no file any more, or its beginning is damaged. */
+function knownSegments(path: string): readonly LoadSegment[] {
+  const symbols = openReadable(path);
+  symbols?.close();
+  return symbols?.segments ?? [];
+}
+
+/** Whether all of the file can still be read: disks damage files, and people delete them. */
+function isWhole(path: string): boolean {
+  const symbols = openReadable(path);
+  const whole = symbols?.isWhole() ?? false;
+  symbols?.close();
+  return whole;
+}
+
+function openReadable(path: string): SymbolFile | null {
+  try {
+    return openSymbolFile(path);
+  } catch (error) {
+    const isSystemError = error instanceof Error && 'syscall' in error;
+    if (error instanceof EverflameError || isSystemError) return null;
+    throw error;
+  }
 }
 
 const TRANSIENT: readonly ErrorKind[] = ['overloaded', 'cancelled', 'storage-full'];

@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { BuildId, EpochMs } from '../../profile/units.ts';
 import { buildElf, stripped } from '../../test/fixtures/elf-builds.ts';
 import { bytesSource } from '../elf/byte-reader.ts';
@@ -98,6 +98,11 @@ function send(bytes: Buffer, change: Partial<UploadRequest> = {}, from = 0, to =
     body: body(),
     ...change,
   });
+}
+
+async function retried() {
+  symbolizer.retry(buildId);
+  await vi.waitUntil(() => symbolizer.stats().waitingConversions === 0, 20_000);
 }
 
 function symbolFile() {
@@ -188,6 +193,21 @@ describe('uploads', () => {
     expect(await asked(full, 'debuginfo')).toMatch(/^no: .*Not before TIME/);
     now += 25 * HOUR_MS;
     expect(await asked(full, 'debuginfo')).toMatch(/^debuginfo:/);
+  });
+
+  test.each([
+    ['its first page', 100],
+    ['a later page', 3 * 4_096],
+  ])('sent again, or tried again, replace a symbol file with damage in %s', async (_, at) => {
+    await send(full);
+    for (const mend of [() => send(full), () => retried()]) {
+      const { path, generation } = symbolFile();
+      const good = readFileSync(path);
+      writeFileSync(path, Buffer.from(good).fill(0x55, at, at + 64));
+      await mend();
+      expect(readFileSync(path).equals(good)).toBe(true);
+      expect(symbolFile().generation).toBeGreaterThan(generation);
+    }
   });
 
   test('longer than announced are refused', async () => {

@@ -75,6 +75,8 @@ export interface SymbolFile extends Readonly<SymbolFacts> {
   lookup(address: number, space: 'elf' | 'file'): SymbolLookup;
   /** The ELF address of a file offset; null where no segment holds it. */
   elfAddress(offset: FileOffset): ElfAddress | null;
+  /** Whether every page is as it was written. Reads all of the file. */
+  isWhole(): boolean;
   close(): void;
 }
 
@@ -156,7 +158,7 @@ class PagedSymbolFile implements SymbolFile {
       this.#answers.keepAnswer(elf, answer);
       return answer;
     } catch (error) {
-      // What was read wrong is told as such: the caller shows the reason and the file is replaced.
+      // Told as such: the caller shows the reason, and a conversion replaces the file.
       if (error instanceof DamagedPage || error instanceof DamagedRecord) return DAMAGED;
       throw error;
     }
@@ -170,6 +172,18 @@ class PagedSymbolFile implements SymbolFile {
       if (found === null || (segment.flags & SEGMENT_EXEC) !== 0) found = segment;
     }
     return found === null ? null : ((found.vaddr + (offset - found.offset)) as ElfAddress);
+  }
+
+  isWhole(): boolean {
+    try {
+      for (let page = 1; page < this.#file.checksums.length; page++) {
+        POOL.bytesOf(this.#file, page);
+      }
+      return true;
+    } catch (error) {
+      if (error instanceof DamagedPage) return false;
+      throw error;
+    }
   }
 
   close(): void {
