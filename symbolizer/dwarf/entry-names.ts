@@ -8,13 +8,12 @@ import { EntryKind, findAbbreviation, Slot } from './abbreviations.ts';
 import { Form, isSupplementaryReference } from './dwarf-codes.ts';
 import type { DwarfFile } from './dwarf-file.ts';
 import { EntryCursor } from './entry-cursor.ts';
+import { NOT_KNOWN, OffsetTexts } from './offset-texts.ts';
 import { textOf, type Unit } from './unit.ts';
 import { damaged } from './work-budget.ts';
 
 /** Entries from one to the next until there is a name; compilers need three. */
 const MAX_REFERENCES = 16;
-/** Names that stay in memory, 50 MB; then it starts anew. */
-const MAX_KNOWN_NAMES = 1_000_000;
 /** What a name that cannot be read costs of the budget: an error is built. */
 const DAMAGED_NAME_BYTES = 512;
 
@@ -28,11 +27,11 @@ export class EntryNames {
   firstProblem = '';
   readonly #cursor = new EntryCursor();
   /** By the file that the entry is in, by its offset there. */
-  readonly #known = new Map<DwarfFile, Map<number, TextId>>();
+  readonly #known = new Map<DwarfFile, OffsetTexts>();
   /** The name found last, for where the rest of its chain is damaged. */
   #name: TextId = NO_TEXT;
   #file: DwarfFile | null = null;
-  #ofFile = new Map<number, TextId>();
+  #ofFile = new OffsetTexts();
 
   /**
    * The linkage name, wherever in the chain it is, else the first name, of an entry whose
@@ -57,9 +56,8 @@ export class EntryNames {
     const offset = targetOffset(unit, form, cursor.values[slot] as number);
     if (this.#file !== file) this.#switchTo(file);
     const known = this.#ofFile.get(offset);
-    if (known !== undefined) return known;
+    if (known !== NOT_KNOWN) return known as TextId;
     const text = this.#guarded(file, offset);
-    if (this.#ofFile.size >= MAX_KNOWN_NAMES) this.#ofFile.clear();
     this.#ofFile.set(offset, text);
     return text;
   }
@@ -67,7 +65,7 @@ export class EntryNames {
   #switchTo(file: DwarfFile): void {
     let ofFile = this.#known.get(file);
     if (ofFile === undefined) {
-      ofFile = new Map();
+      ofFile = new OffsetTexts();
       this.#known.set(file, ofFile);
     }
     this.#file = file;

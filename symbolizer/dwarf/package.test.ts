@@ -17,6 +17,11 @@ const UNITS = ['main', 'first', 'second_with_a_long_name'];
 const GCC4 = ['gcc', '-gdwarf-4', '-ggnu-pubnames'];
 const GCC5 = ['gcc', '-gdwarf-5'];
 const CLANG5 = ['clang', '-gdwarf-5'];
+const TYPES = `
+struct One { int value = 1; };
+struct Two { One one; long two = 2; };
+int main(int count, char **) { return Two{}.one.value + count; }
+`;
 
 let directory = '';
 beforeAll(() => {
@@ -80,6 +85,16 @@ describe('every unit is found, with its functions and inlined calls', () => {
     const found = await report(bytes, files);
     expect(found).toMatchObject({ unitsWithoutSplit: 0, functions: 3, unitsDamaged: 0 });
     expect(found.inlinedCalls).toBeGreaterThanOrEqual(3);
+  });
+
+  test('type units of gcc in sections of the same name', async () => {
+    writeFileSync(join(directory, 'types.cpp'), TYPES);
+    run('g++', '-gdwarf-5', '-O1', '-gsplit-dwarf', '-fdebug-types-section', '-c', 'types.cpp');
+    run('g++', '-o', 'types', 'types.o');
+    const files = await openSplit([bytesSource(read('types.dwo'))]);
+    expect([files.units, files.firstProblem]).toEqual([1, '']);
+    const found = await report(read('types'), files);
+    expect(found).toMatchObject({ unitsWithoutSplit: 0, functions: 1, unitsDamaged: 0 });
   });
 
   test.each([

@@ -8,7 +8,12 @@ import { MAX_SPLIT_BYTES } from '../../profile/limits.ts';
 import { arMembers, isArArchive } from '../elf/ar-archive.ts';
 import type { ByteSource } from '../elf/byte-reader.ts';
 import { prepareZstd } from '../elf/compressed-section.ts';
-import { DebugSectionReader, findSection, readDwoSections } from '../elf/debug-sections.ts';
+import {
+  DebugSectionReader,
+  findSection,
+  findSections,
+  readDwoSections,
+} from '../elf/debug-sections.ts';
 import { openElfFile } from '../elf/elf-file.ts';
 import { findAbbreviation, readAbbreviations, Slot } from './abbreviations.ts';
 import { Form } from './dwarf-codes.ts';
@@ -19,10 +24,13 @@ import { readUnitHeader, type UnitHeader, unitEnd } from './unit-header.ts';
 import { damaged, WorkBudget } from './work-budget.ts';
 
 const INDEX = '.debug_cu_index';
+const INFO = '.debug_info.dwo';
 
 /** Where a unit of a .dwo file is. */
 interface DwoUnit {
   file: ByteSource;
+  /** The number of its section: gcc gives each type unit of DWARF 5 a .debug_info.dwo of its own. */
+  infoSection: number;
   infoOffset: number;
 }
 
@@ -44,7 +52,7 @@ export class SplitFiles {
   readonly #packages: PackageIndex[] = [];
   readonly #dwoUnits = new Map<bigint, DwoUnit>();
   #budgetBytes = MAX_SPLIT_BYTES;
-  #last: { file: ByteSource; sections: DwarfSections } | null = null;
+  #last: { file: ByteSource; infoSection: number; sections: DwarfSections } | null = null;
 
   /** Units that can be found. */
   get units(): number {
@@ -70,7 +78,7 @@ export class SplitFiles {
     if (dwo === undefined) return null;
     let sections: DwarfSections | null = null;
     this.#attempt(() => {
-      sections = this.#read(dwo.file);
+      sections = this.#read(dwo);
     });
     if (sections === null) return null;
     const { infoOffset } = dwo;
@@ -87,23 +95,30 @@ export class SplitFiles {
       this.#spend(reader.bytesRead);
       return;
     }
-    const info = reader.readPrepared('.debug_info.dwo');
+    const infoSections = findSections(elf, INFO);
+    const stored = infoSections.reduce((sum, row) => sum + (elf.sections[row]?.size ?? 0), 0);
+    if (stored > file.size) throw damaged(`sections ${INFO} lie in each other`, 0);
     const abbrev = reader.readPrepared('.debug_abbrev.dwo');
-    this.#spend(reader.bytesRead);
-    for (const { id, infoOffset } of readIds(info, abbrev)) {
-      if (!this.#dwoUnits.has(id)) this.#dwoUnits.set(id, { file, infoOffset });
+    for (const infoSection of infoSections) {
+      const info = reader.readPrepared(INFO, infoSection);
+      for (const { id, infoOffset } of readIds(info, abbrev)) {
+        if (!this.#dwoUnits.has(id)) this.#dwoUnits.set(id, { file, infoSection, infoOffset });
+      }
     }
+    this.#spend(reader.bytesRead);
   }
 
   /** Units of one file are asked for one after the other. */
-  #read(file: ByteSource): DwarfSections {
-    if (this.#last?.file === file) return this.#last.sections;
+  #read({ file, infoSection }: DwoUnit): DwarfSections {
+    if (this.#last?.file === file && this.#last.infoSection === infoSection) {
+      return this.#last.sections;
+    }
     if (this.#budgetBytes <= 0) this.unitsOverBudget++;
     this.#spend(0);
     const reader = new DebugSectionReader(openElfFile(file));
-    const sections = readDwoSections(reader);
+    const sections = readDwoSections(reader, infoSection);
     this.#budgetBytes -= reader.bytesRead;
-    this.#last = { file, sections };
+    this.#last = { file, infoSection, sections };
     return sections;
   }
 

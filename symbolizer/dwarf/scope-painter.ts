@@ -43,10 +43,12 @@ export class ScopePainter {
     let count = 0;
     for (let range = lastRange; range !== NONE; range = scopes.previous[range] as number) {
       if (count + 2 > this.cuts.length) this.cuts = grownNumbers(this.cuts);
-      this.cuts[count++] = scopes.low[range] as number;
       this.cuts[count++] = scopes.high[range] as number;
+      this.cuts[count++] = scopes.low[range] as number;
     }
-    const { cuts } = this;
+    // The last range came first.
+    const cuts = this.cuts;
+    cuts.subarray(0, count).reverse();
     if (count <= MAX_INSERTION_SORT) sortByInsertion(cuts, count);
     else cuts.subarray(0, count).sort();
     let kept = 1;

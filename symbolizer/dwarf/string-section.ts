@@ -1,16 +1,14 @@
 /** A section of zero-terminated strings, each interned once. */
 import { MAX_STRING_BYTES } from '../../profile/limits.ts';
 import { NO_TEXT, type TextId, type Texts } from '../code-piece.ts';
+import { NOT_KNOWN, OffsetTexts } from './offset-texts.ts';
 import { damaged, type WorkBudget } from './work-budget.ts';
-
-/** Texts that stay in memory, 50 MB; then it starts anew. */
-const MAX_KNOWN_STRINGS = 1_000_000;
 
 export class StringSection {
   readonly bytes: Uint8Array;
   readonly #texts: Texts;
   readonly #budget: WorkBudget;
-  readonly #known = new Map<number, TextId>();
+  readonly #known = new OffsetTexts();
 
   constructor(bytes: Uint8Array, texts: Texts, budget: WorkBudget) {
     this.bytes = bytes;
@@ -21,10 +19,9 @@ export class StringSection {
   /** The string at an offset; NO_TEXT for an empty one. */
   text(offset: number): TextId {
     const known = this.#known.get(offset);
-    if (known !== undefined) return known;
+    if (known !== NOT_KNOWN) return known as TextId;
     const end = stringEnd(this.bytes, offset, this.bytes.length, this.#budget);
     const text = end === offset ? NO_TEXT : this.#texts.intern(this.bytes, offset, end);
-    if (this.#known.size >= MAX_KNOWN_STRINGS) this.#known.clear();
     this.#known.set(offset, text);
     return text;
   }
