@@ -9,6 +9,7 @@ import { demangleItanium } from './itanium.ts';
 import { demangleRustLegacy } from './rust-legacy.ts';
 import { demangleRustV0 } from './rust-v0.ts';
 
+const UNDERSCORE = 0x5f;
 const MANGLED = /^(?:_Z|_R[A-Z]|_GLOBAL_[._$][ID]_)/;
 /** Runs before or after `main`; the rest of the name says for what. */
 const GLOBAL = /^_GLOBAL_[._$]([ID])_/;
@@ -61,6 +62,8 @@ export function createDemangler(): (name: string) => string {
   const known = new Map<string, string>();
   let characters = 0;
   return (name) => {
+    // As most names of C and Go: not worth being remembered.
+    if (name.charCodeAt(0) !== UNDERSCORE) return name;
     let demangled = known.get(name);
     if (demangled === undefined) {
       demangled = demangle(name);
