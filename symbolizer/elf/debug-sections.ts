@@ -40,9 +40,8 @@ export class DebugSectionReader {
     return this.readPrepared(name);
   }
 
-  /** As `read`, once prepareZstd has resolved. */
-  readPrepared(name: string): Uint8Array {
-    const number = findSection(this.#elf, name);
+  /** As `read`, once prepareZstd has resolved. `number`: which of several of that name. */
+  readPrepared(name: string, number = findSection(this.#elf, name)): Uint8Array {
     const section = this.#elf.sections[number];
     if (section === undefined) return new Uint8Array(0);
     const { source, header } = this.#elf;
@@ -86,16 +85,21 @@ export class DebugSectionReader {
  * units are sections of the same name in groups; what is in no group comes first.
  */
 export function findSection(elf: ElfFile, name: string): number {
+  const numbers = findSections(elf, name);
+  const isAlone = (number: number) =>
+    ((elf.sections[number]?.flags ?? 0) & SectionFlag.group) === 0;
+  return numbers.find(isAlone) ?? numbers[0] ?? -1;
+}
+
+/** The numbers of all of that name that have bytes here. */
+export function findSections(elf: ElfFile, name: string): number[] {
   const legacy = name.startsWith('.debug_') ? name.replace('.debug_', '.zdebug_') : name;
-  let grouped = -1;
+  const numbers: number[] = [];
   for (let number = 0; number < elf.sections.length; number++) {
     const isNamed = elf.names[number] === name || elf.names[number] === legacy;
-    const section = elf.sections[number] as ElfSection;
-    if (!isNamed || section.type === SectionType.nobits) continue;
-    if ((section.flags & SectionFlag.group) === 0) return number;
-    if (grouped < 0) grouped = number;
+    if (isNamed && elf.sections[number]?.type !== SectionType.nobits) numbers.push(number);
   }
-  return grouped;
+  return numbers;
 }
 
 /** A section's bytes, decompressed and, in an object file, relocated; empty where it is absent. */
@@ -138,10 +142,15 @@ export async function readDwarfSections(
   return sections;
 }
 
-/** A split file's own sections, once prepareZstd has resolved. Throws EverflameError. */
-export function readDwoSections(reader: DebugSectionReader): DwarfSections {
+/**
+ * A split file's own sections, once prepareZstd has resolved; `info` is the number of the one with
+ * the units, where there are several. Throws EverflameError.
+ */
+export function readDwoSections(reader: DebugSectionReader, info?: number): DwarfSections {
   const sections = emptySections();
-  for (const [key, name] of dwarfNames(true)) sections[key] = reader.readPrepared(name);
+  for (const [key, name] of dwarfNames(true)) {
+    sections[key] = reader.readPrepared(name, key === 'info' ? info : undefined);
+  }
   return sections;
 }
 

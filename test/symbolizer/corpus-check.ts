@@ -74,6 +74,9 @@ async function convertSources(
     knownSegments: [],
     symbolsOnly: false,
   });
-  if (converted.problems.length > 0) throw new Error(converted.problems.join('\n'));
+  const { problems, missingSplit, missingSupplementary } = converted;
+  if (problems.length > 0 || missingSplit > 0 || missingSupplementary !== null) {
+    throw new Error(`${problems.join('\n')}; ${missingSplit} units are not here`);
+  }
   return target;
 }
