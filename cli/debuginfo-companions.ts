@@ -1,5 +1,5 @@
 /** The files on this machine's disk that belong to an ELF file and hold its debug information. */
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, writeFile } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { EverflameError } from '../profile/errors.ts';
 import type { BuildId } from '../profile/units.ts';
@@ -8,6 +8,7 @@ import { openByteSource } from '../symbolizer/elf/byte-reader.ts';
 import { hasCrc, readDebugaltlink, readDebuglink } from '../symbolizer/elf/debuglink.ts';
 import { readElfIdentity } from '../symbolizer/elf/elf.ts';
 import { type ElfFile, openElfFile } from '../symbolizer/elf/elf-file.ts';
+import { planStrip } from '../symbolizer/elf/strip.ts';
 import { findDwoFiles } from './dwo-files.ts';
 import { planArchive } from './file-archive.ts';
 
@@ -48,7 +49,10 @@ export async function locateCompanions(path: string): Promise<Companions> {
 export async function findCompanions(path: string, scratch: string): Promise<ConversionSource[]> {
   const { debug, supplementary, package: dwp, dwoFiles } = await locateCompanions(path);
   const sources: ConversionSource[] = [{ kind: 'executable', path }];
-  if (debug !== null) sources.push({ kind: 'debuginfo', path: debug });
+  if (debug !== null) {
+    const joined = join(scratch, 'joined.debug');
+    sources.push({ kind: 'debuginfo', path: (await joinDebug(path, debug, joined)) ?? debug });
+  }
   if (supplementary !== null) sources.push({ kind: 'supplementary', path: supplementary });
   if (dwp !== null) sources.push({ kind: 'split', path: dwp });
   if (dwoFiles.length > 0) {
@@ -57,6 +61,22 @@ export async function findCompanions(path: string, scratch: string): Promise<Con
     sources.push({ kind: 'split', path: archive });
   }
   return sources;
+}
+
+/**
+ * An extraction of the debug file that bears the program's id, where neither has a build id; else
+ * null.
+ */
+async function joinDebug(path: string, debug: string, target: string): Promise<string | null> {
+  const owner = await withElf(path, async ({ source }) => readElfIdentity(source).buildId);
+  return withElf(debug, async ({ source }) => {
+    const isJoined = [owner, readElfIdentity(source).buildId].every((id) => id.startsWith('htl:'));
+    const plan = isJoined ? planStrip(source, owner) : null;
+    if (plan === null) return null;
+    const read = async (offset: number, length: number) => source.read(offset, length);
+    await writeFile(target, plan.chunks(read, 0));
+    return target;
+  });
 }
 
 async function writeArchive(paths: readonly string[], target: string): Promise<void> {

@@ -41,10 +41,13 @@ export async function planUpload(path: string): Promise<UploadPlan> {
   const { debug, supplementary, package: dwp, dwoFiles } = companions;
   if (supplementary !== null) items.push(...extractions(supplementary, supplementary));
   if (plan !== null) items.push(extraction(path, plan, path));
-  for (const item of debug === null ? [] : extractions(debug, path)) {
+  // What has no id of its own belongs to the program by .gnu_debuglink's checksum.
+  const owner = buildId.startsWith('htl:') ? buildId : null;
+  for (const item of debug === null ? [] : extractions(debug, path, owner)) {
     if (item.buildId === buildId) items.push(item);
     else warnings.push(`${debug} has another build id; link with --build-id to upload both`);
   }
+  if (owner !== null && debug === null) warnings.push(NO_BUILD_ID);
   const file = basename(path);
   const split = { buildId, file, kind: 'split', quality: 'lines' } as const;
   if (dwp !== null) {
@@ -61,21 +64,28 @@ export async function planUpload(path: string): Promise<UploadPlan> {
   return { buildId, items, warnings };
 }
 
-function readPlan(path: string): { buildId: BuildId; plan: StripPlan | null } {
+const NO_BUILD_ID =
+  'it has no build id, so it names addresses of exactly this file only: not of a copy that is ' +
+  'stripped later (link with --build-id)';
+
+function readPlan(
+  path: string,
+  owner: BuildId | null = null,
+): { buildId: BuildId; plan: StripPlan | null } {
   const source = openByteSource(path);
   try {
-    return { buildId: readElfIdentity(source).buildId, plan: planStrip(source) };
+    return { buildId: readElfIdentity(source).buildId, plan: planStrip(source, owner) };
   } finally {
     source.close();
   }
 }
 
-function extractions(path: string, owner: string): UploadItem[] {
-  const { plan } = readPlan(path);
-  return plan === null ? [] : [extraction(path, plan, owner)];
+function extractions(path: string, program: string, owner: BuildId | null = null): UploadItem[] {
+  const { plan } = readPlan(path, owner);
+  return plan === null ? [] : [extraction(path, plan, program)];
 }
 
-function extraction(path: string, plan: StripPlan, owner: string): UploadItem {
+function extraction(path: string, plan: StripPlan, program: string): UploadItem {
   const { buildId, kind, quality, sizeBytes } = plan;
   async function* chunks(from: number) {
     const file = await open(path);
@@ -90,7 +100,7 @@ function extraction(path: string, plan: StripPlan, owner: string): UploadItem {
       await file.close();
     }
   }
-  return { name: path, file: basename(owner), buildId, kind, quality, sizeBytes, chunks };
+  return { name: path, file: basename(program), buildId, kind, quality, sizeBytes, chunks };
 }
 
 function wholeFile(path: string) {

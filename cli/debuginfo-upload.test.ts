@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { runMain } from './main.ts';
 import { type RunningServer, startServer } from './server.ts';
 
@@ -153,4 +153,35 @@ test('what is no ELF file does not keep the others back', async () => {
     'everflame: good.c: the file does not begin with the ELF magic',
   ]);
   expect(lines.at(-1)).toBe(`good: ${HAS_LINES}`);
+});
+
+describe('without a build id', () => {
+  const fail = (line: string) => expect.fail(line);
+  const make = (name: string) => build(name, '-Wl,--build-id=none');
+
+  test('a stripped program brings the debug file that its link names by checksum', async () => {
+    const path = make('unknown');
+    run('objcopy', '--only-keep-debug', 'unknown', 'unknown.debug');
+    run('strip', 'unknown');
+    run('objcopy', '--add-gnu-debuglink=unknown.debug', 'unknown');
+    const { code, lines } = await upload(path);
+    expect([code, lines.map((line) => line.replace(/htl:[0-9a-fN]+/, 'ID'))]).toEqual([
+      0,
+      ['unknown: ID: sent N bytes', 'unknown.debug: ID: sent N bytes', `unknown: ID: ${HAS_LINES}`],
+    ]);
+    const symbols = execFileSync('nm', [join(dir, 'unknown.debug')]).toString();
+    const address = /^(\S+) T unknown$/m.exec(symbols)?.[1] ?? '';
+    const found: string[] = [];
+    const output = { out: (chunk: string | Uint8Array) => found.push(String(chunk)), err: fail };
+    expect(await runMain(['debuginfo', 'lookup', path, address], {}, output)).toBe(0);
+    expect(found.join('')).toMatch(/^unknown\n.*unknown\.c:3\n/);
+  });
+
+  test('one alone is told to name exactly itself', async () => {
+    const path = make('alone');
+    expect((await upload(path)).lines[0]).toMatch(/^everflame: alone: it has no build id, so it/);
+    run('strip', 'alone');
+    const { lines } = await upload(path);
+    expect(lines.at(-1)).toMatch(/It has no build id: .* Run .* with exactly this file, beside/);
+  });
 });

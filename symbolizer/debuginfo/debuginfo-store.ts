@@ -160,7 +160,7 @@ class DebuginfoStore implements Symbolizer {
       functions: 0,
       inlinedCalls: 0,
       leftOut: {},
-      ...adviseAbsent(this.#lookups.words(buildId)),
+      ...adviseAbsent(buildId, this.#lookups.words(buildId)),
       retryMs: this.#lookups.retryMs(buildId),
     };
   }

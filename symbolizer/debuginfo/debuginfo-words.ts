@@ -47,7 +47,7 @@ export function adviseEntry(
   if (entry.generation === 0) return adviseWithoutSymbols(entry, looked);
   const advice: Advice[] = [];
   if (entry.problem !== '') advice.push(entry);
-  const lack = LACKS[entry.facts.quality];
+  const lack = lackOf(entry);
   if (lack !== undefined && !entry.isSymbolsOnly) {
     advice.push({ ...lack, problem: joined([lack.problem, looked]) });
   }
@@ -58,11 +58,31 @@ export function adviseEntry(
   };
 }
 
-/** Of a build id that nothing is known of but its name. */
-export function adviseAbsent(looked: string): Advice {
+/** Another build of a program without a build id, also the same unstripped, has another hash. */
+function lackOf({ buildId, facts }: DebuginfoEntry): Advice | undefined {
+  const lack = LACKS[facts.quality];
+  if (lack === undefined || !hasNoBuildId(buildId)) return lack;
   return {
-    problem: joined(['Nobody has sent it.', looked]),
-    remedy: `${UPLOAD} the program itself, or run the agent where it runs.`,
+    problem: joined([lack.problem, NO_BUILD_ID]),
+    remedy:
+      `${UPLOAD} exactly this file, beside the debug file that its .gnu_debuglink names; or link ` +
+      'with --build-id.',
+  };
+}
+
+const NO_BUILD_ID = 'It has no build id: it is known by a hash of the file as it runs.';
+
+function hasNoBuildId(buildId: string): boolean {
+  return buildId.startsWith('htl:');
+}
+
+/** Of a build id that nothing is known of but its name. */
+export function adviseAbsent(buildId: string, looked: string): Advice {
+  const what = hasNoBuildId(buildId) ? 'exactly this file' : 'the program itself';
+  const known = hasNoBuildId(buildId) ? NO_BUILD_ID : '';
+  return {
+    problem: joined(['Nobody has sent it.', known, looked]),
+    remedy: `${UPLOAD} ${what}, or run the agent where it runs.`,
   };
 }
 
@@ -77,7 +97,7 @@ function adviseWithoutSymbols(entry: DebuginfoEntry, looked: string): Advice {
       remedy: `${UPLOAD} the program.`,
     };
   }
-  return adviseAbsent(looked);
+  return adviseAbsent(entry.buildId, looked);
 }
 
 /** What a symbol file could say more if it had all that it refers to. */

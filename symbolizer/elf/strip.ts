@@ -45,14 +45,18 @@ const MAX_ADDED_BYTES = 4_096;
 /** A piece of the result: bytes made here, or a stretch of the original. */
 type Piece = { at: number; length: number } & ({ bytes: Uint8Array } | { source: number });
 
-/** Null for a file that says nothing of its code. Throws EverflameError for what is no ELF file. */
-export function planStrip(source: ByteSource): StripPlan | null {
+/**
+ * Null for a file that says nothing of its code. `owner` is the id of the program that a debug file
+ * without an id is known to belong to. Throws EverflameError for what is no ELF file.
+ */
+export function planStrip(source: ByteSource, owner: BuildId | null = null): StripPlan | null {
   const elf = openElfFile(source);
   let quality = sectionsQuality(elf);
   const go = quality === 'lines' ? null : planGoExtract(elf);
   if (go !== null) quality = 'lines';
   if (quality === 'none') return null;
-  const { buildId } = readElfIdentity(source);
+  const { buildId: own } = readElfIdentity(source);
+  const buildId = own.startsWith('htl:') ? (owner ?? own) : own;
   const pieces = layOutPieces(elf, buildId, go);
   const last = pieces.at(-1) as Piece;
   const sizeBytes = last.at + last.length;
