@@ -22,6 +22,7 @@ const SKETCHES: readonly Sketch[] = [
     functions: 48_211,
     inlined_calls: 190_422,
     symbol_file_bytes: 6.1e6,
+    left_out: { removed_ranges: 1_204, repeated_line_rows: 88 },
     sources: ['executable upload web-17.shop.example 24100000'],
   },
   {
@@ -32,6 +33,7 @@ const SKETCHES: readonly Sketch[] = [
     functions: 31_874,
     inlined_calls: 402_113,
     symbol_file_bytes: 11.4e6,
+    left_out: { damaged_units: 2, damaged_names: 17, overlapping_ranges: 3 },
     sources: [
       'debuginfo upload ci-runner-4 88200000',
       'supplementary local /usr/lib/debug/.dwz/pricing.debug 3900000',
@@ -68,7 +70,7 @@ const SKETCHES: readonly Sketch[] = [
     quality: 'none',
     self: 0.011,
     total: 0.011,
-    unsymbolized: { 'no debug information': 0.011 },
+    unsymbolized: { 'conversion failed': 0.011 },
     sources: ['debuginfo upload ml-3 1900000000'],
     problem: 'Converting took longer than 120 s and was stopped (MAX_CONVERSION_MS).',
     remedy: 'Upload a file with .debug_info only, or raise --debuginfo-deadline.',
@@ -183,7 +185,9 @@ function rowOf(sketch: Sketch, index: number, whole: number, nowMs: number): Deb
     ...sketch,
     sources: sources.map((text) => {
       const [kind, origin, from = '', bytes] = text.split(' ');
-      const file = kind === 'debuginfo' ? `${sketch.file}.debug` : sketch.file;
+      const name = from.slice(from.lastIndexOf('/') + 1);
+      const sent = kind === 'debuginfo' ? `${sketch.file}.debug` : sketch.file;
+      const file = origin === 'local' ? name : sent;
       return { kind, file, origin, from, size_bytes: Number(bytes), received_ms: nowMs - HOUR_MS };
     }) as DebuginfoRowJson['sources'],
     self: self * whole,

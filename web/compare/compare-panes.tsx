@@ -6,7 +6,7 @@ import { matchedWeight } from '../flame/flame-view.ts';
 import { type NameStyle, useNameStyle } from '../flame/name-style.ts';
 import { NamesMenu } from '../flame/names-menu.tsx';
 import { SearchField } from '../flame/search-field.tsx';
-import { Dropdown, Item } from '../parts/dropdown.tsx';
+import { Dropdown, Item, Items } from '../parts/dropdown.tsx';
 import { useLasting } from '../parts/hooks.ts';
 import { PaneTabs } from '../parts/pane-tabs.tsx';
 import { QualityFigures } from '../parts/quality-strip.tsx';
@@ -157,20 +157,22 @@ function DiffTools({ state, answers, change, flame, found, zoom, names }: DiffTo
           </>
         }
       >
-        {(close) =>
-          MODES.map(({ mode }) => (
-            <Item
-              key={mode}
-              checked={mode === state.mode}
-              onClick={() => {
-                change({ mode });
-                close();
-              }}
-            >
-              {modeTitle(mode, whole)}
-            </Item>
-          ))
-        }
+        {(close) => (
+          <Items>
+            {MODES.map(({ mode }) => (
+              <Item
+                key={mode}
+                checked={mode === state.mode}
+                onClick={() => {
+                  change({ mode });
+                  close();
+                }}
+              >
+                {modeTitle(mode, whole)}
+              </Item>
+            ))}
+          </Items>
+        )}
       </Dropdown>
       <span className="push" />
       <NamesMenu

@@ -5,7 +5,7 @@ import { ApiError } from '../api.ts';
 import { choiceOf, useNameStyle } from '../flame/name-style.ts';
 import type { LoadedView } from '../flame/worker-client.ts';
 import { hrefOf } from '../navigation.ts';
-import { Dropdown, Item } from '../parts/dropdown.tsx';
+import { Dropdown, Item, Items } from '../parts/dropdown.tsx';
 import { Matchers } from '../query/matchers.tsx';
 import { RangeMenu } from '../query/range-menu.tsx';
 import { matcherAt, writeQuery } from '../query/selected.ts';
@@ -37,21 +37,23 @@ export function SidesBar(props: SidesBarProps) {
       <SideRow {...props} side="b" />
       <div className="between">
         <Dropdown className="fill" label="Against">
-          {(close) =>
-            COMPARE_PRESETS.map(({ name, title }) => (
-              <Item
-                key={name}
-                onClick={() => {
-                  const range = absoluteRange(presetRange(name, answers.b.range));
-                  const b = { ...state.b, range: absoluteRange(answers.b.range) };
-                  change({ a: { query: state.b.query, range }, b });
-                  close();
-                }}
-              >
-                {title}
-              </Item>
-            ))
-          }
+          {(close) => (
+            <Items>
+              {COMPARE_PRESETS.map(({ name, title }) => (
+                <Item
+                  key={name}
+                  onClick={() => {
+                    const range = absoluteRange(presetRange(name, answers.b.range));
+                    const b = { ...state.b, range: absoluteRange(answers.b.range) };
+                    change({ a: { query: state.b.query, range }, b });
+                    close();
+                  }}
+                >
+                  {title}
+                </Item>
+              ))}
+            </Items>
+          )}
         </Dropdown>
         <button
           type="button"

@@ -1,7 +1,7 @@
 /** The selection by the values of one label: bar, average, share, and two buttons per value. */
 import type { SeriesJson } from '../../wire/http.ts';
 import { formatShare } from '../format.ts';
-import { Dropdown, Item } from '../parts/dropdown.tsx';
+import { Dropdown, Item, Items } from '../parts/dropdown.tsx';
 import type { Quantity } from '../quantity.ts';
 import { RowsSkeleton } from '../states/skeleton.tsx';
 
@@ -29,20 +29,22 @@ export function LabelsPanel(props: LabelsPanelProps) {
       <header>
         <h2>By</h2>
         <Dropdown className="flush" hint="Label: " label={by}>
-          {(close) =>
-            names.map((name) => (
-              <Item
-                key={name}
-                checked={name === by}
-                onClick={() => {
-                  onBy(name);
-                  close();
-                }}
-              >
-                {name}
-              </Item>
-            ))
-          }
+          {(close) => (
+            <Items>
+              {names.map((name) => (
+                <Item
+                  key={name}
+                  checked={name === by}
+                  onClick={() => {
+                    onBy(name);
+                    close();
+                  }}
+                >
+                  {name}
+                </Item>
+              ))}
+            </Items>
+          )}
         </Dropdown>
         <span className="quiet small push">
           {[

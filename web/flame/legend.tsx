@@ -1,6 +1,6 @@
 /** Binaries and their hues, the heaviest first; a click makes only that binary's frames strong. */
 import { FrameKind } from '../../profile/frame.ts';
-import { Dropdown, Item } from '../parts/dropdown.tsx';
+import { Dropdown, Item, Items } from '../parts/dropdown.tsx';
 import type { FlameModel } from './flame-model.ts';
 
 const SHOWN = 8;
@@ -41,21 +41,23 @@ export function Legend({ model, chosen, onChoose }: LegendProps) {
           className="quiet"
           label={rest.some(([binary]) => binary === chosen) ? chosen : `and ${rest.length} more`}
         >
-          {(close) =>
-            rest.map(([binary]) => (
-              <Item
-                key={binary}
-                checked={binary === chosen}
-                onClick={() => {
-                  toggle(binary);
-                  close();
-                }}
-              >
-                {swatch(binary)}
-                {binary}
-              </Item>
-            ))
-          }
+          {(close) => (
+            <Items>
+              {rest.map(([binary]) => (
+                <Item
+                  key={binary}
+                  checked={binary === chosen}
+                  onClick={() => {
+                    toggle(binary);
+                    close();
+                  }}
+                >
+                  {swatch(binary)}
+                  {binary}
+                </Item>
+              ))}
+            </Items>
+          )}
         </Dropdown>
       )}
       <LegendMarks inlined={model.hasInlined} unnamed={model.hasUnnamed} />

@@ -1,5 +1,5 @@
 /** How frames are shown: the names of functions, on every page alike, and whether by line. */
-import { Dropdown, Item } from '../parts/dropdown.tsx';
+import { Dropdown, Item, Items } from '../parts/dropdown.tsx';
 import type { NamesChoice } from '../url-state.ts';
 import { choiceOf, type NameStyle, rememberNameStyle } from './name-style.ts';
 
@@ -24,20 +24,22 @@ export function NamesMenu({ style, lines, onChange }: NamesMenuProps) {
     >
       {(close) => (
         <>
-          {STYLES.map((entry) => (
-            <Item
-              key={entry.style}
-              checked={entry.style === style}
-              onClick={() => {
-                rememberNameStyle(entry.style);
-                onChange({ names: choiceOf(entry.style) });
-                close();
-              }}
-            >
-              {entry.title}
-              <code className="quiet tiny wide">{entry.example}</code>
-            </Item>
-          ))}
+          <Items>
+            {STYLES.map((entry) => (
+              <Item
+                key={entry.style}
+                checked={entry.style === style}
+                onClick={() => {
+                  rememberNameStyle(entry.style);
+                  onChange({ names: choiceOf(entry.style) });
+                  close();
+                }}
+              >
+                {entry.title}
+                <code className="quiet tiny wide">{entry.example}</code>
+              </Item>
+            ))}
+          </Items>
           <div className="group">
             <label className="item">
               <input

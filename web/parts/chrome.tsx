@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'react';
 import { hrefOf, navigate } from '../navigation.ts';
 import type { Theme, ThemeChoice } from '../theme.ts';
 import type { PageName } from '../url-state.ts';
-import { Dropdown, Item } from './dropdown.tsx';
+import { Dropdown, Item, Items } from './dropdown.tsx';
 import { isTyping } from './keys.ts';
 
 const PAGES: readonly { page: PageName; title: string }[] = [
@@ -82,20 +82,22 @@ export function Chrome({ page, paramsOf, theme }: ChromeProps) {
         Keys <kbd>?</kbd>
       </button>
       <Dropdown label={theme.dark ? 'Dark' : 'Light'} hint="Theme: " align="end">
-        {(close) =>
-          THEMES.map(({ choice, title }) => (
-            <Item
-              key={choice}
-              checked={choice === theme.choice}
-              onClick={() => {
-                theme.choose(choice);
-                close();
-              }}
-            >
-              {title}
-            </Item>
-          ))
-        }
+        {(close) => (
+          <Items>
+            {THEMES.map(({ choice, title }) => (
+              <Item
+                key={choice}
+                checked={choice === theme.choice}
+                onClick={() => {
+                  theme.choose(choice);
+                  close();
+                }}
+              >
+                {title}
+              </Item>
+            ))}
+          </Items>
+        )}
       </Dropdown>
       <KeySheet sheet={sheet} />
     </header>

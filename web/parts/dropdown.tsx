@@ -75,6 +75,15 @@ function moveFocus(root: HTMLElement | null, event: KeyboardEvent): void {
   items[(next + items.length) % items.length]?.focus();
 }
 
+/** Choices of which one holds. */
+export function Items({ children }: { children: ReactNode }) {
+  return (
+    <div role="menu" className="items">
+      {children}
+    </div>
+  );
+}
+
 export interface ItemProps {
   checked?: boolean;
   onClick: () => void;

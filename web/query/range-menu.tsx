@@ -1,7 +1,7 @@
 /** The time range: a length before now, or two moments. */
 import { useState } from 'react';
 import { formatClock, formatDay, formatRange } from '../format.ts';
-import { Dropdown, Item } from '../parts/dropdown.tsx';
+import { Dropdown, Item, Items } from '../parts/dropdown.tsx';
 import { isRelative, PRESETS, type Range, type RangeText, resolveRange } from '../time.ts';
 
 export interface RangeMenuProps {
@@ -29,18 +29,20 @@ export function RangeMenu({ range, nowMs, onChange }: RangeMenuProps) {
     >
       {(close) => (
         <>
-          {PRESETS.map(({ title, from }) => (
-            <Item
-              key={from}
-              checked={range.to === 'now' && range.from === from}
-              onClick={() => {
-                onChange({ from, to: 'now' });
-                close();
-              }}
-            >
-              {title}
-            </Item>
-          ))}
+          <Items>
+            {PRESETS.map(({ title, from }) => (
+              <Item
+                key={from}
+                checked={range.to === 'now' && range.from === from}
+                onClick={() => {
+                  onChange({ from, to: 'now' });
+                  close();
+                }}
+              >
+                {title}
+              </Item>
+            ))}
+          </Items>
           <AbsoluteForm
             range={resolveRange(range, nowMs)}
             onSubmit={(next) => {

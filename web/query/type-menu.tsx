@@ -1,6 +1,6 @@
 /** The profile type, in words. */
 import type { ProfileTypeJson } from '../../wire/http.ts';
-import { Dropdown, Item } from '../parts/dropdown.tsx';
+import { Dropdown, Item, Items } from '../parts/dropdown.tsx';
 import { quantityOf } from '../quantity.ts';
 
 export interface TypeMenuProps {
@@ -13,21 +13,23 @@ export function TypeMenu({ types, type, onChange }: TypeMenuProps) {
   const title = type === null ? 'Profile type' : quantityOf(type).title;
   return (
     <Dropdown className="fill type" hint="Profile type: " label={<strong>{title}</strong>}>
-      {(close) =>
-        types.map((entry) => (
-          <Item
-            key={entry.type}
-            checked={entry.type === type?.type}
-            onClick={() => {
-              onChange(entry);
-              close();
-            }}
-          >
-            {quantityOf(entry).title}
-            <code className="quiet tiny">{entry.type}</code>
-          </Item>
-        ))
-      }
+      {(close) => (
+        <Items>
+          {types.map((entry) => (
+            <Item
+              key={entry.type}
+              checked={entry.type === type?.type}
+              onClick={() => {
+                onChange(entry);
+                close();
+              }}
+            >
+              {quantityOf(entry).title}
+              <code className="quiet tiny">{entry.type}</code>
+            </Item>
+          ))}
+        </Items>
+      )}
     </Dropdown>
   );
 }

@@ -285,7 +285,7 @@ function LeftOut({ row }: { row: BinaryRow }) {
   if (rows.length === 0) return null;
   const isDamaged = rows.some(({ isUsual }) => !isUsual);
   return (
-    <Section title="Left out of them">
+    <Section title="What they lack">
       {isDamaged ? null : (
         <p className="small soft">Only what linkers leave behind in every program.</p>
       )}

@@ -12,7 +12,6 @@ export function BuildId({ buildId }: { buildId: string }) {
       // In a table the row is reached by keys; the details have a button for its build id.
       tabIndex={-1}
       title={`${buildId}\nClick to copy`}
-      aria-label={`Copy build id ${buildId}`}
       onClick={(event) => {
         event.stopPropagation();
         copyText(buildId).then(
@@ -24,6 +23,7 @@ export function BuildId({ buildId }: { buildId: string }) {
         );
       }}
     >
+      <span className="sr">Copy build id </span>
       {copied ? 'Copied' : shortBuildId(buildId)}
     </button>
   );

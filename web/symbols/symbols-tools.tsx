@@ -2,7 +2,7 @@
 import { type ReactNode, useEffect, useRef } from 'react';
 import { formatCount } from '../../profile/format-value.ts';
 import { formatShare } from '../format.ts';
-import { Dropdown, Item } from '../parts/dropdown.tsx';
+import { Dropdown, Item, Items } from '../parts/dropdown.tsx';
 import { isTyping } from '../parts/keys.ts';
 import { capitalize, wordsOfReason } from '../parts/reason-words.ts';
 import { BINARY_COLUMNS, type BinaryFilter } from '../url-state.ts';
@@ -86,7 +86,7 @@ function FilterMenu({ state, answer, rows, change }: SymbolsPanesProps) {
           close();
         };
         return (
-          <>
+          <Items>
             {FILTERS.map((filter) => {
               const count = countBy(rows, filter);
               if (count === 0 && filter !== '' && filter !== state.filter) return null;
@@ -110,7 +110,7 @@ function FilterMenu({ state, answer, rows, change }: SymbolsPanesProps) {
                 </Item>
               </div>
             ))}
-          </>
+          </Items>
         );
       }}
     </Dropdown>
