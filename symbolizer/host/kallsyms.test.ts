@@ -49,22 +49,24 @@ test('an empty or broken text has no symbols', () => {
   expect(parseKallsyms(Buffer.from('zzz\nffffffff81000000\n\n')).count).toBe(0);
 });
 
-/** Every address must give one of the names that the kernel lists for it. */
+/** Every address must give one of the names that the kernel lists for it, and whose it is. */
 test("this kernel's own symbols", () => {
   const text = readFileSync('/proc/kallsyms', 'utf8');
   const symbols = parseKallsyms(Buffer.from(text));
   if (symbols.restricted) return; // Without CAP_SYSLOG there is nothing to compare with.
   const names = new Map<bigint, Set<string>>();
   for (const line of text.split('\n')) {
-    const [address = '', type = '', symbol = ''] = line.split(/[ \t]/);
+    const [address = '', type = '', symbol = '', module = ''] = line.split(/[ \t]/);
     if (!/[tTwW]/.test(type) || !address.startsWith('ffff')) continue;
     const key = BigInt(`0x${address}`);
-    names.set(key, (names.get(key) ?? new Set()).add(symbol));
+    const owner = module === '[bpf]' ? module : `[kernel:${module.slice(1, -1)}]`;
+    const mapping = module === '' || module.startsWith('[__builtin__') ? '[kernel]' : owner;
+    names.set(key, (names.get(key) ?? new Set()).add(`${symbol} ${mapping}`));
   }
   let wrong = 0;
   for (const [address, expected] of names) {
     const found = symbols.lookup(Number(address >> 32n), Number(address & 0xffffffffn));
-    if (found === null || !expected.has(found.name)) wrong++;
+    if (found === null || !expected.has(`${found.name} ${found.mapping}`)) wrong++;
   }
   expect(names.size).toBeGreaterThan(10_000);
   expect(wrong).toBe(0);
