@@ -1,5 +1,6 @@
 /** The page of symbols, and how names and their absence show on the others. */
 import { describe, expect, test } from 'vitest';
+import { decodeFg1, encodeFg1, FG1_MEDIA_TYPE } from '../../profile/fg1.ts';
 import { missing, PREFIX, useSession } from './web-session.ts';
 
 describe.skipIf(missing !== null)('symbols', () => {
@@ -80,6 +81,24 @@ describe.skipIf(missing !== null)('symbols', () => {
     await details().getByRole('link', { name: 'Show in the flame graph' }).click();
     await expect.poll(() => new URL(session.page.url()).pathname).toBe(`${PREFIX}/explore`);
     expect(params().get('binary')).toBe('service-1500');
+  });
+
+  test('the details say which files were sent and what they lack', async () => {
+    await openList('&find=pricing');
+    await rows().first().click();
+    const sources = details().getByRole('region', { name: 'Where its symbols are from' });
+    await sources.getByText('pricing-engine.debug', { exact: true }).waitFor();
+    expect(await sources.textContent()).toContain('Converted to 11.4 MB');
+    const lacks = details().getByRole('region', { name: 'What they lack' });
+    expect(await lacks.getByRole('listitem').allInnerTexts()).toEqual([
+      'Units of DWARF that cannot be read to their end\n2',
+      'Names that cannot be read\n17',
+      'Ranges that something else describes, too\n3',
+    ]);
+    await openList('&find=left-pad');
+    await rows().first().click();
+    await details().waitFor();
+    expect(await lacks.count()).toBe(0);
   });
 
   test('looking again is asked for and its progress shown', async () => {
@@ -196,6 +215,27 @@ describe.skipIf(missing !== null)('symbols', () => {
     await session.page.getByRole('button', { name: 'Function names: Full names' }).waitFor();
     await openGraph('explore?v=1&names=short');
     await session.page.getByRole('button', { name: 'Function names: Short names' }).waitFor();
+  });
+
+  test('a zoom by line is asked for in full, by name and place', async () => {
+    await session.page.route('**/api/v1/merge?*', async (route) => {
+      const graph = decodeFg1(await (await route.fetch()).body());
+      graph.folded.fill(1);
+      await route.fulfill({ body: Buffer.from(encodeFg1(graph)), contentType: FG1_MEDIA_TYPE });
+    });
+    await openGraph('explore?v=1&lines=1');
+    await session.page.locator('.graph').focus();
+    for (const key of ['ArrowDown', 'ArrowDown', 'Enter']) await session.page.keyboard.press(key);
+    await expect.poll(() => params().get('zoom')).toBeTruthy();
+    const asked = () =>
+      session.fixture.requests
+        .map((line) => new URLSearchParams(line.slice(line.indexOf('?'))))
+        .filter((line) => line.has('root_at'))
+        .map((line) => [line.get('granularity'), line.getAll('root'), line.getAll('root_at')]);
+    await expect.poll(asked).toEqual([['line', expect.any(Array), expect.any(Array)]]);
+    expect(asked()[0]?.[1]).toHaveLength(2);
+    expect(asked()[0]?.[2]).toHaveLength(2);
+    await session.page.unrouteAll({ behavior: 'wait' });
   });
 
   test('inlined frames are marked and explained', async () => {
