@@ -192,7 +192,7 @@ class AbbreviationReader {
       const byte = this.#byte();
       value += (byte & 0x7f) * scale;
       if (byte < 0x80) return value;
-      scale *= 128;
+      scale = Math.min(scale * 128, 2 ** 70);
     }
   }
 

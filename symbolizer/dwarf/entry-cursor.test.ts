@@ -25,6 +25,7 @@ function readEntry(table: ReturnType<typeof tableOf>, bytes: number[], sizes = S
 }
 
 const LONG = [...new Array<number>(70_000).keys()].map((i) => i & 0xff);
+const PADDING = new Array<number>(200).fill(0x80);
 const FORMS: [name: string, form: number[], value: number[], read: number][] = [
   ['addr', u8(0x01), u64(0x1122334455), 0x1122334455],
   ['block2', u8(0x03), [...u16(3), 1, 2, 3], 0],
@@ -40,6 +41,9 @@ const FORMS: [name: string, form: number[], value: number[], read: number][] = [
   ['sdata', u8(0x0d), [0x80, 0x7f], -128],
   ['strp', u8(0x0e), u32(77), 77],
   ['udata', u8(0x0f), uleb(300), 300],
+  // 7 bits each, so many that their power of 2 is no number.
+  ['sdata, padded', u8(0x0d), [0x81, ...PADDING, 0], 1],
+  ['udata, padded', u8(0x0f), [0x81, ...PADDING, 0], 1],
   ['ref_addr', u8(0x10), u32(77), 77],
   ['ref_udata', u8(0x15), uleb(129), 129],
   ['indirect', u8(0x16), [0x05, ...u16(515)], 515],

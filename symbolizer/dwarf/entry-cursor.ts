@@ -11,6 +11,8 @@ import { Form } from './dwarf-codes.ts';
 import { damaged } from './work-budget.ts';
 
 const EMPTY = new Uint8Array();
+/** Padding may go on for ever; what is added to a value must stay a number. */
+const MAX_SCALE = 2 ** 77;
 
 export class EntryCursor {
   bytes: Uint8Array = EMPTY;
@@ -54,7 +56,7 @@ export class EntryCursor {
     while (byte >= 0x80 && at < this.end) {
       byte = bytes[at++] as number;
       value += (byte & 0x7f) * scale;
-      scale *= 128;
+      scale = Math.min(scale * 128, MAX_SCALE);
     }
     this.position = at;
     return value;
@@ -69,7 +71,7 @@ export class EntryCursor {
     while (byte >= 0x80 && at < this.end) {
       byte = bytes[at++] as number;
       value += (byte & 0x7f) * scale;
-      scale *= 128;
+      scale = Math.min(scale * 128, MAX_SCALE);
     }
     this.position = at;
     return (byte & 0x40) !== 0 ? value - scale : value;

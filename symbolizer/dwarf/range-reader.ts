@@ -183,7 +183,7 @@ export class RangeReader {
       const byte = this.#byte(view);
       value += (byte & 0x7f) * scale;
       if (byte < 0x80) return value;
-      scale *= 128;
+      scale = Math.min(scale * 128, 2 ** 70);
     }
   }
 
