@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { textMeta } from '../../profile/text.ts';
 import type { BuildId, ElfAddress } from '../../profile/units.ts';
@@ -51,6 +52,7 @@ const graphJob = (base: StackWeights | null): GraphJob => ({
   meta: base === null ? textMeta(0) : textMeta(0, 0),
 });
 
+const DOC = readFileSync(new URL('../../docs/debuginfo.md', import.meta.url), 'utf8');
 const NATIVE = '0x10@/bin/x#abc';
 const OFFSET = 'file:0x10@/bin/x#abc';
 
@@ -78,6 +80,7 @@ describe('a frame that cannot be named stays, under its address or why, and is c
     ],
     ['no build id', '0x10@/bin/x', absent, 'no build id'],
   ])('%s', (_, frame, symbolFiles, reason) => {
+    expect(DOC).toContain(`\n| \`${reason}\` |`);
     const text = run(graphJob(null), frame, symbolFiles);
     const { frames, quality } = JSON.parse(text) as MergeJson;
     expect(frames.at(-1)).toMatchObject({ name: expect.stringMatching(/^x\+0x/), reason });
