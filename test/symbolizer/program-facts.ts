@@ -100,12 +100,14 @@ function readStubs(program: string): Stub[] {
     start: Number.parseInt(match[1] ?? '', 16),
     name: match[2] ?? '',
   }));
-  return labels
-    .map(({ start, name }, row) => {
-      const sectionEnd = rangeAt(sections, start)?.end ?? start;
-      return { start, end: Math.min(labels[row + 1]?.start ?? Infinity, sectionEnd), name };
-    })
-    .filter(({ name }) => name.endsWith('@plt'));
+  const stubs = sections.flatMap(({ start: first, end: last }) => {
+    const own = labels.filter(({ start }) => first <= start && start < last);
+    // Stubs of IFUNCs have no label, so a stub does not reach to the next one that has.
+    const gaps = own.map(({ start }, row) => (own[row + 1]?.start ?? last) - start);
+    const stubBytes = Math.min(...gaps);
+    return own.map(({ start, name }) => ({ start, end: start + stubBytes, name }));
+  });
+  return stubs.filter(({ name }) => name.endsWith('@plt'));
 }
 
 function readCodeSections(program: string): Section[] {
