@@ -10,6 +10,7 @@ import { fuzzPprof } from './fuzz-pprof.ts';
 import { fuzzSelector } from './fuzz-selector.ts';
 import { proveKill } from './kill.ts';
 import type { Proof } from './proof.ts';
+import { proveRealBinaries } from './real-binaries.ts';
 import { proveSymbolizer } from './symbolizer.ts';
 
 const FUZZ = { runs: 100_000, runsPerPart: 10_000 };
@@ -41,6 +42,14 @@ export const PROOFS: Record<string, Proof> = {
     runs: 1,
     runsPerPart: 1,
     run: proveSymbolizer,
+  },
+  'real-binaries': {
+    claim:
+      "Of this machine's programs and libraries, stripped Go programs and those of other machines, " +
+      "the answers are llvm-symbolizer's and nm's, but for documented reasons",
+    runs: 1,
+    runsPerPart: 1,
+    run: proveRealBinaries,
   },
   kill: {
     claim: 'After kill -9 every acknowledged profile is stored, once',

@@ -1,0 +1,68 @@
+/**
+ * Object files, whose addresses are their file offsets. The oracle is the same file linked by lld
+ * with each section of code at the address that is its offset in the object file.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { openByteSource } from '../../symbolizer/elf/byte-reader.ts';
+import { SectionFlag } from '../../symbolizer/elf/elf.ts';
+import { openElfFile } from '../../symbolizer/elf/elf-file.ts';
+import { missingTools, runTool } from '../fixtures/debuginfo-tools.ts';
+import type { RealBinary } from './real-binaries-local.ts';
+
+const SOURCES = fileURLToPath(new URL('../fixtures/debuginfo', import.meta.url));
+const UNITS = ['plain.c', 'shapes.cpp', 'templates.cpp'];
+/** Where what is no code goes, so that it is not taken for code. */
+const DATA_ADDRESS = 0x1000_0000;
+const DATA = ['.rodata*', '.data*', '.bss*', '.eh_frame*', '.init_array*', '.gcc_except_table*'];
+
+export function objectFiles(folder: string, log: (line: string) => void): RealBinary[] {
+  const compilers = ['gcc', 'clang', 'aarch64-linux-gnu-gcc', 'i686-linux-gnu-gcc'];
+  return compilers.flatMap((compiler) => {
+    const absent = missingTools([compiler, 'ld.lld']);
+    if (absent.length > 0) {
+      log(`no object files: ${absent.join(', ')} not here`);
+      return [];
+    }
+    return UNITS.flatMap((unit) =>
+      ['-ffunction-sections', '-fno-function-sections'].map((sections) =>
+        buildObject(folder, compiler, unit, ['-O2', sections]),
+      ),
+    );
+  });
+}
+
+export function buildObject(
+  folder: string,
+  compiler: string,
+  unit: string,
+  options: readonly string[],
+): RealBinary {
+  const what = `${compiler} ${unit} ${options.join(' ')}`;
+  const path = join(folder, `${what.replaceAll(/[ .]/g, '-')}.o`);
+  const standard = unit.endsWith('.cpp') ? ['-std=c++17'] : [];
+  const args = ['-w', '-g', ...standard, ...options, '-c', '-o', path, join(SOURCES, unit)];
+  runTool(compiler, args);
+  return { what, path, oracle: linkAtOffsets(path), kind: 'native' };
+}
+
+function linkAtOffsets(path: string): string {
+  const source = openByteSource(path);
+  const { sections, names } = openElfFile(source);
+  source.close();
+  const places = sections.flatMap(({ flags, offset, size }, number) => {
+    if ((flags & SectionFlag.exec) === 0 || size === 0) return [];
+    // A name may be cut off at its 256th byte.
+    return [
+      `  "code${number}" ${offset} : { *(${names[number]}${names[number]?.length === 256 ? '*' : ''}) }`,
+    ];
+  });
+  const data = `  .rodata ${DATA_ADDRESS} : { ${DATA.map((name) => `*(${name})`).join(' ')} }`;
+  const script = `${path}.ld`;
+  writeFileSync(script, `SECTIONS {\n${[...places, data].join('\n')}\n}\n`);
+  const linked = `${path}.linked`;
+  const lax = ['--unresolved-symbols=ignore-all', '--noinhibit-exec', '--no-check-sections'];
+  runTool('ld.lld', ['-T', script, ...lax, '--image-base=0', '-o', linked, path]);
+  return linked;
+}
