@@ -83,6 +83,47 @@ const KNOWN: Record<string, ReasonWords> = {
     title: 'The address is in no segment of its file',
     meaning: 'The file was replaced while it ran, or the stack was misread.',
   },
+  'binary unreadable': {
+    title: 'The agent could not read its file',
+    meaning: 'The file was deleted or lies where the agent may not look. Run it as root.',
+  },
+  'not an ELF file': {
+    title: 'It is in a file that is no program',
+    meaning: 'Code was mapped from a file that is not ELF; nothing in it names functions.',
+  },
+  'process exited': {
+    title: 'The process had ended',
+    meaning: 'It was gone before the agent could read what was mapped in it.',
+  },
+  'mappings unreadable': {
+    title: 'The agent could not read what is mapped',
+    meaning: 'The kernel refused /proc/PID/maps. Run the agent as root.',
+  },
+  'user stack failed': {
+    title: 'The stack could not be walked',
+    meaning: 'The kernel could not read the program’s stack: its pages were not in memory.',
+  },
+  'kernel stack failed': {
+    title: 'The kernel’s stack could not be walked',
+    meaning: 'The kernel gave no stack for this sample.',
+  },
+  'user stack truncated': {
+    title: 'The stack is deeper than is kept',
+    meaning: 'Its outermost frames are missing: the stack has more than 127 of them.',
+  },
+  'kernel stack truncated': {
+    title: 'The kernel’s stack is deeper than is kept',
+    meaning: 'Its outermost frames are missing: the stack has more than 127 of them.',
+  },
+  'stack map lost': {
+    title: 'The stack was overwritten',
+    meaning:
+      'The sample counts, but its stack’s place was taken by another one before it was read.',
+  },
+  'no stack': {
+    title: 'There was no stack',
+    meaning: 'Neither the kernel nor the program had one when the sample was taken.',
+  },
   'no perf map': {
     title: 'Code made at run time, without names',
     meaning:
