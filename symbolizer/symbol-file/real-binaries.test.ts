@@ -3,9 +3,9 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { localBinary, type RealBinary } from '../../test/prove/real-binaries/local.ts';
+import { buildObject } from '../../test/prove/real-binaries/objects.ts';
 import { checkBinary, describeFound } from '../../test/prove/real-binaries.ts';
-import { localBinary, type RealBinary } from '../../test/prove/real-binaries-local.ts';
-import { buildObject } from '../../test/prove/real-binaries-objects.ts';
 
 const ADDRESSES = 1_000;
 const SEED = 5;

@@ -15,11 +15,11 @@ import { DEVIATIONS } from '../symbolizer/deviations.ts';
 import { askLlvm, drawAddresses } from '../symbolizer/oracle.ts';
 import { gatherFacts, nmStacks, type ProgramFacts } from '../symbolizer/program-facts.ts';
 import type { ProofOptions } from './proof.ts';
-import { foreignBinaries } from './real-binaries-foreign.ts';
-import { goBinaries } from './real-binaries-go.ts';
-import { localBinaries, type RealBinary } from './real-binaries-local.ts';
-import { objectFiles } from './real-binaries-objects.ts';
-import { goRules, symbolRules } from './real-binaries-rules.ts';
+import { foreignBinaries } from './real-binaries/foreign.ts';
+import { goBinaries } from './real-binaries/go.ts';
+import { localBinaries, type RealBinary } from './real-binaries/local.ts';
+import { objectFiles } from './real-binaries/objects.ts';
+import { goRules, symbolRules } from './real-binaries/rules.ts';
 
 const ADDRESSES = 20_000;
 const DESCRIBED = 10;

@@ -2,10 +2,10 @@
 import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { missingTools, runTool } from '../fixtures/debuginfo-tools.ts';
-import type { RealBinary } from './real-binaries-local.ts';
+import { missingTools, runTool } from '../../fixtures/debuginfo-tools.ts';
+import type { RealBinary } from './local.ts';
 
-const PROGRAM = fileURLToPath(new URL('../fixtures/debuginfo/go-program', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../../fixtures/debuginfo/go-program', import.meta.url));
 /** Debian's golang-1.19-go: tables of the layout before Go 1.20. */
 const OLD_GO = '/usr/lib/go-1.19/bin/go';
 /** A program that was published with its DWARF: Go 1.14, tables of the first layout. */

@@ -1,7 +1,7 @@
 /** Programs and libraries that are on this machine anyway. */
 import { existsSync, realpathSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { runTool, versionOf } from '../fixtures/debuginfo-tools.ts';
+import { runTool, versionOf } from '../../fixtures/debuginfo-tools.ts';
 
 export interface RealBinary {
   what: string;

@@ -2,10 +2,10 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { missingTools, runTool } from '../fixtures/debuginfo-tools.ts';
-import type { RealBinary } from './real-binaries-local.ts';
+import { missingTools, runTool } from '../../fixtures/debuginfo-tools.ts';
+import type { RealBinary } from './local.ts';
 
-const SOURCES = fileURLToPath(new URL('../fixtures/debuginfo', import.meta.url));
+const SOURCES = fileURLToPath(new URL('../../fixtures/debuginfo', import.meta.url));
 const MACHINES = ['aarch64-linux-gnu', 'i686-linux-gnu'];
 const OPTIMIZATIONS = ['O0', 'O2'];
 const DWARF_VERSIONS = [4, 5];

@@ -4,10 +4,10 @@
  */
 import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
-import type { SymbolLine } from '../../symbolizer/symbol-file/symbol-file.ts';
-import { runTool } from '../fixtures/debuginfo-tools.ts';
-import type { Deviation, Mismatch } from '../symbolizer/comparison.ts';
-import { addressLines } from '../symbolizer/oracle.ts';
+import type { SymbolLine } from '../../../symbolizer/symbol-file/symbol-file.ts';
+import { runTool } from '../../fixtures/debuginfo-tools.ts';
+import type { Deviation, Mismatch } from '../../symbolizer/comparison.ts';
+import { addressLines } from '../../symbolizer/oracle.ts';
 
 type Stack = readonly SymbolLine[];
 

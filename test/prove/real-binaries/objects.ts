@@ -5,13 +5,13 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { openByteSource } from '../../symbolizer/elf/byte-reader.ts';
-import { SectionFlag } from '../../symbolizer/elf/elf.ts';
-import { openElfFile } from '../../symbolizer/elf/elf-file.ts';
-import { missingTools, runTool } from '../fixtures/debuginfo-tools.ts';
-import type { RealBinary } from './real-binaries-local.ts';
+import { openByteSource } from '../../../symbolizer/elf/byte-reader.ts';
+import { SectionFlag } from '../../../symbolizer/elf/elf.ts';
+import { openElfFile } from '../../../symbolizer/elf/elf-file.ts';
+import { missingTools, runTool } from '../../fixtures/debuginfo-tools.ts';
+import type { RealBinary } from './local.ts';
 
-const SOURCES = fileURLToPath(new URL('../fixtures/debuginfo', import.meta.url));
+const SOURCES = fileURLToPath(new URL('../../fixtures/debuginfo', import.meta.url));
 const UNITS = ['plain.c', 'shapes.cpp', 'templates.cpp'];
 /** Where what is no code goes, so that it is not taken for code. */
 const DATA_ADDRESS = 0x1000_0000;
