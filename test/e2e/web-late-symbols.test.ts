@@ -1,7 +1,8 @@
 /**
  * Names that arrive late, as a person sees it: addresses in the flame graph, the page of symbols
  * that says what is missing and which command brings it, then the names, and addresses once more
- * after the symbols are deleted. A real server, a stripped C++ program, no agent.
+ * after the symbols are deleted. A real server, a stripped C++ program whose debug file alone is
+ * sent, no agent.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -29,14 +30,15 @@ let browser: Browser;
 let page: Page;
 const faults: string[] = [];
 
-/** Builds the program and a stripped copy, as a release has it; returns its hot code. */
+/** Builds the program and its debug file, whose offsets say nothing; returns its hot code. */
 function build(): { start: number; size: number } {
   execFileSync('g++', ['-O2', '-g', '-Wl,--build-id', '-o', program, SOURCE]);
   const symbols = execFileSync('nm', ['-S', program], { encoding: 'utf8' });
   const [, start = '', size = ''] = /^(\w+) (\w+) t .*run_round/m.exec(symbols) ?? [];
   const notes = execFileSync('readelf', ['-n', program], { encoding: 'utf8' });
   buildId = /Build ID: (\w+)/.exec(notes)?.[1] ?? '';
-  execFileSync('strip', ['-o', join(folder, 'released'), program]);
+  execFileSync('objcopy', ['--only-keep-debug', program, `${program}.debug`]);
+  rmSync(program);
   return { start: Number.parseInt(start, 16), size: Number.parseInt(size, 16) };
 }
 
@@ -113,12 +115,14 @@ describe.skipIf(missing !== null)('names that arrive late', () => {
 
   test('the command that the page shows brings them, and the page follows', async () => {
     const shown = (await details().locator('.cmd code').textContent()) ?? '';
-    const [command, ...args] = shown.replace(/inlined$/, program).split(' ');
+    const [command, ...args] = shown.replace(/inlined$/, `${program}.debug`).split(' ');
     expect(command).toBe('everflame');
     const { code, stderr } = await runEverflame(args);
     expect(code, stderr).toBe(0);
     await expect.poll(state, { timeout: 30_000 }).toBe('Ready');
     await details().getByText('Lines and inlined calls').waitFor();
+    await details().getByText('inlined.debug', { exact: true }).waitFor();
+    await details().getByRole('heading', { name: 'inlined', exact: true }).waitFor();
     await page.screenshot({ path: join(SHOTS, 'symbols-ready.png') });
     await details().getByRole('link', { name: 'Show in the flame graph' }).click();
     await page.locator('.legend .marks').getByText('inlined').waitFor();
@@ -135,6 +139,9 @@ describe.skipIf(missing !== null)('names that arrive late', () => {
     await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
     await expect.poll(state, { timeout: 30_000 }).toBe('Not here');
     expect((await showGraph()).every((name) => name.startsWith('inlined+0x'))).toBe(true);
+    await page.locator('.fns tbody tr[id]').first().click();
+    const strip = page.locator('.detail .who');
+    await expect.poll(() => strip.textContent()).toContain('no name: its symbols are not here');
     expect(faults).toEqual([]);
   });
 });
