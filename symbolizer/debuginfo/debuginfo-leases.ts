@@ -45,6 +45,10 @@ export class DebuginfoLeases {
     return token;
   }
 
+  isHeldBy(buildId: BuildId, agent: string): boolean {
+    return this.#live(buildId)?.agent === agent;
+  }
+
   /** When the lease that another agent holds ends; null where none does. */
   heldUntilMs(buildId: BuildId, agent: string): number | null {
     const lease = this.#live(buildId);

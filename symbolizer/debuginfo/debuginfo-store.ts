@@ -32,9 +32,16 @@ import { DebuginfoLeases } from './debuginfo-leases.ts';
 import { DebuginfoLookups, type FoundFile, type LookupTarget } from './debuginfo-lookups.ts';
 import { receivePart, toUploadError } from './debuginfo-part.ts';
 import { DebuginfoTable } from './debuginfo-table.ts';
-import { adviseAbsent, adviseEntry, qualityName } from './debuginfo-words.ts';
+import {
+  type Advice,
+  adviseAbsent,
+  adviseEntry,
+  advisePart,
+  qualityName,
+} from './debuginfo-words.ts';
 import { DEBUGINFOD_LIMITS, DebuginfodClient, type DebuginfodKind } from './debuginfod-client.ts';
 import { findKeptFile, findKeptSection } from './kept-bytes.ts';
+import { noRoom, notBuildId, underWay } from './upload-errors.ts';
 import { refusalOf } from './wanted-answer.ts';
 
 export interface SymbolizerOptions {
@@ -298,7 +305,10 @@ class DebuginfoStore implements Symbolizer {
     if (heldUntilMs !== null) {
       return refused(`leased to another agent until ${new Date(heldUntilMs).toISOString()}`);
     }
-    if (this.#receiving.has(buildId)) return refused('an upload is under way');
+    // An agent that starts again may be faster than the end of its last connection: it is told to
+    // go on, and tries again until it can.
+    const isOwn = this.#leases.isHeldBy(buildId, agent);
+    if (this.#receiving.has(buildId) && !isOwn) return refused('an upload is under way');
     const lease = this.#leases.grant(buildId, agent);
     if (lease === null) return refused('too many uploads are under way');
     const hasSome = entry !== undefined && entry.generation > 0;
@@ -414,10 +424,27 @@ class DebuginfoStore implements Symbolizer {
       functions: facts.functions,
       inlinedCalls: facts.inlinedCalls,
       leftOut: entry.leftOut,
-      ...adviseEntry(entry, this.#lookups.words(buildId), shared.has(buildId)),
+      ...this.#advise(entry, shared),
       retryMs: this.needs(buildId, 'debuginfo') ? this.#lookups.retryMs(buildId) : null,
       ...this.#describePostponed(buildId),
     };
+  }
+
+  /** Also between two parts, as long as their sender has its lease. */
+  #isReceiving(buildId: BuildId): boolean {
+    if (this.#receiving.has(buildId)) return true;
+    const isLeased = this.#leases.heldUntilMs(buildId, '') !== null;
+    return isLeased && this.#table.files(buildId).readPart() !== null;
+  }
+
+  #advise(entry: DebuginfoEntry, shared: ReadonlySet<string>): Advice {
+    const { buildId, generation, problem, sources, pending } = entry;
+    const looked = this.#lookups.words(buildId);
+    const isEmpty = generation === 0 && problem === '' && sources.length + pending.length === 0;
+    const part =
+      isEmpty && !this.#isReceiving(buildId) ? this.#table.files(buildId).readPart() : null;
+    if (part !== null) return advisePart(part.receivedBytes, part.totalBytes, looked);
+    return adviseEntry(entry, looked, shared.has(buildId));
   }
 
   #describePostponed(buildId: BuildId): Partial<DebuginfoStatus> {
@@ -428,7 +455,7 @@ class DebuginfoStore implements Symbolizer {
   }
 
   #stateOf({ buildId, generation, problem }: DebuginfoEntry): DebuginfoState {
-    if (this.#receiving.has(buildId) || this.#lookups.isLooking(buildId)) return 'receiving';
+    if (this.#isReceiving(buildId) || this.#lookups.isLooking(buildId)) return 'receiving';
     if (this.#conversions.isConverting(buildId)) return 'converting';
     if (generation > 0) return 'ready';
     if (this.#conversions.postponed(buildId) !== null) return 'converting';
@@ -443,27 +470,6 @@ class DebuginfoStore implements Symbolizer {
     const { path: _, ...source } = dwz;
     return [...listed, { ...source, kind: 'supplementary' }];
   }
-}
-
-function notBuildId(): EverflameError {
-  return new EverflameError('invalid', 'that is not a build id', {
-    field: 'build_id',
-    remedy: 'Send lower-case hex, or go: or htl: and the id.',
-  });
-}
-
-function underWay(): EverflameError {
-  return new EverflameError('conflict', 'another upload of this build id is under way', {
-    field: 'lease',
-    remedy: 'Ask again with POST /api/v1/debuginfo/wanted.',
-  });
-}
-
-function noRoom(maxBytes: number): EverflameError {
-  return new EverflameError('overloaded', 'too many uploads at once for the room there is', {
-    limit: `--debuginfo-bytes = ${maxBytes}`,
-    remedy: 'Send the rest of the file when other uploads are done.',
-  });
 }
 
 /** Strangers name files; what is shown is a basename of bounded length in printable characters. */

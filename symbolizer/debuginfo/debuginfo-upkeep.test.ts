@@ -204,6 +204,23 @@ describe('at one time', () => {
     expect((await sendForm('symtab')).quality).toBe('lines');
   });
 
+  test('an agent that starts again goes on with what its last connection still sends', async () => {
+    const { bytes, kind } = forms.full as Form;
+    const question = { buildId, kind, file: '', sizeBytes: bytes.length };
+    const ask = async (agent: string) => (await symbolizer.wanted([question], agent))[0];
+    await ask('a');
+    let open = () => {};
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const first = sendForm('full', gate);
+    await expect.poll(state).toBe('receiving');
+    expect((await ask('b'))?.why).toMatch(/^leased to another agent/);
+    expect((await ask('a'))?.wanted).toBe(kind);
+    open();
+    await first;
+  });
+
   test('what is deleted while it is converted is gone', async () => {
     await reopen({ answerMs: 0 });
     expect((await sendForm('full')).state).toBe('converting');
@@ -268,4 +285,27 @@ test('a server that was killed leaves nothing that it does not know', async () =
   symbolizer = opened();
   expect(readdirSync(join(dir, buildId)).sort()).toEqual(files);
   expect(symbolizer.statusOf(buildId)).toMatchObject({ state: 'ready', quality: 'lines' });
+});
+
+test('an upload that was broken off says how much of it is here', async () => {
+  const { bytes } = forms.full as Form;
+  async function* broken() {
+    yield bytes.subarray(0, 3_000);
+    throw new Error('connection reset');
+  }
+  const question = { buildId, kind: 'debuginfo', file: '', sizeBytes: bytes.length } as const;
+  const [{ lease } = { lease: '' }] = await symbolizer.wanted([question], 'a');
+  const part = { file: 'lib.so', lease, from: 'test', offset: 0, totalBytes: bytes.length };
+  const sent = symbolizer.upload({ ...part, buildId, kind: 'debuginfo', body: broken() });
+  await expect(sent).rejects.toThrow('connection reset');
+  const arrived = `3000 of ${bytes.length} bytes have arrived, then its sender stopped.`;
+  // It may be a pause: the sender has some time to go on.
+  expect(state()).toBe('receiving');
+  now += 60_000;
+  expect(symbolizer.statusOf(buildId)).toMatchObject({
+    state: 'absent',
+    problem: `${arrived} This server looks nowhere else.`,
+  });
+  await reopen();
+  expect(symbolizer.statusOf(buildId)?.problem).toContain(arrived);
 });

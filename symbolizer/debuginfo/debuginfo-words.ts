@@ -86,6 +86,15 @@ export function adviseAbsent(buildId: string, looked: string): Advice {
   };
 }
 
+/** Of an upload that was broken off: what is here waits for the rest. */
+export function advisePart(receivedBytes: number, totalBytes: number, looked: string): Advice {
+  const arrived = `${receivedBytes} of ${totalBytes} bytes have arrived, then its sender stopped.`;
+  return {
+    problem: joined([arrived, looked]),
+    remedy: `It goes on when an agent that runs it asks again. Or run \`everflame debuginfo upload FILE\`.`,
+  };
+}
+
 function adviseWithoutSymbols(entry: DebuginfoEntry, looked: string): Advice {
   if (entry.problem !== '') {
     return { problem: joined([entry.problem, looked]), remedy: entry.remedy };
