@@ -11,6 +11,7 @@ import {
 } from '../../profile/limits.ts';
 import { ByteReader, type ByteSource, truncated } from './byte-reader.ts';
 import { type ElfHeader, type ElfSection, ElfType, SectionFlag, SectionType } from './elf.ts';
+import type { ElfFile } from './elf-file.ts';
 
 const SymbolType = { none: 0, func: 2, ifunc: 10 } as const;
 const Binding = { local: 0, weak: 2 } as const;
@@ -58,6 +59,17 @@ export function readCodeSymbols(
   const fromSymtab = collector.readTable(SectionType.symtab);
   const fromDynsym = collector.readTable(SectionType.dynsym);
   return { ...collector.columns, fromSymtab, fromDynsym };
+}
+
+/** Those of one of the two tables. */
+export function readSymbolTable(
+  { source, header, sections }: Pick<ElfFile, 'source' | 'header' | 'sections'>,
+  type: typeof SectionType.symtab | typeof SectionType.dynsym,
+): CodeSymbols {
+  const collector = new Collector(source, header, sections);
+  const found = collector.readTable(type);
+  const fromSymtab = found && type === SectionType.symtab;
+  return { ...collector.columns, fromSymtab, fromDynsym: found && !fromSymtab };
 }
 
 class Collector {
