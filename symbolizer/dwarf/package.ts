@@ -29,7 +29,7 @@ const INFO = '.debug_info.dwo';
 /** Where a unit of a .dwo file is. */
 interface DwoUnit {
   file: ByteSource;
-  /** The number of its section: gcc gives each type unit of DWARF 5 a .debug_info.dwo of its own. */
+  /** The number of its section: gcc gives each type unit of DWARF 5 its own .debug_info.dwo. */
   infoSection: number;
   infoOffset: number;
 }
