@@ -47,8 +47,8 @@ export async function benchSymbolizer(): Promise<string> {
   }
   const intro =
     `Load of the machine at the start: ${load.toFixed(2)}. Medians of ${ROUNDS} runs that take ` +
-    `turns (${LONG_ROUNDS} where addresses are asked for again); times are those on the clock, with ` +
-    'CPU time in parentheses.';
+    `turns, ${LONG_ROUNDS} where addresses are asked for again. Times are those on the clock, ` +
+    'with CPU time in parentheses.';
   return [intro, ...sections].join('\n\n');
 }
 
