@@ -144,6 +144,18 @@ describe('object files', () => {
     expect(reader.unknownRelocations).toBe(0);
   });
 
+  test('relocations reach code behind section 65,280', async () => {
+    const filler = Array.from({ length: 66_000 }, (_, i) => `.section .d${i},"a"`);
+    const code = ['.section .text.far,"ax"', '.globl far', 'far: ret'];
+    const reference = ['.section .debug_info', '.quad far'];
+    writeFileSync(join(directory, 'far.s'), [...filler, ...code, ...reference, ''].join('\n'));
+    run('as', '-o', 'far.o', 'far.s');
+    const elf = openElfFile(bytesSource(readFileSync(join(directory, 'far.o'))));
+    const info = await new DebugSectionReader(elf).read('.debug_info');
+    const [address] = new BigUint64Array(Uint8Array.from(info).buffer);
+    expect(Number(address)).toBe(elf.section('.text.far')?.offset);
+  });
+
   test('forged relocations stay inside the section', async () => {
     run('gcc', '-g', '-c', '-o', 'forged.o', 'a.c');
     const bytes = readFileSync(join(directory, 'forged.o'));

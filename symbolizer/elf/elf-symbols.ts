@@ -12,13 +12,10 @@ import {
 import { ByteReader, type ByteSource, truncated } from './byte-reader.ts';
 import { type ElfHeader, type ElfSection, ElfType, SectionFlag, SectionType } from './elf.ts';
 import type { ElfFile } from './elf-file.ts';
+import { type ExtendedSections, readExtendedSections, sectionNumberOf } from './symbol-sections.ts';
 
 const SymbolType = { none: 0, func: 2, ifunc: 10 } as const;
 const Binding = { local: 0, weak: 2 } as const;
-/** Section numbers from here on are no sections: absolute, common, ... */
-const RESERVED_SECTIONS = 0xff00;
-/** The section's number is in the table of SHT_SYMTAB_SHNDX. */
-const EXTENDED_SECTION = 0xffff;
 
 const SLICE_SYMBOLS = 65_536;
 /**
@@ -101,7 +98,8 @@ class Collector {
     this.#nameBudget = (section.size + size) * NAME_BYTES_PER_BYTE;
     const before = this.columns.count;
     const table = this.columns.tables.push(this.#source.read(strings.offset, size)) - 1;
-    const extended = this.#extendedSections(this.#sections.indexOf(section), count);
+    const number = this.#sections.indexOf(section);
+    const extended = readExtendedSections(this.#source, this.#sections, number, count);
     for (let first = 0; first < count; first += SLICE_SYMBOLS) {
       const length = Math.min(SLICE_SYMBOLS, count - first);
       const bytes = this.#source.read(section.offset + first * entrySize, length * entrySize);
@@ -111,29 +109,16 @@ class Collector {
     return this.columns.count > before;
   }
 
-  #extendedSections(symbolTable: number, count: number): ByteReader | null {
-    const section = this.#sections.find(
-      ({ type, link }) => type === SectionType.shndx && link === symbolTable,
-    );
-    if (section === undefined || section.size < count * 4) return null;
-    return new ByteReader(this.#source.read(section.offset, count * 4));
-  }
-
-  #readSymbol(reader: ByteReader, table: number, extended: ByteReader | null, row: number): void {
+  #readSymbol(reader: ByteReader, table: number, extended: ExtendedSections, row: number): void {
     const { is64 } = this.#header;
     const at = reader.position;
     reader.skip(is64 ? 4 : 12);
     const info = reader.u8();
     reader.skip(1); // visibility
-    let sectionNumber = reader.u16();
+    const shndx = reader.u16();
     const type = info & 0xf;
     if (type === SymbolType.func || type === SymbolType.none || type === SymbolType.ifunc) {
-      if (sectionNumber === EXTENDED_SECTION && extended !== null) {
-        extended.position = row * 4;
-        sectionNumber = extended.u32();
-      } else if (sectionNumber >= RESERVED_SECTIONS) {
-        sectionNumber = 0;
-      }
+      const sectionNumber = sectionNumberOf(shndx, extended, row);
       const section = sectionNumber === 0 ? undefined : this.#sections[sectionNumber];
       const isCode = section !== undefined && (section.flags & SectionFlag.exec) !== 0;
       if (isCode) this.#add(reader, at, table, section, rankOf(type, info >>> 4));

@@ -7,6 +7,7 @@ import { MAX_ELF_SYMBOLS } from '../../profile/limits.ts';
 import { checkSectionSize } from './compressed-section.ts';
 import { Machine, SectionFlag, SectionType } from './elf.ts';
 import type { ElfFile } from './elf-file.ts';
+import { readExtendedSections, sectionNumberOf } from './symbol-sections.ts';
 
 /** A relocation's width in bytes; negative where it is relative to its own place. */
 const WIDTHS = new Map<number, ReadonlyMap<number, number>>([
@@ -39,8 +40,6 @@ const WIDTHS = new Map<number, ReadonlyMap<number, number>>([
 ]);
 
 const SLICE_ENTRIES = 65_536;
-/** Section numbers from here on are no sections: absolute, common, ... */
-const RESERVED_SECTIONS = 0xff00;
 
 /** Values of a symbol table's symbols, by their number. */
 export class SymbolValues {
@@ -70,10 +69,12 @@ export class SymbolValues {
     this.#table = table;
     if (bytes === null) return this.#values;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const extended = readExtendedSections(source, sections, table, count);
     for (let i = 0; i < count; i++) {
       const at = i * entrySize;
-      const number = view.getUint16(at + (header.is64 ? 6 : 14), true);
-      const place = number < RESERVED_SECTIONS ? sections[number] : undefined;
+      const shndx = view.getUint16(at + (header.is64 ? 6 : 14), true);
+      const number = sectionNumberOf(shndx, extended, i);
+      const place = number === 0 ? undefined : sections[number];
       const isCode = place !== undefined && (place.flags & SectionFlag.exec) !== 0;
       const value = header.is64 ? readWord(view, at + 8) : view.getUint32(at + 4, true);
       this.#values[i] = value + (isCode ? place.offset : 0);
