@@ -7,6 +7,7 @@ import { symbolName } from '../symbol-file/symbol-ranges.ts';
 import { bytesSource } from './byte-reader.ts';
 import { openElfFile } from './elf-file.ts';
 import { readPltSymbols } from './plt.ts';
+import { planStrip } from './strip.ts';
 
 /** GNU's knows all stubs of x86-64, LLVM's those of arm64. */
 const OBJDUMP = { x86: 'objdump', arm: '/usr/lib/llvm-19/bin/llvm-objdump' };
@@ -39,6 +40,16 @@ function pltRows(bytes: Buffer): string[] {
   return rows.toSorted((a, b) => Number.parseInt(a, 16) - Number.parseInt(b, 16));
 }
 
+/** What an agent sends of it. */
+async function extract(bytes: Buffer): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  const read = async (offset: number, length: number) => bytes.subarray(offset, offset + length);
+  for await (const chunk of planStrip(bytesSource(bytes))?.chunks(read, 0) ?? []) {
+    chunks.push(Uint8Array.from(chunk));
+  }
+  return Buffer.concat(chunks);
+}
+
 function build(name: string, args: readonly string[]): Buffer {
   const path = join(directory, name);
   execFileSync('clang', [...args, '-O1', '-o', path, 'sum.c'], { cwd: directory, stdio: 'pipe' });
@@ -68,8 +79,9 @@ describe('stubs have the names that objdump gives them', () => {
     ['arm64 lld', ARM],
     ['arm64 lld bti', [...ARM, '-mbranch-protection=standard', '-Wl,-z,force-bti']],
     ['arm64 lld pac', [...ARM, '-mbranch-protection=standard', '-Wl,-z,pac-plt']],
-  ])('%s', (name, args) => {
-    const rows = pltRows(build(name, args));
+  ])('%s', async (name, args) => {
+    const bytes = build(name, args);
+    const rows = pltRows(bytes);
     const objdump = name.startsWith('arm64') ? OBJDUMP.arm : OBJDUMP.x86;
     const text = execFileSync(objdump, ['-d', join(directory, name)]).toString();
     const expected = [...text.matchAll(/^0*([0-9a-f]+) <(\S+@plt)>:$/gm)];
@@ -79,6 +91,7 @@ describe('stubs have the names that objdump gives them', () => {
     expect(new Set(rows.map((row) => row.split(' ')[2]))).toEqual(
       new Set(CALLEES.map((callee) => `${callee}@plt`)),
     );
+    expect(pltRows(await extract(bytes))).toEqual(rows);
     const sizes = new Set(rows.map((row) => row.split(' ')[1]));
     expect([...sizes].every((size) => ['8', '10', '18'].includes(size ?? ''))).toBe(true);
   });

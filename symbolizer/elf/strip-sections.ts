@@ -22,7 +22,7 @@ const LINKS = new Set(['.gnu_debuglink', '.gnu_debugaltlink']);
 const MINI_DEBUG_INFO = '.gnu_debugdata';
 const PLT = new Set(['.plt', '.plt.sec', '.plt.got', '.iplt', '.rela.plt', '.rel.plt']);
 const PLT_GOT = '.plt.got';
-const DYNAMIC_RELOCATIONS = '.rela.dyn';
+const DYNAMIC_RELOCATIONS = new Set(['.rela.dyn', '.rel.dyn']);
 /** Names of .plt.got's one or two stubs are not worth more. */
 const MAX_DYNAMIC_RELOCATIONS_BYTES = 2 ** 20;
 
@@ -36,7 +36,7 @@ export function keptSections(elf: ElfFile): Set<number> {
     const name = names[number] ?? '';
     const isNote = section.type === SectionType.note && section.size <= MAX_ELF_NOTE_BYTES;
     const isDebug = DWARF.has(name) || LINKS.has(name) || name === MINI_DEBUG_INFO;
-    const isGot = hasPltGot && name === DYNAMIC_RELOCATIONS;
+    const isGot = hasPltGot && DYNAMIC_RELOCATIONS.has(name);
     const isStub = PLT.has(name) || (isGot && section.size <= MAX_DYNAMIC_RELOCATIONS_BYTES);
     if (isNote || isDebug || isStub || section.type === SectionType.shndx) kept.add(number);
     if (!isSymbolTable(section)) return;
