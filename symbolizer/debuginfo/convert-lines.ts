@@ -9,6 +9,7 @@ import { readDebugaltlink } from '../elf/debuglink.ts';
 import { readElfIdentity } from '../elf/elf.ts';
 import { type ElfFile, openElfFile } from '../elf/elf-file.ts';
 import { readPclntab } from '../go/pclntab.ts';
+import { hasGoSection } from '../go/sections.ts';
 import type { LeftOut } from '../left-out.ts';
 import type { OpenSource } from './convert.ts';
 import { type CodeMap, CodeOnlySink } from './convert-code-map.ts';
@@ -165,7 +166,12 @@ function dwarfProblems(dwarf: DwarfReport): string[] {
 
 function addGoLines(sink: CodeOnlySink, elf: ElfFile, report: LinesReport): void {
   const go = readPclntab(elf, sink, sink.named());
-  if (go === null) return;
+  if (go === null) {
+    if (!hasGoSection(elf)) return;
+    report.leftOut.damaged_tables++;
+    report.problems.push("Go's table: it is there, but does not begin like one");
+    return;
+  }
   report.fromPclntab = go.functions > 0;
   report.leftOut.damaged_go_functions = go.functionsDamaged;
   report.leftOut.damaged_go_calls = go.functionsWithoutInlines;

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MAX_ELF_SEGMENTS } from '../../profile/limits.ts';
 import type { BuildId } from '../../profile/units.ts';
 import { buildElf } from '../../test/fixtures/elf-builds.ts';
+import { withSections } from '../../test/fixtures/elf-sections.ts';
 import { openByteSource } from '../elf/byte-reader.ts';
 import { readElfIdentity } from '../elf/elf.ts';
 import { type ConversionJob, convertFiles } from './convert.ts';
@@ -42,6 +43,17 @@ test('the job may be larger than an argument of a command', async () => {
   expect(JSON.stringify(knownSegments).length).toBeGreaterThan(131_072);
   const conversion = convertInChild({ ...job, knownSegments }, CONVERTER_LIMITS, never);
   await expect(conversion).resolves.toMatchObject({ functions: expect.any(Number) });
+});
+
+test("a Go program's table that is none is told", async () => {
+  const [{ path = '' } = {}] = job.sources;
+  const bytes = [{ name: '.gopclntab', bytes: new Uint8Array(100) }];
+  writeFileSync(`${path}.go`, withSections(readFileSync(path), bytes));
+  const sources = [{ kind: 'executable' as const, path: `${path}.go` }];
+  await expect(convertFiles({ ...job, sources })).resolves.toMatchObject({
+    leftOut: { damaged_tables: 1 },
+    problems: ["Go's table: it is there, but does not begin like one"],
+  });
 });
 
 test('another build id is refused', async () => {

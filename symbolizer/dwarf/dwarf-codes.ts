@@ -118,6 +118,11 @@ export function isStringIndexForm(form: number): boolean {
   );
 }
 
+/** The value is an offset in the supplementary file's .debug_str. */
+export function isSupplementaryString(form: number): boolean {
+  return form === Form.gnuStrpAlt || form === Form.strpSup;
+}
+
 /** The value is an offset in the supplementary file's .debug_info. */
 export function isSupplementaryReference(form: number): boolean {
   return form === Form.gnuRefAlt || form === Form.refSup4 || form === Form.refSup8;

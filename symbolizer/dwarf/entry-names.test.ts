@@ -126,6 +126,7 @@ describe('names that are elsewhere', () => {
     ['damage behind a name leaves it', [...refer(2, NEXT), 3, ...text('x'), ...u32(900)], 'x', 1],
     ['no function', [...refer(2, NEXT), 5, ...text('v')], '?', 1],
     ['another section unit', [...refer(6, NEXT), 4, ...text('_Zx')], '_Zx', 0],
+    ['nobody', [...refer(2, NEXT), 3, ...text(''), ...u32(36), 4, ...text('')], '?', 1],
     ['a type unit', [8, ...PLACE, ...u64(7)], '?', 1],
   ])('%s', (_, entries, expected, damaged) => {
     const { name, report } = read({ abbrev, info: unitOf([1, ...entries, 0]) });
@@ -148,6 +149,16 @@ describe('names that are elsewhere', () => {
     const without = read({ abbrev, info });
     expect([without.name, without.report.missingSupplementary]).toEqual(['?', 1]);
     expect(without.report).toMatchObject({ damagedNames: 0, firstProblem: '' });
+  });
+
+  test('a text of the supplementary file, here or not', () => {
+    const row = abbreviation(2, SUBPROGRAM, 0, ...CODE, [At.name, 0x1f21]);
+    const parts = { abbrev: [...abbreviation(1, UNIT, 1), ...row, 0] };
+    const info = unitOf([1, 2, ...PLACE, ...u32(1), 0]);
+    const supplementary = sectionsOf({ str: [0, ...text('name')] });
+    expect(read({ ...parts, info }, { supplementary }).name).toBe('name');
+    const { report } = read({ ...parts, info });
+    expect(report).toMatchObject({ missingSupplementary: 1, damagedNames: 0 });
   });
 
   test('what many refer to is read once', () => {

@@ -5,7 +5,7 @@
 import { EverflameError } from '../../profile/errors.ts';
 import { NO_TEXT, type TextId } from '../code-piece.ts';
 import { EntryKind, findAbbreviation, Slot } from './abbreviations.ts';
-import { Form, isSupplementaryReference } from './dwarf-codes.ts';
+import { Form, isSupplementaryReference, isSupplementaryString } from './dwarf-codes.ts';
 import type { DwarfFile } from './dwarf-file.ts';
 import { EntryCursor } from './entry-cursor.ts';
 import { NOT_KNOWN, OffsetTexts } from './offset-texts.ts';
@@ -39,12 +39,9 @@ export class EntryNames {
    */
   ofEntry(unit: Unit, cursor: EntryCursor, offset: number): TextId {
     if (!cursor.has(Slot.linkageName) && !cursor.has(Slot.name)) {
-      if (cursor.has(Slot.abstractOrigin) && !cursor.has(Slot.specification)) {
-        return this.#ofReference(unit, cursor, Slot.abstractOrigin);
-      }
-      if (cursor.has(Slot.specification))
-        return this.#ofReference(unit, cursor, Slot.specification);
-      return NO_TEXT;
+      const { specification, abstractOrigin } = Slot;
+      if (cursor.has(specification)) return this.#ofReference(unit, cursor, specification);
+      if (cursor.has(abstractOrigin)) return this.#ofReference(unit, cursor, abstractOrigin);
     }
     return this.#guarded(unit.file, offset);
   }
@@ -52,7 +49,11 @@ export class EntryNames {
   #ofReference(unit: Unit, cursor: EntryCursor, slot: number): TextId {
     const form = cursor.forms[slot] as number;
     const file = this.#target(unit, form);
-    if (file === null) return NO_TEXT;
+    if (file === null) {
+      // An entry of a type unit, which is not read.
+      if (form === Form.refSig8) this.damagedNames++;
+      return NO_TEXT;
+    }
     const offset = targetOffset(unit, form, cursor.values[slot] as number);
     if (this.#file !== file) this.#switchTo(file);
     const known = this.#ofFile.get(offset);
@@ -81,11 +82,17 @@ export class EntryNames {
   /** Damage costs the better names behind it. An exhausted budget is no such damage. */
   #guarded(file: DwarfFile, offset: number): TextId {
     try {
-      return this.#follow(file, offset);
+      const missing = this.missingSupplementary;
+      const name = this.#follow(file, offset);
+      if (name === NO_TEXT && this.missingSupplementary === missing) {
+        this.damagedNames++;
+        this.firstProblem ||= `the function at 0x${offset.toString(16)} has no name`;
+      }
+      return name;
     } catch (error) {
       if (!(error instanceof EverflameError) || error.kind === 'too-large') throw error;
       this.damagedNames++;
-      if (this.firstProblem === '') this.firstProblem = error.message;
+      this.firstProblem ||= error.message;
       file.budget.spend(DAMAGED_NAME_BYTES);
       return this.#name;
     }
@@ -102,9 +109,9 @@ export class EntryNames {
       cursor.enter(file.views.info, file.sections.info, offset, unit.end, unit);
       this.#readFunction(unit);
       file.budget.spend(cursor.position - offset);
-      if (cursor.has(Slot.linkageName)) return textOf(unit, cursor, Slot.linkageName);
+      if (cursor.has(Slot.linkageName)) return this.#text(unit, cursor, Slot.linkageName);
       if (this.#name === NO_TEXT && cursor.has(Slot.name)) {
-        this.#name = textOf(unit, cursor, Slot.name);
+        this.#name = this.#text(unit, cursor, Slot.name);
       }
       let slot: number = Slot.specification;
       if (!cursor.has(slot)) slot = Slot.abstractOrigin;
@@ -116,6 +123,12 @@ export class EntryNames {
       file = next;
     }
     throw damaged(`a name is over MAX_REFERENCES = ${MAX_REFERENCES} entries away`, startOffset);
+  }
+
+  #text(unit: Unit, cursor: EntryCursor, slot: number): TextId {
+    const isElsewhere = isSupplementaryString(cursor.forms[slot] as number);
+    if (isElsewhere && unit.file.supplementary === null) this.missingSupplementary++;
+    return textOf(unit, cursor, slot);
   }
 
   /** Reads the attributes of the entry at the cursor. */
@@ -131,10 +144,7 @@ export class EntryNames {
   }
 
   #target(unit: Unit, form: number): DwarfFile | null {
-    if (form === Form.refSig8) {
-      this.damagedNames++;
-      return null;
-    }
+    if (form === Form.refSig8) return null;
     if (!isSupplementaryReference(form)) return unit.file;
     if (unit.file.supplementary === null) this.missingSupplementary++;
     return unit.file.supplementary;

@@ -93,6 +93,8 @@ export function readLineProgramHeader(sections: DwarfSections, unit: LineUnit): 
   cursor.skip(1); // default of is_stmt
   const lineBase = (cursor.u8() << 24) >> 24;
   const lineRange = cursor.u8();
+  // Special opcodes are divided by it.
+  if (lineRange === 0) throw unsupported('line range 0', cursor.at - 1);
   const opcodeBase = cursor.u8();
   const operandCounts = new Uint8Array(256);
   for (let opcode = 1; opcode < opcodeBase; opcode++) operandCounts[opcode] = cursor.u8();

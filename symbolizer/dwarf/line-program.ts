@@ -199,7 +199,7 @@ class LineMachine {
     // What special opcodes add, by opcode; 255 is DW_LNS_const_add_pc's too.
     const addressSteps = new Int32Array(256);
     const lineSteps = new Int32Array(256);
-    for (let opcode = 0; opcode < 256 && lineRange > 0; opcode++) {
+    for (let opcode = 0; opcode < 256; opcode++) {
       const adjusted = (opcode - opcodeBase) & 0xff;
       addressSteps[opcode] = Math.floor(adjusted / lineRange) * minInstructionLength;
       lineSteps[opcode] = lineBase + (adjusted % lineRange);

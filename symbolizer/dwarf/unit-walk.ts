@@ -77,6 +77,10 @@ export class UnitWalk {
       } else if (depth === 0) break;
     }
     if (cursor.position > end) throw damaged('an entry leaves its unit', end);
+    // Zeros are padding.
+    for (let at = cursor.position; at < end; at++) {
+      if (cursor.bytes[at] !== 0) throw damaged('a unit goes on after its last entry', at);
+    }
   }
 
   /** Goes to the next entry of the same depth if the entry names it: only ever forward. */

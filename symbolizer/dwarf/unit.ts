@@ -1,7 +1,14 @@
 /** A unit: its header and what its first entry says of all others. */
 import { NO_TEXT, type TextId } from '../code-piece.ts';
 import { type AbbreviationTable, EntryKind, findAbbreviation, Slot } from './abbreviations.ts';
-import { Form, isAddressIndexForm, isStringIndexForm, Tag, UnitType } from './dwarf-codes.ts';
+import {
+  Form,
+  isAddressIndexForm,
+  isStringIndexForm,
+  isSupplementaryString,
+  Tag,
+  UnitType,
+} from './dwarf-codes.ts';
 import type { DwarfFile } from './dwarf-file.ts';
 import type { SplitUnit } from './dwarf-input.ts';
 import type { EntryCursor } from './entry-cursor.ts';
@@ -188,7 +195,7 @@ export function textOf(unit: Unit, cursor: EntryCursor, slot: number): TextId {
   }
   if (form === Form.lineStrp) return file.lineStr.text(value);
   if (isStringIndexForm(form)) return file.str.text(stringOffset(unit, value));
-  if (form === Form.gnuStrpAlt || form === Form.strpSup) {
+  if (isSupplementaryString(form)) {
     return file.supplementary === null ? NO_TEXT : file.supplementary.str.text(value);
   }
   throw damaged(`a name has form 0x${form.toString(16)}`, cursor.position);
@@ -212,7 +219,7 @@ function bytesOf(unit: Unit, cursor: EntryCursor, slot: number): Uint8Array {
   let bytes: Uint8Array;
   if (form === Form.string) bytes = cursor.bytes;
   else if (form === Form.lineStrp) bytes = file.sections.lineStr;
-  else if (form === Form.gnuStrpAlt || form === Form.strpSup) {
+  else if (isSupplementaryString(form)) {
     if (file.supplementary === null) return NO_BYTES;
     bytes = file.supplementary.sections.str;
   } else {

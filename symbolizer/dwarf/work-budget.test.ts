@@ -176,6 +176,14 @@ describe('entries', () => {
     expect(report).toMatchObject({ units: 2, unitsDamaged: 1, firstProblem: /indirect form/ });
   });
 
+  test('behind the last one are damage, zeros are not', () => {
+    const first = [2, ...u32(0), ...u64(CODE), ...u32(16)];
+    const read = (rest: number[]) =>
+      measure({ abbrev, info: unitOf([1, ...first, 0, ...rest]), str: text('first') }).report;
+    expect(read([0, 0, 0, 0])).toMatchObject({ functions: 1, unitsDamaged: 0, firstProblem: '' });
+    expect(read([0, 0, ...first])).toMatchObject({ functions: 1, unitsDamaged: 1 });
+  });
+
   test('before damage stay', () => {
     const first = [2, ...u32(0), ...u64(CODE), ...u32(16)];
     const { report } = measure({ abbrev, info: unitOf([1, ...first, 99]), str: text('first') });
