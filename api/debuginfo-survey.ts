@@ -21,8 +21,8 @@ export interface DebuginfoSurveyOptions {
 const INTERVAL_MS = 60_000;
 /** Profiles may arrive late. */
 const LOOK_BACK_MS = 10 * 60_000;
-/** Names of profile types that are looked through. */
-const MAX_NAMES = 16;
+/** Profile types that are looked through. */
+const MAX_TYPES = 64;
 
 export function startDebuginfoSurvey(options: DebuginfoSurveyOptions): {
   close(): Promise<void>;
@@ -54,7 +54,7 @@ export function startDebuginfoSurvey(options: DebuginfoSurveyOptions): {
   };
 }
 
-/** One look at the last minutes, by one type per name: the others have the same stacks. */
+/** One look at the last minutes. Types of one name may come from different writers: all count. */
 export async function surveyBinaries(
   { store, queries, symbolizer, clock }: Omit<DebuginfoSurveyOptions, 'log'>,
   signal: AbortSignal,
@@ -62,11 +62,14 @@ export async function surveyBinaries(
   const now = clock();
   const range = { from: (now - LOOK_BACK_MS) as EpochMs, to: now };
   const types = await store.profileTypes({ matchers: [], range });
-  const byName = new Map(types.map((type) => [type.name, type]));
-  for (const type of [...byName.values()].slice(0, MAX_NAMES)) {
+  const files = new Map<string, string>();
+  for (const type of types.slice(0, MAX_TYPES)) {
     const query = `${formatProfileType(type)}{}`;
     const { builds } = await queries.buildWeights({ query, range }, signal);
-    const used = builds.filter(({ needsSymbols }) => needsSymbols);
-    symbolizer.notice(used.map(({ buildId, file }) => ({ buildId: buildId as BuildId, file })));
+    for (const { needsSymbols, buildId, file } of builds) {
+      if (needsSymbols) files.set(buildId, file);
+    }
   }
+  const used = [...files].map(([buildId, file]) => ({ buildId: buildId as BuildId, file }));
+  symbolizer.notice(used);
 }
