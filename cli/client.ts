@@ -64,6 +64,22 @@ export async function send(server: string, request: ClientRequest): Promise<Resp
   }
 }
 
+/**
+ * The JSON of an answer. `isAnswer` looks at the fields that are used: another program may listen
+ * where a server is expected.
+ */
+export async function readAnswer<T>(
+  server: string,
+  response: Response,
+  isAnswer: (fields: { readonly [Name in keyof T]?: unknown }) => boolean,
+): Promise<T> {
+  const answer = parseOrNull(await response.text());
+  if (typeof answer === 'object' && answer !== null && isAnswer(answer)) return answer as T;
+  throw new EverflameError('unavailable', `${server} does not answer as an everflame server does`, {
+    remedy: 'Name the server with --server, with its path prefix if it has one.',
+  });
+}
+
 function unreachable(server: string, cause: unknown): EverflameError {
   const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
   const why = inner instanceof Error ? inner.message : String(inner);

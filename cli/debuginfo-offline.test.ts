@@ -198,6 +198,23 @@ test.each([
   expect(out).toMatch(text);
 });
 
+test('debuginfo --help lists its commands', async () => {
+  const { code, out } = await run('debuginfo', '--help');
+  expect([code, out.split('\n').map((line) => line.slice(0, 20).trim())]).toEqual([
+    0,
+    [
+      'usage: everflame deb',
+      '',
+      'debuginfo upload',
+      'debuginfo lookup',
+      'debuginfo convert',
+      '',
+      '`everflame debuginfo',
+      '',
+    ],
+  ]);
+});
+
 test('debuginfo alone is no command', async () => {
   expect((await run('debuginfo')).err).toMatch(/^everflame: there is no command debuginfo\. /);
 });

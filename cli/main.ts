@@ -41,6 +41,11 @@ export async function runMain(
       output.out(describeProgram(await loadCommands()));
       return 0;
     }
+    const group = asksForHelp(argv.slice(1, 2)) ? await loadGroup(first) : [];
+    if (group.length > 0) {
+      output.out(describeGroup(first, group));
+      return 0;
+    }
     const command = await findCommand(first, second);
     const rest = argv.slice(command.name.split(' ').length);
     if (asksForHelp(rest)) {
@@ -70,6 +75,12 @@ function loadCommands(): Promise<Command[]> {
   return Promise.all(Array.from(COMMANDS.values(), (load) => load()));
 }
 
+/** The commands that begin with this word, where it is none itself. */
+async function loadGroup(first: string): Promise<Command[]> {
+  const own = [...COMMANDS].filter(([name]) => name.startsWith(`${first} `));
+  return Promise.all(own.map(([, load]) => load()));
+}
+
 async function findCommand(first: string, second: string | undefined): Promise<Command> {
   const load = COMMANDS.get(first) ?? COMMANDS.get(`${first} ${second}`);
   if (load !== undefined) return load();
@@ -86,19 +97,30 @@ async function findCommand(first: string, second: string | undefined): Promise<C
 
 function describeProgram(commands: readonly Command[]): string {
   const width = Math.max(...commands.map(({ name }) => name.length)) + 2;
-  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(width)}${summary}`);
   return [
     'everflame: a continuous profiler',
     '',
     'usage: everflame COMMAND [flags]',
     '',
-    ...lines,
+    ...commandLines(commands, width),
     `  ${'version'.padEnd(width)}print the version`,
     '',
     '`everflame COMMAND --help` lists its flags. Each flag can also be given as a variable',
     '(--data-dir: EVERFLAME_DATA_DIR) or, without the dashes, in the YAML file of --config.',
     '',
   ].join('\n');
+}
+
+function commandLines(commands: readonly Command[], width: number): string[] {
+  return commands.map(({ name, summary }) => `  ${name.padEnd(width)}${summary}`);
+}
+
+function describeGroup(first: string, commands: readonly Command[]): string {
+  const width = Math.max(...commands.map(({ name }) => name.length)) + 2;
+  const lines = commandLines(commands, width);
+  const hint = `\`everflame ${first} COMMAND --help\` lists its flags.`;
+  const usage = `usage: everflame ${first} COMMAND [flags]`;
+  return [usage, '', ...lines, '', hint, ''].join('\n');
 }
 
 function describeCommand(command: Command): string {

@@ -38,6 +38,17 @@ test('the function table', () => {
   ]);
 });
 
+test('a name that is longer than a line moves what follows in its own line only', () => {
+  const long = 'f<'.repeat(500);
+  const rows = [row(long, 7.5e9, 7.5e9), row('main', 0, 10e9)];
+  expect(formatFunctions(answerOf(rows)).split('\n').slice(1)).toEqual([
+    '  self           total           function  binary',
+    `7.50 s  75.0 %  7.50 s   75.0 %  ${long}  app`,
+    '   0 s  0.00 %    10 s  100.0 %  main      app',
+    '',
+  ]);
+});
+
 test('nothing', () => {
   expect(formatFunctions({ ...answerOf([]), total: 0 })).toBe(
     'total 0 s\nself    total    function  binary\n',

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { EverflameError } from '../profile/errors.ts';
 import { formatShare, formatValue } from '../profile/format-value.ts';
 import type { FunctionsJson } from '../wire/http.ts';
-import { SERVER_FLAG, send } from './client.ts';
+import { readAnswer, SERVER_FLAG, send } from './client.ts';
 import type { Command } from './command.ts';
 import { flag, parseFlags } from './flags.ts';
 import { formatTable } from './table.ts';
@@ -57,7 +57,10 @@ async function queryTable(
 ): Promise<string> {
   const parameters = { ...selection, sort, limit: String(limit) };
   const response = await send(server, { method: 'GET', path: '/api/v1/functions', parameters });
-  return formatFunctions((await response.json()) as FunctionsJson);
+  const answer = await readAnswer<FunctionsJson>(server, response, (fields) =>
+    Array.isArray(fields.functions),
+  );
+  return formatFunctions(answer);
 }
 
 /** The function table as text. */
