@@ -1,6 +1,6 @@
 /** Sections of debug information that are stored compressed: zlib, zstd, and GNU's .zdebug_*. */
 import { inflateSync } from 'node:zlib';
-import { ZSTDDecoder } from 'zstddec/stream';
+import type { ZSTDDecoder } from 'zstddec/stream';
 import { assert, EverflameError } from '../../profile/errors.ts';
 import { MAX_DEBUG_SECTION_BYTES } from '../../profile/limits.ts';
 import { ByteReader } from './byte-reader.ts';
@@ -47,7 +47,9 @@ let zstd: ZSTDDecoder | null = null;
 
 /** Must have resolved once before a zstd section is decompressed: WebAssembly is compiled. */
 export async function prepareZstd(): Promise<void> {
-  const decoder = new ZSTDDecoder();
+  // Few files need it.
+  const zstddec = await import('zstddec/stream');
+  const decoder = new zstddec.ZSTDDecoder();
   await decoder.init();
   zstd = decoder;
 }

@@ -3,7 +3,6 @@
  * that .dynsym lacks. Fedora and others ship it in every binary.
  */
 import { ReadableStream } from 'node:stream/web';
-import xz from 'xz-decompress';
 import { EverflameError } from '../../profile/errors.ts';
 import { MAX_MINI_DEBUGINFO_BYTES } from '../../profile/limits.ts';
 import { bytesSource } from './byte-reader.ts';
@@ -30,6 +29,8 @@ export async function openMiniDebuginfo(elf: ElfFile): Promise<ElfFile | null> {
 /** In chunks, so that no more than the limit is ever made. */
 async function decompressXz(bytes: Uint8Array): Promise<Uint8Array> {
   const limit = Math.min(MAX_MINI_DEBUGINFO_BYTES, bytes.length * MAX_RATIO + RATIO_SLACK_BYTES);
+  // Few files need it.
+  const { default: xz } = await import('xz-decompress');
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {
