@@ -48,6 +48,7 @@ function draw({ total, builds }: BuildWeights): string[] {
 test('self by the innermost frame, total once per stack, reasons of what has no name', () => {
   expect(draw(sum([1, 2, 4, 8, 16]))).toEqual([
     'all 31',
+    ' nameless 8/8 no build id: 8',
     'aa app 2/23 not covered: 2',
     'bb libc.so 1/1',
     'cc other 4/4 no debug information: 4',

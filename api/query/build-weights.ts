@@ -1,6 +1,6 @@
 /**
  * How much of a selection's weight lies in each binary: what its debug information is worth, or
- * would be. Binaries are told apart by their build ids.
+ * would be. Binaries are told apart by their build ids, those without one by their file names.
  */
 import type { DictionaryColumns } from '../../profile/dictionary.ts';
 import { stringReader } from '../../profile/strings.ts';
@@ -8,6 +8,7 @@ import { basename, type LocationFrames } from './location-frames.ts';
 import type { StackWeights } from './tree-messages.ts';
 
 export interface BuildWeight {
+  /** Empty where profiles have none: then all files of that name together. */
   buildId: string;
   /** Basename of the path that profiles have it under; one of them, where there are several. */
   file: string;
@@ -22,13 +23,13 @@ export interface BuildWeight {
 }
 
 export interface BuildWeights {
-  /** Of all stacks, also of those in no binary with a build id. */
+  /** Of all stacks, also of those in no binary. */
   total: number;
-  /** In no order. */
+  /** In no order. Those without a build id only where frames of them have no name. */
   builds: BuildWeight[];
 }
 
-/** Every binary with a build id that the stacks touch. */
+/** Every binary that the stacks touch. */
 export function sumByBuild(
   dictionary: DictionaryColumns,
   frames: LocationFrames,
@@ -46,10 +47,11 @@ export function sumByBuild(
     if (first < end) rows.addSelf(locations[first] as number, weight);
     total += weight;
   }
-  return { total, builds: rows.builds };
+  const isListed = ({ buildId, needsSymbols }: BuildWeight) => buildId !== '' || needsSymbols;
+  return { total, builds: rows.builds.filter(isListed) };
 }
 
-/** In `#rowOf`. */
+/** In `#rowOf` and `#rowOfPath`. */
 const UNREAD = 0;
 const NO_BUILD_ID = -1;
 
@@ -60,6 +62,10 @@ class BuildRows {
   readonly #text: (row: number) => string;
   /** By the build id's StringRef: UNREAD, NO_BUILD_ID, or a row of `builds` and 1. */
   readonly #rowOf: Int32Array;
+  /** The same by the path's StringRef, where there is no build id. */
+  readonly #rowOfPath: Int32Array;
+  /** Of binaries without a build id: rows of `builds` by file name. */
+  readonly #rowOfFile = new Map<string, number>();
   /** By row of `builds`: the stack that was counted last. */
   readonly #lastStack: number[] = [];
 
@@ -68,13 +74,13 @@ class BuildRows {
     this.#frames = frames;
     this.#text = stringReader(dictionary.strings);
     this.#rowOf = new Int32Array(dictionary.strings.count);
+    this.#rowOfPath = new Int32Array(dictionary.strings.count);
   }
 
   /** `stack` tells the stacks apart; all locations of one come together. */
   addTotal(location: number, stack: number, weight: number): void {
     const row = this.#rowAt(location);
-    const build = this.builds[row];
-    if (build === undefined) return;
+    const build = this.builds[row] as BuildWeight;
     if (!this.#isNamed(location)) build.needsSymbols = true;
     if (this.#lastStack[row] === stack) return;
     this.#lastStack[row] = stack;
@@ -82,8 +88,7 @@ class BuildRows {
   }
 
   addSelf(location: number, weight: number): void {
-    const build = this.builds[this.#rowAt(location)];
-    if (build === undefined) return;
+    const build = this.builds[this.#rowAt(location)] as BuildWeight;
     build.self += weight;
     if (this.#isNamed(location)) return;
     this.#frames.sizeOf(location);
@@ -93,18 +98,28 @@ class BuildRows {
     build.unsymbolized[reason] = (build.unsymbolized[reason] ?? 0) + weight;
   }
 
-  /** -1 where the location has no build id. */
   #rowAt(location: number): number {
     const { buildId, binary } = this.#dictionary.locations;
     const ref = buildId[location] as number;
+    const path = binary[location] as number;
     let row = this.#rowOf[ref] as number;
     if (row === UNREAD) {
       const id = this.#text(ref);
-      const file = basename(this.#text(binary[location] as number));
-      row = id === '' ? NO_BUILD_ID : this.#addRow(id, file) + 1;
+      row = id === '' ? NO_BUILD_ID : this.#addRow(id, basename(this.#text(path))) + 1;
       this.#rowOf[ref] = row;
     }
-    return row === NO_BUILD_ID ? -1 : row - 1;
+    return row === NO_BUILD_ID ? this.#rowAtPath(path) : row - 1;
+  }
+
+  #rowAtPath(path: number): number {
+    let row = this.#rowOfPath[path] as number;
+    if (row === UNREAD) {
+      const file = basename(this.#text(path));
+      row = (this.#rowOfFile.get(file) ?? this.#addRow('', file)) + 1;
+      this.#rowOfFile.set(file, row - 1);
+      this.#rowOfPath[path] = row;
+    }
+    return row - 1;
   }
 
   #addRow(buildId: string, file: string): number {

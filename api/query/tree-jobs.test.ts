@@ -35,14 +35,10 @@ function weigh(values: readonly number[], more: Partial<StackWeights> = {}): Sta
 
 /**
  * Every symbol file has `alpha` at 0x10..0x1f, `beta` at 0x20..0x2f and `c::gamma()` at 0x30..0x3f;
- * offsets + 0x10 = address. That of path `lines` has files, and `epsilon` at 0x99.
+ * offsets + 0x10 = address.
  */
-const openSymbols: OpenSymbolFile = (path) => {
-  const symbol = (name: string, source = '') => {
-    const file = path === 'lines' ? source : '';
-    return { kind: 'symbol', lines: [{ name, file, line: file === '' ? 0 : 7 }] };
-  };
-  if (path === 'missing') throw new Error('ENOENT');
+const openSymbols: OpenSymbolFile = () => {
+  const symbol = (name: string) => ({ kind: 'symbol', lines: [{ name, file: '', line: 0 }] });
   const elfAddress = (offset: number) => (offset < 0x100 ? offset + 0x10 : null) as ElfAddress;
   return {
     elfAddress,
@@ -51,8 +47,7 @@ const openSymbols: OpenSymbolFile = (path) => {
       if (elf === null) return { kind: 'unknown', reason: 'unmapped' };
       if (elf >= 0x10 && elf < 0x20) return symbol('alpha');
       if (elf >= 0x20 && elf < 0x30) return symbol('beta');
-      if (elf >= 0x30 && elf < 0x40) return symbol('_ZN1c5gammaEv', 'g.c');
-      if (elf === 0x99 && path === 'lines') return symbol('epsilon', 'e.c');
+      if (elf >= 0x30 && elf < 0x40) return symbol('_ZN1c5gammaEv');
       return { kind: 'unknown', reason: 'not-covered' };
     },
     close() {},
@@ -264,63 +259,6 @@ test('quality: incomplete stacks and leaves without a name, by reason', () => {
   expect(meta.quality.series).toMatchObject({
     incomplete: { 'stack truncated': 10, 'no mapping': 20 },
     unsymbolized: { 'no debug information': 40, 'not covered': 80, 'no build id': 160 },
-  });
-});
-
-describe('symbol files that arrive later', () => {
-  const text = 'main;0x11@/bin/x#abc\nmain;0x11@/bin/y#def\nmain';
-  const dictionary = parseDictionaryText(text);
-
-  test('name what was an address, and nothing else', () => {
-    const jobs = new TreeJobs(openSymbols, demangle);
-    const drawn = (symbolFiles?: readonly SymbolFileRow[]) => {
-      const world = symbolFiles === undefined ? {} : { symbolFiles };
-      return formatGraphText(decode(run(jobs, graphJob([1, 2, 4]), { dictionary, ...world })));
-    };
-    const before = 'total 0/7\n  main 4/7\n    x+0x11@x 1/1\n    y+0x11@y 2/2\n';
-    const after = 'total 0/7\n  main 4/7\n    alpha@x 1/1\n    y+0x11@y 2/2\n';
-    expect(drawn([])).toBe(before);
-    expect(drawn([symbolFile('abc')])).toBe(after);
-    expect(drawn()).toBe(after);
-    expect(drawn([symbolFile('abc', 'missing', 2)])).toBe(before);
-    expect(drawn([symbolFile('abc', 'again', 3)])).toBe(after);
-  });
-
-  test('say why an address has no name now, not before; and the file of what has one', () => {
-    const jobs = new TreeJobs(openSymbols, demangle);
-    const frame = (symbolFiles: readonly SymbolFileRow[], stacks: string) => {
-      const job = graphJob([8], { format: 'json' });
-      const world = { dictionary: parseDictionaryText(stacks), symbolFiles };
-      const json = JSON.parse(run(jobs, job, world).body as string) as MergeJson;
-      const { name, reason, file } = json.frames.at(-1) ?? {};
-      return [name, reason, file, json.quality.series.unsymbolized];
-    };
-    const nowhere = '0x99@/bin/x#abc';
-    const absent = 'no debug information';
-    expect(frame([], nowhere)).toEqual(['x+0x99', absent, '', { [absent]: 8 }]);
-    const covered = ['x+0x99', 'not covered', '', { 'not covered': 8 }];
-    expect(frame([symbolFile('abc')], nowhere)).toEqual(covered);
-    expect(frame([symbolFile('abc', 'lines', 2)], nowhere)).toEqual(['epsilon', '', 'e.c', {}]);
-    expect(frame([], nowhere)).toEqual(['x+0x99', absent, '', { [absent]: 8 }]);
-  });
-
-  test('give a function that had a name its file', () => {
-    const jobs = new TreeJobs(openSymbols, demangle);
-    const file = (symbolFiles: readonly SymbolFileRow[]) => {
-      const job = graphJob([8], { format: 'json' });
-      const world = { dictionary: parseDictionaryText('0x31@/bin/x#abc'), symbolFiles };
-      const json = JSON.parse(run(jobs, job, world).body as string) as MergeJson;
-      return [json.frames.at(-1)?.name, json.frames.at(-1)?.file];
-    };
-    expect(file([symbolFile('abc')])).toEqual(['c::gamma()', '']);
-    expect(file([symbolFile('abc', 'lines', 2)])).toEqual(['c::gamma()', 'g.c']);
-  });
-
-  test('a file that cannot be read is a reason', () => {
-    const jobs = new TreeJobs(openSymbols, demangle);
-    const world = { dictionary, symbolFiles: [symbolFile('abc', 'missing')] };
-    const { meta } = decode(run(jobs, graphJob([1, 0, 0]), world));
-    expect(meta.quality.series.unsymbolized).toEqual({ 'symbol file damaged': 1 });
   });
 });
 
