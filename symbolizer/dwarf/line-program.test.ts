@@ -214,6 +214,18 @@ describe('semantics', () => {
     expect(draw(reader.read(unitAt(0)), texts)).toEqual(rows);
   });
 
+  test.each<[string, number[][], number[]]>([
+    ['of code', [setAddress(16), COPY, setAddress(8), COPY, setAddress(24), END], [0, 0, 1]],
+    ['that ends before it', [setAddress(16), COPY, setAddress(8), END], [0, 1, 1]],
+    ['of a removed function', [COPY, pc(4), COPY, setAddress(0), COPY, END], [1, 0, 0]],
+  ])('a sequence %s that goes back is counted', (_, ops, counts) => {
+    const sections = sectionsWith({ line: program(ops.flat()) });
+    const reader = new LineProgramReader(sections, new TextList(), (address) => address > 0);
+    reader.read(unitAt(0));
+    const { removedSequences, damagedSequences, damagedRows } = reader.report;
+    expect([removedSequences, damagedSequences, damagedRows]).toEqual(counts);
+  });
+
   test.each([
     ['/build', 'a.c', '/build/a.c'],
     ['/build/', 'a.c', '/build/a.c'],

@@ -173,6 +173,8 @@ class LineMachine {
   #file: number;
   /** The first row of the sequence that is not at its end yet. */
   #first = 0;
+  /** Its rows that go back. */
+  #backwards = 0;
 
   constructor(
     bytes: Uint8Array,
@@ -273,7 +275,7 @@ class LineMachine {
       const before = rows.address[count - 1] as number;
       if (address <= before) {
         if (address < before) {
-          this.#report.damagedRows++;
+          this.#backwards++;
           return;
         }
         row = count - 1;
@@ -301,9 +303,12 @@ class LineMachine {
     if (isWhole && isReal && !isEmpty) this.starts.push(first);
     else {
       rows.count = first;
-      if (!isWhole) this.#report.damagedSequences++;
-      else if (!isReal) this.#report.removedSequences++;
+      if (!isReal) this.#report.removedSequences++;
+      else if (!isWhole) this.#report.damagedSequences++;
     }
+    // Where gcc names an address twice, that of a removed function goes back to 0.
+    if (isReal) this.#report.damagedRows += this.#backwards;
+    this.#backwards = 0;
     this.#first = rows.count;
     this.#address = 0;
     this.#line = 1;
@@ -313,6 +318,7 @@ class LineMachine {
   /** Rows after the last end of a sequence say nothing: nobody knows where they end. */
   dropOpenSequence(): void {
     if (this.#rows.count > this.#first) this.#report.damagedSequences++;
+    this.#report.damagedRows += this.#backwards;
     this.#rows.count = this.#first;
   }
 }
