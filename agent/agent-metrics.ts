@@ -97,9 +97,14 @@ function observeDebuginfo(meter: Meter, read: () => Readonly<DebuginfoUploaderSt
     result.observe(read().retries),
   );
   counter('binaries', 'Binaries by what became of them.').addCallback((result) => {
-    const { uploadedFiles, notWanted, refused, vanished, withoutSymbols, dropped } = read();
-    const outcomes = { uploaded: uploadedFiles, not_wanted: notWanted, refused, vanished, dropped };
-    for (const [outcome, count] of Object.entries(outcomes)) result.observe(count, { outcome });
+    const { uploadedFiles, notWanted, refused, vanished, withoutSymbols, unusable, dropped } =
+      read();
+    result.observe(uploadedFiles, { outcome: 'uploaded' });
+    result.observe(notWanted, { outcome: 'not_wanted' });
+    result.observe(refused, { outcome: 'refused' });
+    result.observe(vanished, { outcome: 'vanished' });
     result.observe(withoutSymbols, { outcome: 'without_symbols' });
+    result.observe(unusable, { outcome: 'unusable' });
+    result.observe(dropped, { outcome: 'dropped' });
   });
 }

@@ -3,7 +3,11 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { EverflameError } from '../profile/errors.ts';
 import { MAX_DEBUGINFO_BYTES } from '../profile/limits.ts';
 import type { BuildId } from '../profile/units.ts';
-import { openByteSource } from '../symbolizer/elf/byte-reader.ts';
+import {
+  type ByteSource,
+  type FileByteSource,
+  openByteSource,
+} from '../symbolizer/elf/byte-reader.ts';
 import { readElfIdentity } from '../symbolizer/elf/elf.ts';
 import { planStrip, type ReadBytes, type StripPlan } from '../symbolizer/elf/strip.ts';
 
@@ -18,13 +22,16 @@ export interface OpenedBinary {
 }
 
 /**
- * The first of the paths that still leads to the file. `vanished`: gone, unreadable or another file
- * under all of them; `withoutSymbols`: none, or too many to send.
+ * `vanished`: gone, not ours to read, or another file under all paths. `withoutSymbols`: there are
+ * none. `unusable`: damaged, of a form that is not read, or larger than any server takes.
  */
+export type NothingToSend = 'vanished' | 'withoutSymbols' | 'unusable';
+
+/** The first of the paths that still leads to the file. */
 export async function openBinary(
   paths: readonly string[],
   buildId: BuildId,
-): Promise<OpenedBinary | 'vanished' | 'withoutSymbols'> {
+): Promise<OpenedBinary | NothingToSend> {
   for (const path of paths) {
     const opened = await openPath(path, buildId);
     if (opened !== 'vanished') return opened;
@@ -32,13 +39,10 @@ export async function openBinary(
   return 'vanished';
 }
 
-async function openPath(
-  path: string,
-  buildId: BuildId,
-): Promise<OpenedBinary | 'vanished' | 'withoutSymbols'> {
+async function openPath(path: string, buildId: BuildId): Promise<OpenedBinary | NothingToSend> {
   const plan = planOf(path, buildId);
-  if (plan === 'vanished') return 'vanished';
-  if (plan === null || plan.sizeBytes > MAX_DEBUGINFO_BYTES) return 'withoutSymbols';
+  if (typeof plan === 'string') return plan;
+  if (plan.sizeBytes > MAX_DEBUGINFO_BYTES) return 'unusable';
   let handle: FileHandle;
   try {
     handle = await open(path);
@@ -54,16 +58,37 @@ async function openPath(
 }
 
 /** Headers only: a few kB, from the page cache, because the file is mapped and running. */
-function planOf(path: string, buildId: BuildId): StripPlan | null | 'vanished' {
+function planOf(path: string, buildId: BuildId): StripPlan | NothingToSend {
+  const source = openOrNull(path);
+  if (source === null) return 'vanished';
   try {
-    const source = openByteSource(path);
-    try {
-      return readElfIdentity(source).buildId === buildId ? planStrip(source) : 'vanished';
-    } finally {
-      source.close();
-    }
+    if (!isFile(source, buildId)) return 'vanished';
+    return planStrip(source) ?? 'withoutSymbols';
   } catch (error) {
-    if (error instanceof EverflameError || isSystemError(error)) return 'vanished';
+    if (error instanceof EverflameError) return 'unusable';
+    if (isSystemError(error)) return 'vanished';
+    throw error;
+  } finally {
+    source.close();
+  }
+}
+
+/** Null where the path leads nowhere, to what is no regular file, or is not ours to read. */
+function openOrNull(path: string): FileByteSource | null {
+  try {
+    return openByteSource(path);
+  } catch (error) {
+    if (error instanceof EverflameError || isSystemError(error)) return null;
+    throw error;
+  }
+}
+
+/** Whether it is the file that was mapped: by now the path may lead to anything. */
+function isFile(source: ByteSource, buildId: BuildId): boolean {
+  try {
+    return readElfIdentity(source).buildId === buildId;
+  } catch (error) {
+    if (error instanceof EverflameError) return false;
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -159,6 +159,20 @@ test('another file in its place is not sent', async () => {
   uploader.offer(offer);
   await poll(() => uploader.stats.vanished).toBe(1);
   expect(requests).toEqual([]);
+});
+
+test('a file that cannot be read is looked at once', async () => {
+  const uploader = startUploader();
+  const path = buildElf(directory, 'exec');
+  const offer = offerOf(path);
+  const bytes = readFileSync(path);
+  // The offset of the section headers, far behind the end.
+  bytes.writeUInt32LE(0x7fffffff, 0x28);
+  writeFileSync(path, bytes);
+  uploader.offer(offer);
+  await poll(() => uploader.stats.unusable).toBe(1);
+  uploader.offer(offer);
+  expect(uploader.stats).toMatchObject({ offered: 1, unusable: 1, requests: 0 });
 });
 
 test('where one path leads nowhere or elsewhere, the next one is tried', async () => {

@@ -32,7 +32,7 @@ export interface DebuginfoUploaderOptions {
 
 /**
  * Counts since the start. offered = uploadedFiles + notWanted + refused + vanished + withoutSymbols
- * + dropped + what still waits.
+ * + unusable + dropped + what still waits.
  */
 export interface DebuginfoUploaderStats {
   /** Binaries taken up, each build id once while it is remembered. */
@@ -48,6 +48,8 @@ export interface DebuginfoUploaderStats {
   vanished: number;
   /** No symbol table, so nothing worth sending. */
   withoutSymbols: number;
+  /** Damaged, of a form that is not read, or too large. */
+  unusable: number;
   /** Left out because too many were waiting; a later offer of the same counts anew. */
   dropped: number;
   /** Attempts that failed and are made again. */
@@ -101,6 +103,7 @@ class Uploader implements DebuginfoUploader {
     refused: 0,
     vanished: 0,
     withoutSymbols: 0,
+    unusable: 0,
     dropped: 0,
     retries: 0,
   };
