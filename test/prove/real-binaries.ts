@@ -2,13 +2,14 @@
  * Our answers for programs and libraries of this machine, stripped Go programs of several releases
  * and programs of other machines, beside llvm-symbolizer's and nm's.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ElfAddress } from '../../profile/units.ts';
 import { convertFiles } from '../../symbolizer/debuginfo/convert.ts';
 import { openByteSource } from '../../symbolizer/elf/byte-reader.ts';
 import { readElfIdentity } from '../../symbolizer/elf/elf.ts';
+import { planStrip } from '../../symbolizer/elf/strip.ts';
 import { openSymbolFile, type SymbolFile } from '../../symbolizer/symbol-file/symbol-file.ts';
 import { type Comparison, compareAnswers, describeMismatch } from '../symbolizer/comparison.ts';
 import { DEVIATIONS } from '../symbolizer/deviations.ts';
@@ -29,16 +30,16 @@ export async function proveRealBinaries({ seed, log }: ProofOptions): Promise<st
   const folder = mkdtempSync(join(tmpdir(), 'real-binaries-'));
   let [addresses, agreed, unexplained, binaries] = [0, 0, 0, 0];
   try {
-    const listed = [localBinaries, goBinaries, foreignBinaries, objectFiles].flatMap((list) =>
-      list(folder, log),
-    );
-    for (const binary of listed) {
-      const found = await checkBinary(binary, folder, ADDRESSES, seed);
-      log(describeFound(binary, found));
-      binaries++;
-      addresses += found.addresses;
-      agreed += found.agreed;
-      unexplained += found.unexplained.length + found.nmWrong.length;
+    const lists = [localBinaries, goBinaries, foreignBinaries, objectFiles];
+    for (const list of lists) {
+      for (const binary of list(folder, log)) {
+        const found = await checkBinary(binary, folder, ADDRESSES, seed);
+        log(describeFound(binary, found));
+        binaries++;
+        addresses += found.addresses;
+        agreed += found.agreed;
+        unexplained += found.unexplained.length + found.nmWrong.length;
+      }
     }
   } finally {
     rmSync(folder, { recursive: true });
@@ -64,6 +65,7 @@ export async function checkBinary(
 ): Promise<RealComparison> {
   const target = join(folder, 'symbols');
   await convert(path, target);
+  await checkExtraction(path, folder, target);
   const file = openSymbolFile(target);
   try {
     const addresses = drawAddresses(oracle, limit, seed);
@@ -76,6 +78,24 @@ export async function checkBinary(
     return { ...found, nmWrong: isGo ? [] : nmDifferences(file, addresses, facts) };
   } finally {
     file.close();
+  }
+}
+
+/** What an agent sends of a program makes the same symbol file as the program. */
+async function checkExtraction(path: string, folder: string, expected: string): Promise<void> {
+  const source = openByteSource(path);
+  const chunks: Uint8Array[] = [];
+  const read = async (offset: number, length: number) => source.read(offset, length);
+  for await (const chunk of planStrip(source)?.chunks(read, 0) ?? []) {
+    chunks.push(Uint8Array.from(chunk));
+  }
+  source.close();
+  const extraction = join(folder, 'extraction');
+  writeFileSync(extraction, Buffer.concat(chunks));
+  const target = `${extraction}.symbols`;
+  await convert(extraction, target);
+  if (!readFileSync(target).equals(readFileSync(expected))) {
+    throw new Error(`${path}: its extraction makes another symbol file`);
   }
 }
 
@@ -95,7 +115,9 @@ function nmDifferences(
   addresses: readonly number[],
   facts: ProgramFacts,
 ): string[] {
-  const named = nmStacks(addresses, facts.symbols, facts);
+  // What is no name to us, as the marks of arm64 between code and data.
+  const symbols = facts.symbols.filter(({ name }) => !/^(\.L|\$)/.test(name));
+  const named = nmStacks(addresses, symbols, facts);
   return addresses.flatMap((address, row) => {
     const expected = named[row]?.[0]?.name;
     if (expected === undefined) return [];

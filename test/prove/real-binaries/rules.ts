@@ -31,6 +31,11 @@ export function symbolRules(oracle: string): Deviation[] {
       },
     },
     {
+      reason: 'a label that the compiler made is no name',
+      explains: ({ theirs, ours }) =>
+        ours.length === 0 && theirs[0]?.line === 0 && /^(\.L|\$)/.test(theirs[0].name),
+    },
+    {
       reason: 'tables of data amid code are no functions',
       explains: ({ theirs, ours }) => {
         if (ours.length > 0 || theirs.length !== 1) return false;
@@ -90,9 +95,13 @@ export function goRules(stripped: string, addresses: readonly number[]): Deviati
       return sameNames(theirs, ours) && isGoPlace(address, ours) && sameCalls(theirs, ours);
     }),
     {
-      reason: 'C code has no row in the table',
-      explains: ({ theirs, ours }) =>
-        ours.length === 0 && /^[^.]+(\(\.text\))?$/.test(theirs.at(-1)?.name ?? ''),
+      reason: 'C code has no row in the table; what is exported has a name',
+      explains: ({ theirs, ours, facts }) => {
+        const name = theirs.at(-1)?.name ?? '';
+        if (!/^[^.]+(\(\.text\))?$/.test(name)) return false;
+        const isExported = facts.exported.some((symbol) => symbol.name === name);
+        return isExported ? isNameOf(ours, name) : ours.length === 0;
+      },
     },
   ];
 }
@@ -107,6 +116,10 @@ function goRule(
       mismatch.ours.length > 0 &&
       holds(shortNames(mismatch.theirs), shortNames(mismatch.ours), mismatch),
   };
+}
+
+function isNameOf(stack: Stack, name: string): boolean {
+  return stack.length === 1 && stack[0]?.name === name && stack[0].line === 0;
 }
 
 function shortNames(stack: Stack): Stack {
