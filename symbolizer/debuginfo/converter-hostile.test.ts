@@ -116,9 +116,10 @@ function children(): number[] {
   return rows.map((row) => Number.parseInt(row, 10));
 }
 
-test('the server keeps the names of a file that kills the converter, and goes on', async () => {
+/** A server's symbolizer, and how a program is sent to it. */
+function openStore(name: string) {
   const symbolizer = openSymbolizer({
-    dir: join(directory, 'store'),
+    dir: join(directory, name),
     maxBytes: 2 ** 30,
     leaseMs: 60_000,
     answerMs: 120_000,
@@ -130,16 +131,16 @@ test('the server keeps the names of a file that kills the converter, and goes on
     async function* body() {
       yield bytes;
     }
-    const named = { kind: 'executable', file: 'app', lease: '', from: 'test' } as const;
-    const totalBytes = bytes.length;
-    return symbolizer.upload({
-      ...named,
-      buildId: idOf(bytes),
-      offset: 0,
-      totalBytes,
-      body: body(),
-    });
+    const file = { ...PROGRAM, lease: '', from: 'test', buildId: idOf(bytes) } as const;
+    return symbolizer.upload({ ...file, offset: 0, totalBytes: bytes.length, body: body() });
   };
+  return { symbolizer, send };
+}
+
+const PROGRAM = { kind: 'executable', file: 'app' } as const;
+
+test('the server keeps the names of a file that kills the converter, and goes on', async () => {
+  const { symbolizer, send } = openStore('memory');
   try {
     const bomb = withSections(good, heapBomb());
     expect(await send(bomb)).toMatchObject({ complete: true, state: 'ready', quality: 'symbols' });
@@ -148,11 +149,34 @@ test('the server keeps the names of a file that kills the converter, and goes on
     expect(status?.problem).toMatch(/With lines, the converter ran out of memory \(CONVERTER/);
     expect(status?.remedy).toMatch(/Names are all there\. For lines, send/);
     // Not again by itself.
-    const question = { buildId, kind: 'executable', file: 'app', sizeBytes: bomb.length } as const;
+    const question = { ...PROGRAM, buildId, sizeBytes: bomb.length };
     expect(await symbolizer.wanted([question], 'a')).toMatchObject([{ wanted: 'no' }]);
     expect(await send(readFileSync(buildElf(directory, 'pie')))).toMatchObject({ state: 'ready' });
     expect(symbolizer.stats().conversions).toMatchObject({ symbolsOnly: 1, adopted: 2 });
   } finally {
+    await symbolizer.close();
+  }
+});
+
+test('a file whose converter is killed again and again fails, and is left alone', async () => {
+  const { symbolizer, send } = openStore('killed');
+  const killer = setInterval(() => {
+    for (const pid of children()) process.kill(pid, 'SIGKILL');
+  }, 50);
+  try {
+    await expect(send(good)).rejects.toMatchObject({ message: /died of SIGKILL/ });
+    clearInterval(killer);
+    expect(symbolizer.statusOf(buildId)).toMatchObject({ state: 'failed', quality: 'none' });
+    expect(symbolizer.statusOf(buildId)?.problem).toMatch(/the converter died of SIGKILL/);
+    expect(symbolizer.stats()).toMatchObject({ waitingConversions: 0, conversions: { failed: 1 } });
+    const question = { ...PROGRAM, buildId, sizeBytes: good.length };
+    const [answer] = await symbolizer.wanted([question], 'a');
+    expect(answer).toMatchObject({ wanted: 'no', why: /Not before/ });
+    // Whoever insists may send it.
+    expect(await send(good)).toMatchObject({ state: 'ready', quality: 'symbols' });
+    expect(symbolizer.stats().conversions).toMatchObject({ adopted: 1, failed: 1, postponed: 0 });
+  } finally {
+    clearInterval(killer);
     await symbolizer.close();
   }
 });
