@@ -2,6 +2,7 @@
  * MiniDebugInfo: .gnu_debugdata holds an xz-compressed ELF file whose .symtab has the functions
  * that .dynsym lacks. Fedora and others ship it in every binary.
  */
+import { createRequire } from 'node:module';
 import { ReadableStream } from 'node:stream/web';
 import { EverflameError } from '../../profile/errors.ts';
 import { MAX_MINI_DEBUGINFO_BYTES } from '../../profile/limits.ts';
@@ -29,8 +30,8 @@ export async function openMiniDebuginfo(elf: ElfFile): Promise<ElfFile | null> {
 /** In chunks, so that no more than the limit is ever made. */
 async function decompressXz(bytes: Uint8Array): Promise<Uint8Array> {
   const limit = Math.min(MAX_MINI_DEBUGINFO_BYTES, bytes.length * MAX_RATIO + RATIO_SLACK_BYTES);
-  // Few files need it.
-  const { default: xz } = await import('xz-decompress');
+  // Loaded here, as few files need it; `import` makes different things of it in Node and in tsx.
+  const xz = createRequire(import.meta.url)('xz-decompress') as typeof import('xz-decompress');
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {
