@@ -1,4 +1,5 @@
 /** The files on this machine's disk that belong to an ELF file and hold its debug information. */
+import { existsSync } from 'node:fs';
 import { type FileHandle, open, writeFile } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { EverflameError } from '../profile/errors.ts';
@@ -18,6 +19,8 @@ const SYSTEM_FOLDER = '/usr/lib/debug';
 export interface Companions {
   /** Separate debug information (.gnu_debuglink, or by build id). */
   debug: string | null;
+  /** What .gnu_debuglink names, where that is not `debug`: the file is not here, or is another. */
+  missingDebug: { file: string; isOther: boolean } | null;
   /** What dwz moved to a file that several share. */
   supplementary: string | null;
   /** A .dwp, which stands for all .dwo files. */
@@ -29,7 +32,7 @@ export interface Companions {
 export async function locateCompanions(path: string): Promise<Companions> {
   return withElf(path, async (elf) => {
     const { buildId } = readElfIdentity(elf.source);
-    const debug = locateDebug(path, elf, buildId);
+    const { debug, missingDebug } = locateDebug(path, elf, buildId);
     const withLines = debug ?? path;
     const lines = await withElf(withLines, async (lineElf) => ({
       supplementary: locateSupplementary(withLines, lineElf),
@@ -41,7 +44,13 @@ export async function locateCompanions(path: string): Promise<Companions> {
       file.replace(/\.debug$/, '.dwp'),
     ]);
     const found = packages.find((file) => !candidates.includes(file) && isElf(file)) ?? null;
-    return { debug, ...lines, package: found, dwoFiles: found === null ? lines.dwoFiles : [] };
+    return {
+      debug,
+      missingDebug,
+      ...lines,
+      package: found,
+      dwoFiles: found === null ? lines.dwoFiles : [],
+    };
   });
 }
 
@@ -89,20 +98,30 @@ async function writeArchive(paths: readonly string[], target: string): Promise<v
   }
 }
 
-function locateDebug(path: string, elf: ElfFile, buildId: BuildId): string | null {
+function locateDebug(
+  path: string,
+  elf: ElfFile,
+  buildId: BuildId,
+): Pick<Companions, 'debug' | 'missingDebug'> {
   const folder = dirname(resolve(path));
   const link = readDebuglink(elf);
   const name = link === null ? '' : basename(link.file);
   const linked = [folder, join(folder, '.debug'), join(SYSTEM_FOLDER, folder)];
+  let isOther = false;
   for (const place of link === null ? [] : linked) {
     const file = join(place, name);
-    if (file !== resolve(path) && matches(file, (other) => hasCrc(other.source, link?.crc ?? 0))) {
-      return file;
+    if (file === resolve(path)) continue;
+    if (matches(file, (other) => hasCrc(other.source, link?.crc ?? 0))) {
+      return { debug: file, missingDebug: null };
     }
+    isOther ||= existsSync(file);
   }
   const byId = buildIdPath(buildId);
   const isOwn = (other: ElfFile) => readElfIdentity(other.source).buildId === buildId;
-  return byId !== null && byId !== resolve(path) && matches(byId, isOwn) ? byId : null;
+  if (byId !== null && byId !== resolve(path) && matches(byId, isOwn)) {
+    return { debug: byId, missingDebug: null };
+  }
+  return { debug: null, missingDebug: link === null ? null : { file: name, isOther } };
 }
 
 function locateSupplementary(path: string, elf: ElfFile): string | null {

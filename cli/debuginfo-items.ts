@@ -6,6 +6,7 @@ import { EverflameError } from '../profile/errors.ts';
 import type { BuildId } from '../profile/units.ts';
 import { openByteSource } from '../symbolizer/elf/byte-reader.ts';
 import { readElfIdentity } from '../symbolizer/elf/elf.ts';
+import { openElfFile } from '../symbolizer/elf/elf-file.ts';
 import { planStrip, type StripPlan } from '../symbolizer/elf/strip.ts';
 import type { DebuginfoKind, QualityName } from '../symbolizer/symbolizer.ts';
 import { locateCompanions } from './debuginfo-companions.ts';
@@ -31,14 +32,19 @@ export interface UploadPlan {
   items: readonly UploadItem[];
   /** What belongs to it and cannot be sent, and why. */
   warnings: readonly string[];
+  /** Why it has no lines, to be told where the server has none either; empty where it has. */
+  lack: string;
+  /** The most that it could say with all that it refers to. */
+  quality: QualityName;
 }
 
 export async function planUpload(path: string): Promise<UploadPlan> {
-  const { buildId, plan } = readPlan(path);
+  const { buildId, plan, isSplit } = readPlan(path);
+  if (isSplit) throw splitAlone(path);
   const companions = await locateCompanions(path);
   const items: UploadItem[] = [];
   const warnings: string[] = [];
-  const { debug, supplementary, package: dwp, dwoFiles } = companions;
+  const { debug, missingDebug, supplementary, package: dwp, dwoFiles } = companions;
   if (supplementary !== null) items.push(...extractions(supplementary, supplementary));
   if (plan !== null) items.push(extraction(path, plan, path));
   // What has no id of its own belongs to the program by .gnu_debuglink's checksum.
@@ -61,7 +67,34 @@ export async function planUpload(path: string): Promise<UploadPlan> {
       remedy: 'Upload the file before it was stripped, or its separate debug file.',
     });
   }
-  return { buildId, items, warnings };
+  const best = RANKS[Math.max(...items.map(({ quality }) => RANKS.indexOf(quality)))] ?? 'none';
+  if (best === 'lines') return { buildId, items, warnings, lack: '', quality: best };
+  if (missingDebug !== null) {
+    return { buildId, items, warnings, lack: describeMissing(missingDebug), quality: 'lines' };
+  }
+  // Without a build id, the same file before it was stripped is another one.
+  const isStripped = best === 'exported' && owner === null;
+  return { buildId, items, warnings, lack: isStripped ? STRIPPED : '', quality: best };
+}
+
+/** From the least to the most. */
+export const RANKS: readonly QualityName[] = ['none', 'exported', 'symbols', 'lines'];
+
+const STRIPPED =
+  'it is stripped, and names no debug file: only exported functions have names (upload it before ' +
+  'it is stripped)';
+
+function describeMissing({ file, isOther }: { file: string; isOther: boolean }): string {
+  const named = `its lines are in ${file} (.gnu_debuglink)`;
+  return isOther
+    ? `${named}, and the file of that name that is here is of another build`
+    : `${named}, which is neither beside it, nor in .debug, nor under /usr/lib/debug`;
+}
+
+function splitAlone(path: string): EverflameError {
+  return new EverflameError('unprocessable', `${path} is split DWARF, which names no addresses`, {
+    remedy: 'Upload its program: what lies beside that as .dwp or .dwo goes along.',
+  });
 }
 
 const NO_BUILD_ID =
@@ -71,10 +104,13 @@ const NO_BUILD_ID =
 function readPlan(
   path: string,
   owner: BuildId | null = null,
-): { buildId: BuildId; plan: StripPlan | null } {
+): { buildId: BuildId; plan: StripPlan | null; isSplit: boolean } {
   const source = openByteSource(path);
   try {
-    return { buildId: readElfIdentity(source).buildId, plan: planStrip(source, owner) };
+    const { buildId } = readElfIdentity(source);
+    const elf = openElfFile(source);
+    const isSplit = elf.section('.debug_info.dwo') !== undefined && !elf.section('.debug_info');
+    return { buildId, plan: planStrip(source, owner), isSplit };
   } finally {
     source.close();
   }

@@ -1,5 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -52,6 +55,14 @@ function build(name: string, ...options: string[]): string {
   return join(dir, name);
 }
 
+/** Where a section's bytes are in a file. */
+function sectionOf(path: string, name: string): { offset: number; size: number } {
+  const table = execFileSync('readelf', ['-SW', path]).toString();
+  const row = table.split('\n').find((line) => line.includes(` ${name} `)) ?? '';
+  const [, offset = '', size = ''] = /\w+ +[0-9a-f]{16} ([0-9a-f]+) ([0-9a-f]+)/.exec(row) ?? [];
+  return { offset: Number.parseInt(offset, 16), size: Number.parseInt(size, 16) };
+}
+
 /** The exit code, and per line of output what is left without paths, ids and figures. */
 async function upload(...argv: string[]) {
   let text = '';
@@ -63,7 +74,8 @@ async function upload(...argv: string[]) {
       text += `${line}\n`;
     },
   };
-  const code = await runMain(['debuginfo', 'upload', ...argv, '--server', server.url], {}, output);
+  const to = argv.includes('--server') ? [] : ['--server', server.url];
+  const code = await runMain(['debuginfo', 'upload', ...argv, ...to], {}, output);
   const plain = text.replaceAll(`${dir}/`, '').replaceAll(/: [0-9a-f]{40}/g, '');
   return { code, lines: plain.replaceAll(/\d+/g, 'N').trim().split('\n') };
 }
@@ -90,15 +102,73 @@ test('a stripped program brings its debug file', async () => {
   });
 });
 
-test('a debug file of another build is left where it is', async () => {
-  const path = build('mixed');
-  run('objcopy', '--only-keep-debug', 'mixed', 'mixed.debug');
-  run('strip', 'mixed');
-  run('objcopy', '--add-gnu-debuglink=mixed.debug', 'mixed');
-  writeFileSync(join(dir, 'mixed.debug'), 'something else');
-  const { code, lines } = await upload(path);
-  expect([code, lines.length]).toEqual([0, 2]);
-  expect(lines[1]).toMatch(/^mixed: the server has names of exported functions .* Run `everflame/);
+describe('a stripped program whose lines are elsewhere', () => {
+  test.each([
+    ['of another build', /its lines are in a.debug .*, and the file .* is of another build$/],
+    ['not there', /its lines are in a.debug .*, which is neither beside it, nor /],
+  ])('its debug file is %s: 1, until the server has lines', async (what, words) => {
+    const path = build('a');
+    run('cp', 'a', 'whole');
+    run('objcopy', '--only-keep-debug', 'a', 'a.debug');
+    run('strip', 'a');
+    run('objcopy', '--add-gnu-debuglink=a.debug', 'a');
+    if (what === 'not there') rmSync(join(dir, 'a.debug'));
+    else writeFileSync(join(dir, 'a.debug'), 'something else');
+    const { code, lines } = await upload(path);
+    expect([code, lines.length]).toEqual([1, 3]);
+    expect(lines[1]).toMatch(/^a: the server has names of exported functions .* Run `everflame/);
+    expect(lines[2]).toMatch(words);
+    await upload(join(dir, 'whole'));
+    expect(await upload(path)).toEqual({
+      code: 0,
+      lines: ['a: not wanted: have lines', `a: ${HAS_LINES}`],
+    });
+  });
+
+  test('nothing says where: 0, and a warning', async () => {
+    const path = build('bare');
+    run('strip', 'bare');
+    const { code, lines } = await upload(path);
+    expect([code, lines.length]).toEqual([0, 3]);
+    expect(lines[2]).toMatch(/^everflame: bare: it is stripped, and names no debug file: /);
+  });
+});
+
+test('what came damaged is sent again, also where it has the same size', async () => {
+  const path = build('damaged', '-Wl,-z,separate-code');
+  const good = readFileSync(path);
+  const { offset, size } = sectionOf(path, '.debug_info');
+  writeFileSync(path, Buffer.from(good).fill(0xff, offset + (size >> 1), offset + size));
+  const first = await upload(path);
+  expect([first.code, first.lines[1]]).toEqual([1, expect.stringContaining('is not damaged')]);
+  writeFileSync(path, good);
+  expect(await upload(path)).toEqual({
+    code: 0,
+    lines: ['damaged: sent N bytes', `damaged: ${HAS_LINES}`],
+  });
+  expect((await upload(path)).lines[0]).toBe('damaged: not wanted: have lines');
+});
+
+test.each(['dwo', 'dwp'])('a .%s alone is refused: its program brings it', async (form) => {
+  build('split', '-gsplit-dwarf', '-gdwarf-4');
+  if (form === 'dwp') run('dwp', '-e', 'split', '-o', 'split.dwp');
+  const name = readdirSync(dir).find((file) => file.endsWith(form)) ?? '';
+  const { code, lines } = await upload(join(dir, name));
+  expect([code, lines.length]).toEqual([2, 1]);
+  expect(lines[0]).toMatch(/ is split DWARF, which names no addresses\. Upload its program/);
+});
+
+test.each(['{}', '[]', '{"wanted":[]}', '<html>'])('%s is no answer of a server', async (body) => {
+  const path = build('plain');
+  const other = createServer((_, response) => response.end(body));
+  await once(other.listen(0, '127.0.0.1'), 'listening');
+  const { port } = other.address() as AddressInfo;
+  const { code, lines } = await upload(path, '--server', `http://127.0.0.1:${port}`);
+  other.close();
+  expect([code, lines]).toEqual([
+    2,
+    [expect.stringMatching(/^everflame: http:.* does not answer as an everflame server/)],
+  ]);
 });
 
 test('a program brings the file that dwz moved a part of it to', async () => {

@@ -1,12 +1,13 @@
 /** `everflame debuginfo upload`: the symbols of binaries into a server, e.g. from a build. */
+import { hostname } from 'node:os';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EverflameError } from '../profile/errors.ts';
 import type { QualityName } from '../symbolizer/symbolizer.ts';
 import type { DebuginfoStateJson, UploadJson, WantedJson } from '../wire/http.ts';
-import { SERVER_FLAG, send } from './client.ts';
+import { readAnswer, SERVER_FLAG, send } from './client.ts';
 import type { Command, Output } from './command.ts';
-import { planUpload, type UploadItem } from './debuginfo-items.ts';
+import { planUpload, RANKS, type UploadItem } from './debuginfo-items.ts';
 import { namingFile } from './file-errors.ts';
 import { flag, parseFlags } from './flags.ts';
 
@@ -66,25 +67,26 @@ async function uploadFile(
   waitMs: number,
   output: Output,
 ): Promise<boolean> {
-  const { buildId, items, warnings } = await planUpload(path);
+  const { buildId, items, warnings, lack, quality } = await planUpload(path);
   for (const warning of warnings) output.err(`everflame: ${path}: ${warning}`);
   for (const item of items) {
     const wanted = await askWanted(item, server);
-    const isWanted = wanted.wanted !== 'no';
+    const isHere = wanted.wanted === 'no' && wanted.why.startsWith('have ');
+    const isWanted = wanted.wanted !== 'no' || (isHere && (await isDamaged(item, server)));
     if (isWanted) await sendItem(item, wanted, server);
     const what = isWanted ? `sent ${item.sizeBytes} bytes` : `not wanted: ${wanted.why}`;
     output.out(`${item.name}: ${item.buildId}: ${what}\n`);
   }
   const state = await waitForState(buildId, server, waitMs);
   output.out(`${path}: ${buildId}: ${describeState(state)}\n`);
-  const promised = Math.max(...items.map(({ quality }) => RANKS.indexOf(quality)));
   if (isBusy(state)) return false;
+  if (lack !== '' && state.quality !== 'lines') output.err(`everflame: ${path}: ${lack}`);
   // A stripped file keeps its promise where only its exported functions have names.
-  const isKept = state.quality !== 'lines' && RANKS.indexOf(state.quality) >= promised;
+  const isKept =
+    state.quality !== 'lines' && RANKS.indexOf(state.quality) >= RANKS.indexOf(quality);
   return isKept || state.problem === '';
 }
 
-const RANKS: readonly QualityName[] = ['none', 'exported', 'symbols', 'lines'];
 const QUALITY_WORDS: Record<QualityName, string> = {
   none: 'no names',
   exported: 'names of exported functions',
@@ -113,12 +115,31 @@ async function waitForState(
 ): Promise<DebuginfoStateJson> {
   const endMs = performance.now() + waitMs;
   for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * 2, MAX_POLL_MS)) {
-    const path = `/api/v1/debuginfo/${encodeURIComponent(buildId)}`;
-    const response = await send(server, { method: 'GET', path });
-    const state = (await response.json()) as DebuginfoStateJson;
+    const state = await readState(buildId, server);
     if (!isBusy(state) || performance.now() >= endMs) return state;
     await sleep(pollMs);
   }
+}
+
+async function readState(buildId: string, server: string): Promise<DebuginfoStateJson> {
+  const path = pathOf(buildId);
+  const response = await send(server, { method: 'GET', path });
+  return readAnswer<DebuginfoStateJson>(
+    server,
+    response,
+    ({ state, quality, problem }) =>
+      typeof state === 'string' && typeof quality === 'string' && typeof problem === 'string',
+  );
+}
+
+function pathOf(buildId: string): string {
+  return `/api/v1/debuginfo/${encodeURIComponent(buildId)}`;
+}
+
+/** What is here was damaged on its way, perhaps: who sends the same again may have it whole. */
+async function isDamaged({ buildId }: UploadItem, server: string): Promise<boolean> {
+  const { state, left_out: leftOut = {} } = await readState(buildId, server);
+  return state === 'ready' && Object.keys(leftOut).some((reason) => reason.startsWith('damaged_'));
 }
 
 type Wanted = WantedJson['wanted'][number];
@@ -129,17 +150,22 @@ async function askWanted(item: UploadItem, server: string): Promise<Wanted> {
   const response = await send(server, {
     method: 'POST',
     path: '/api/v1/debuginfo/wanted',
-    headers: { 'Content-Type': 'application/json', 'X-Everflame-Agent': AGENT },
+    headers: { 'Content-Type': 'application/json', ...SENDER },
     body: JSON.stringify([question]),
   });
-  const { wanted } = (await response.json()) as WantedJson;
-  const [answer] = wanted;
-  if (answer === undefined) throw new EverflameError('unavailable', 'the server did not answer');
-  return answer;
+  const answers = await readAnswer<WantedJson>(
+    server,
+    response,
+    ({ wanted }) => Array.isArray(wanted) && typeof wanted[0]?.why === 'string',
+  );
+  return answers.wanted[0] as Wanted;
 }
 
-/** The same for one run, which may then go on with its own uploads. */
-const AGENT = `cli-${process.pid}`;
+/** The agent is the same for one run, which may then go on with its own uploads. */
+const SENDER = {
+  'X-Everflame-Agent': `cli-${hostname()}-${process.pid}`,
+  'X-Everflame-Host': hostname(),
+};
 
 async function sendItem(item: UploadItem, wanted: Wanted, server: string): Promise<void> {
   const { sizeBytes } = item;
@@ -183,13 +209,14 @@ async function sendPart(
   const last = offset + part.length - 1;
   const response = await send(server, {
     method: 'PUT',
-    path: `/api/v1/debuginfo/${encodeURIComponent(buildId)}`,
+    path: pathOf(buildId),
     parameters: { kind, file, lease },
-    headers: {
-      'Content-Range': `bytes ${offset}-${last}/${sizeBytes}`,
-      'X-Everflame-Agent': AGENT,
-    },
+    headers: { 'Content-Range': `bytes ${offset}-${last}/${sizeBytes}`, ...SENDER },
     body: part,
   });
-  return (await response.json()) as UploadJson;
+  return readAnswer<UploadJson>(
+    server,
+    response,
+    ({ received_bytes: received }) => typeof received === 'number' && received > offset,
+  );
 }
