@@ -12,6 +12,7 @@ const row = (name: string, self: number, total: number) => ({
   reason: '',
   self,
   total,
+  inlined_self: 0,
 });
 
 function answerOf(functions: FunctionsJson['functions'], count = functions.length): FunctionsJson {

@@ -138,6 +138,8 @@ export interface FunctionJson {
   /** In the type's unit. A recursive function counts once per stack in `total`. */
   self: number;
   total: number;
+  /** Part of `self` where it was inlined into its caller. */
+  inlined_self: number;
 }
 
 export interface AgentsJson {
@@ -180,6 +182,7 @@ export interface DebuginfoJson {
 export type SymbolQualityName = 'lines' | 'symbols' | 'exported' | 'none';
 
 export interface DebuginfoRowJson {
+  /** Empty where profiles give none: then all files of that name together, always `absent`. */
   build_id: string;
   /** Basename as profiles have it; else as the first sender calls it. */
   file: string;

@@ -1,5 +1,5 @@
 /** One page of the function table as `FunctionsJson`. */
-import type { FlameGraph } from '../../profile/flame-graph.ts';
+import { type FlameGraph, NodeFlag } from '../../profile/flame-graph.ts';
 import { FRAME_KIND_NAMES } from '../../profile/frame.ts';
 import { frameAt } from '../../profile/frame-table.ts';
 import { type FunctionTable, tabulateFunctions } from '../../profile/functions.ts';
@@ -24,6 +24,7 @@ export function formatFunctionsJson(graph: FlameGraph, job: FunctionsJob): strin
     rows = rows.filter((row) => regex.occursIn(nameOf(row)));
   }
   rows.sort(orderBy(job.sort, table, nameOf));
+  const inlined = sumInlined(graph, table);
   const page = rows.slice(job.offset, job.offset + job.limit);
   const json: FunctionsJson = {
     type: job.meta.type,
@@ -32,7 +33,7 @@ export function formatFunctionsJson(graph: FlameGraph, job: FunctionsJob): strin
     to_ms: job.meta.toMs,
     total: job.meta.totalAfterFilters,
     count: rows.length,
-    functions: page.map((row) => functionJson(graph, table, text, row)),
+    functions: page.map((row) => functionJson(graph, table, text, row, inlined)),
     quality: job.meta.quality,
   };
   return JSON.stringify(json);
@@ -60,6 +61,7 @@ function functionJson(
   table: FunctionTable,
   text: (row: number) => string,
   row: number,
+  inlined: Float64Array,
 ): FunctionJson {
   const frame = frameAt(graph.frames, text, table.frame[row] as number);
   return {
@@ -71,5 +73,17 @@ function functionJson(
     reason: frame.reason,
     self: (table.self[row] as number) * graph.multiplier,
     total: (table.total[row] as number) * graph.multiplier,
+    inlined_self: (inlined[row] as number) * graph.multiplier,
   };
+}
+
+/** Self of each function where it was inlined into its caller. */
+function sumInlined(graph: FlameGraph, { functionOf, count }: FunctionTable): Float64Array {
+  const sums = new Float64Array(count);
+  for (let node = 0; node < graph.nodeCount; node++) {
+    const row = functionOf[graph.frame[node] as number] as number;
+    if (row < 0 || ((graph.flags[node] as number) & NodeFlag.inlined) === 0) continue;
+    sums[row] = (sums[row] as number) + (graph.self[node] as number);
+  }
+  return sums;
 }

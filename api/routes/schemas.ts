@@ -176,6 +176,7 @@ export const functionsJson = z.object({
       reason: z.string(),
       self: z.number(),
       total: z.number(),
+      inlined_self: z.number(),
     }),
   ),
   quality: qualityJson,

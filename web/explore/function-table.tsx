@@ -174,7 +174,11 @@ function FunctionRow(props: FunctionRowProps) {
   return (
     <tr
       id={`function-${index}`}
-      title={[names === 'raw' ? `${drawn}\n${row.name}` : row.name, whyUnnamed(row)].join('')}
+      title={[
+        names === 'raw' ? `${drawn}\n${row.name}` : row.name,
+        whyUnnamed(row),
+        whereInlined(row),
+      ].join('')}
       aria-rowindex={index + 2}
       aria-selected={isSelected(row, props.selected)}
       onClick={() => props.onSelect(row, false)}
@@ -201,6 +205,12 @@ function FunctionRow(props: FunctionRowProps) {
 
 function whyUnnamed({ reason }: FunctionJson): string {
   return reason === '' ? '' : `\n${wordsOfReason(reason).title}`;
+}
+
+function whereInlined({ self, inlined_self }: FunctionJson): string {
+  if (inlined_self <= 0) return '';
+  const part = inlined_self >= self ? '' : ` for ${formatShare(inlined_self / self)} of its self`;
+  return `\nInlined into its callers${part}`;
 }
 
 /** "230", or "12 found". */
