@@ -6,7 +6,7 @@ import type { BuildWeight } from './query/build-weights.ts';
 
 /** Types of one name from different writers: an agent counts samples, a push has time alone. */
 const BUILDS: Record<string, string> = {
-  'process_cpu:cpu:nanoseconds:cpu:nanoseconds': 'aa pushed, bb sampled',
+  'process_cpu:cpu:nanoseconds:cpu:nanoseconds': 'aa pushed, bb sampled,  nameless',
   'process_cpu:samples:count:cpu:nanoseconds': 'bb sampled, cc named!',
   'memory:alloc_space:bytes:space:bytes': '',
 };

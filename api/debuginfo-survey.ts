@@ -67,7 +67,7 @@ export async function surveyBinaries(
     const query = `${formatProfileType(type)}{}`;
     const { builds } = await queries.buildWeights({ query, range }, signal);
     for (const { needsSymbols, buildId, file } of builds) {
-      if (needsSymbols) files.set(buildId, file);
+      if (needsSymbols && buildId !== '') files.set(buildId, file);
     }
   }
   const used = [...files].map(([buildId, file]) => ({ buildId: buildId as BuildId, file }));

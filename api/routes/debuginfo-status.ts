@@ -135,11 +135,13 @@ function describeState(row: DebuginfoStatus): DebuginfoStateJson {
 }
 
 /**
- * One row per build id that is known or that profiles name, those first whose weight has the least
- * names.
+ * One row per build id that is known or that profiles name, and per name of those without one;
+ * those first whose weight has the least names.
  */
 function listRows(symbolizer: Symbolizer, builds: readonly BuildWeight[]): DebuginfoRowJson[] {
-  const weights = new Map(builds.map((build) => [build.buildId, build]));
+  const weights = new Map(
+    builds.flatMap((build) => (build.buildId === '' ? [] : [[build.buildId, build]])),
+  );
   const rows = symbolizer.status().map((row) => {
     const build = weights.get(row.buildId);
     weights.delete(row.buildId);
@@ -151,6 +153,7 @@ function listRows(symbolizer: Symbolizer, builds: readonly BuildWeight[]): Debug
     const { buildId: id, file } = build;
     rows.push(describeRow(symbolizer.absentStatus({ buildId: id as BuildId, file }), build));
   }
+  for (const build of builds) if (build.buildId === '') rows.push(withoutBuildId(build));
   const unnamed = ({ unsymbolized }: DebuginfoRowJson) =>
     Object.values(unsymbolized).reduce((sum, value) => sum + value, 0);
   return rows.sort((a, b) => unnamed(b) - unnamed(a) || b.self - a.self || b.total - a.total);
@@ -161,6 +164,27 @@ function describeRow(row: DebuginfoStatus, build: BuildWeight | undefined): Debu
   const { self = 0, total = 0, unsymbolized = {} } = build ?? {};
   const file = build?.file || row.file;
   return { ...describeState(row), file, self, total, unsymbolized };
+}
+
+/** Nothing can be sent for it or found: who builds it or writes its profiles has to help. */
+function withoutBuildId(build: BuildWeight): DebuginfoRowJson {
+  const status: DebuginfoStatus = {
+    buildId: '' as BuildId,
+    file: build.file,
+    quality: 'none',
+    state: 'absent',
+    sources: [],
+    symbolFileBytes: 0,
+    functions: 0,
+    inlinedCalls: 0,
+    leftOut: {},
+    problem:
+      'Its profiles have no build id, so its symbols cannot be told from those of another build.',
+    remedy:
+      'Link it with `-Wl,--build-id` (Go and Rust need no flag), or push profiles with build ids.',
+    retryMs: null,
+  };
+  return describeRow(status, build);
 }
 
 function textsOf({ build_id, file, sources }: DebuginfoRowJson): string[] {

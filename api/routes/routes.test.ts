@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ServerApp } from '../../cli/server-app.ts';
 import { openServerApp } from '../../cli/server-app.ts';
 import { decodeFg1 } from '../../profile/fg1.ts';
+import { encodePprof } from '../../profile/pprof-encode.ts';
 import { formatGraphText } from '../../profile/text.ts';
 import { openByteSource } from '../../symbolizer/elf/byte-reader.ts';
 import { planStrip } from '../../symbolizer/elf/strip.ts';
@@ -305,6 +306,43 @@ describe('debuginfo', () => {
     expect([(await removed()).status, (await removed()).status]).toEqual([200, 404]);
     expect((await get(path, {})).status).toBe(404);
     expect((await get(`/buildid/${plan.buildId}/debuginfo`, {})).status).toBe(404);
+  });
+
+  test('binaries without a build id have rows: the names missed are those that graphs miss', async () => {
+    const lines = (address: bigint, mapping: number) => ({ mapping, address, lines: [] });
+    const mapping = { start: 0x400000n, limit: 0x500000n, offset: 0n, buildId: '' };
+    const pprof = encodePprof({
+      sampleTypes: [{ type: 'cpu', unit: 'nanoseconds' }],
+      periodType: { type: 'cpu', unit: 'nanoseconds' },
+      period: 1,
+      timeNanos: BigInt(NOW - 60_000) * 1_000_000n,
+      durationNanos: 10_000_000_000n,
+      comments: [],
+      mappings: [
+        { ...mapping, file: '/srv/old/app' },
+        { ...mapping, start: 0x500000n, limit: 0x600000n, file: '/srv/new/app' },
+      ],
+      functions: [],
+      locations: [lines(0x401000n, 0), lines(0x501000n, 1), lines(0x601000n, -1)],
+      samples: {
+        count: 3,
+        offsets: Uint32Array.of(0, 1, 3, 4),
+        locations: Uint32Array.of(0, 1, 0, 2),
+        values: Float64Array.of(3, 5, 2),
+      },
+    });
+    const body = writeRaw({ service_name: 'no-id' }, [pprof]);
+    const headers = { 'content-type': 'application/x-protobuf' };
+    expect((await post('/api/profiles/writeraw', body, headers)).status).toBe(200);
+    const parameters = { query: `${TYPE}{service_name="no-id"}`, from: FROM, to: TO };
+    const { debuginfo } = await getJson<DebuginfoJson>('/api/v1/debuginfo', parameters);
+    const rows = debuginfo.filter(({ total }) => total > 0);
+    const { quality } = await getJson<MergeJson>('/api/v1/merge', parameters);
+    expect(quality.series.unsymbolized).toEqual({ 'no build id': 8 });
+    expect(rows).toMatchObject([
+      { build_id: '', file: 'app', state: 'absent', self: 8, unsymbolized: { 'no build id': 8 } },
+    ]);
+    expect(rows[0]?.remedy).toContain('-Wl,--build-id');
   });
 
   test.each([
