@@ -166,5 +166,26 @@ describe('object files', () => {
     const reader = new DebugSectionReader(openElfFile(bytesSource(bytes)));
     await reader.read('.debug_line');
     expect(reader.unknownRelocations).toBeGreaterThan(0);
+    const problems: string[] = [];
+    await readDwarfSections(openElfFile(bytesSource(bytes)), { dwo: false }, problems);
+    expect(problems).toEqual([
+      expect.stringMatching(/^\d+ relocations of debug sections could not/),
+    ]);
+  });
+
+  test.each([
+    ['gcc', '-gdwarf-4'],
+    ['clang', '-gdwarf-5'],
+    ['clang', '-gdwarf-4', '-m32'],
+    ['clang', '-gdwarf-5', '--target=aarch64-linux-gnu'],
+  ])('variables of threads are none that could not be applied: %s %s %s', async (...command) => {
+    const source = '__thread int a; static __thread int b; int f(int x) { return a + b++ + x; }';
+    writeFileSync(join(directory, 'thread.c'), source);
+    const [compiler = '', ...options] = command;
+    run(compiler, ...options, '-fPIC', '-c', '-o', 'thread.o', 'thread.c');
+    const bytes = readFileSync(join(directory, 'thread.o'));
+    const problems: string[] = [];
+    await readDwarfSections(openElfFile(bytesSource(bytes)), { dwo: false }, problems);
+    expect(problems).toEqual([]);
   });
 });

@@ -139,6 +139,10 @@ export async function readDwarfSections(
       problems.push(error.message);
     }
   }
+  const { unknownRelocations } = reader;
+  if (unknownRelocations > 0) {
+    problems.push(`${unknownRelocations} relocations of debug sections could not be applied`);
+  }
   return sections;
 }
 

@@ -9,7 +9,10 @@ import { Machine, SectionFlag, SectionType } from './elf.ts';
 import type { ElfFile } from './elf-file.ts';
 import { readExtendedSections, sectionNumberOf } from './symbol-sections.ts';
 
-/** A relocation's width in bytes; negative where it is relative to its own place. */
+/**
+ * A relocation's width in bytes; negative where it is relative to its own place, 0 where nobody
+ * reads what it says: the places of variables of a thread.
+ */
 const WIDTHS = new Map<number, ReadonlyMap<number, number>>([
   [
     Machine.x86_64,
@@ -18,6 +21,8 @@ const WIDTHS = new Map<number, ReadonlyMap<number, number>>([
       [2, -4], // R_X86_64_PC32
       [10, 4], // R_X86_64_32
       [11, 4], // R_X86_64_32S
+      [17, 0], // R_X86_64_DTPOFF64
+      [21, 0], // R_X86_64_DTPOFF32
       [24, -8], // R_X86_64_PC64
     ]),
   ],
@@ -28,6 +33,7 @@ const WIDTHS = new Map<number, ReadonlyMap<number, number>>([
       [258, 4], // R_AARCH64_ABS32
       [260, -8], // R_AARCH64_PREL64
       [261, -4], // R_AARCH64_PREL32
+      [1029, 0], // R_AARCH64_TLS_DTPREL
     ]),
   ],
   [
@@ -35,6 +41,7 @@ const WIDTHS = new Map<number, ReadonlyMap<number, number>>([
     new Map([
       [1, 4], // R_386_32
       [2, -4], // R_386_PC32
+      [32, 0], // R_386_TLS_LDO_32
     ]),
   ],
 ]);
@@ -115,10 +122,11 @@ export function relocate(
       const info = view.getUint32(at + wordSize, true);
       const type = is64 ? info : info & 0xff;
       const symbol = is64 ? view.getUint32(at + 12, true) : info >>> 8;
-      const width = widths.get(type) ?? 0;
+      const known = widths.get(type);
+      const width = known ?? 0;
       const end = offset + Math.abs(width);
       if (width === 0 || end > bytes.length || symbol >= values.length) {
-        if (type !== 0) unknown++;
+        if (type !== 0 && (known !== 0 || end > bytes.length)) unknown++;
         continue;
       }
       const addend = hasAddends
