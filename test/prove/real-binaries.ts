@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ElfAddress } from '../../profile/units.ts';
-import { convertFiles } from '../../symbolizer/debuginfo/convert.ts';
+import { type ConversionSource, convertFiles } from '../../symbolizer/debuginfo/convert.ts';
 import { openByteSource } from '../../symbolizer/elf/byte-reader.ts';
 import { readElfIdentity } from '../../symbolizer/elf/elf.ts';
 import { planStrip } from '../../symbolizer/elf/strip.ts';
@@ -58,14 +58,14 @@ export interface RealComparison extends Comparison {
 }
 
 export async function checkBinary(
-  { what, path, oracle, kind }: RealBinary,
+  { what, path, debug, oracle, kind }: RealBinary,
   folder: string,
   limit: number,
   seed: number,
 ): Promise<RealComparison> {
   const target = join(folder, 'symbols');
-  await convert(path, target);
-  await checkExtraction(path, folder, target);
+  await convert(path, target, debug);
+  if (debug === undefined) await checkExtraction(path, folder, target);
   const file = openSymbolFile(target);
   try {
     const addresses = drawAddresses(oracle, limit, seed);
@@ -99,11 +99,12 @@ async function checkExtraction(path: string, folder: string, expected: string): 
   }
 }
 
-async function convert(path: string, target: string): Promise<void> {
+async function convert(path: string, target: string, debug?: string): Promise<void> {
   const source = openByteSource(path);
   const { buildId } = readElfIdentity(source);
   source.close();
-  const sources = [{ kind: 'executable', path } as const];
+  const sources: ConversionSource[] = [{ kind: 'executable', path }];
+  if (debug !== undefined) sources.push({ kind: 'debuginfo', path: debug });
   const job = { buildId, target, sources, knownSegments: [], symbolsOnly: false };
   const { problems } = await convertFiles(job);
   if (problems.length > 0) throw new Error(`${path}: ${problems.join('\n')}`);

@@ -1,11 +1,15 @@
 /** Programs and libraries that are on this machine anyway. */
 import { existsSync, realpathSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { runTool, versionOf } from '../../fixtures/debuginfo-tools.ts';
+import { openByteSource } from '../../../symbolizer/elf/byte-reader.ts';
+import { readElfIdentity } from '../../../symbolizer/elf/elf.ts';
+import { missingTools, runTool, versionOf } from '../../fixtures/debuginfo-tools.ts';
 
 export interface RealBinary {
   what: string;
   path: string;
+  /** Its separate debug information. */
+  debug?: string;
   /** The same code, with all that is known of it, for the tools that we compare with. */
   oracle: string;
   kind: 'native' | 'stripped Go';
@@ -21,11 +25,28 @@ const CANDIDATES = [
 ];
 
 export function localBinaries(folder: string, log: (line: string) => void): RealBinary[] {
-  return [...CANDIDATES, ...rustCompiler()].flatMap((path) => {
+  const found = [...CANDIDATES, ...rustCompiler()].flatMap((path) => {
     if (existsSync(path)) return [localBinary(path, folder)];
     log(`not here: ${path}`);
     return [];
   });
+  return [...found, ...separateLibc(folder, log)];
+}
+
+/** Debian's libc6-dbg: lines and inlined calls, by the build id. */
+function separateLibc(folder: string, log: (line: string) => void): RealBinary[] {
+  const path = realpathSync(`${LIBRARIES}/libc.so.6`);
+  const source = openByteSource(path);
+  const { buildId } = readElfIdentity(source);
+  source.close();
+  const debug = `/usr/lib/debug/.build-id/${buildId.slice(0, 2)}/${buildId.slice(2)}.debug`;
+  if (!existsSync(debug) || missingTools(['eu-unstrip']).length > 0) {
+    log(`not here: ${debug} (libc6-dbg), or eu-unstrip`);
+    return [];
+  }
+  const oracle = join(folder, 'libc-unstripped');
+  runTool('eu-unstrip', ['-o', oracle, path, debug]);
+  return [{ what: 'libc.so.6 and libc6-dbg', path, debug, oracle, kind: 'native' }];
 }
 
 /**

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import type { SymbolLine } from '../../../symbolizer/symbol-file/symbol-file.ts';
 import { runTool } from '../../fixtures/debuginfo-tools.ts';
-import type { Deviation, Mismatch } from '../../symbolizer/comparison.ts';
+import { type Deviation, type Mismatch, mismatchKind } from '../../symbolizer/comparison.ts';
 import { addressLines } from '../../symbolizer/oracle.ts';
 
 type Stack = readonly SymbolLine[];
@@ -28,6 +28,16 @@ export function symbolRules(oracle: string): Deviation[] {
           sameText(theirs.slice(0, -1), ours.slice(0, -1)) &&
           (theirs.at(-1)?.line === 0 || samePlace(theirs.at(-1), ours.at(-1)))
         );
+      },
+    },
+    {
+      reason: 'a version is no part of a name',
+      explains: (mismatch) => {
+        const theirs = mismatch.theirs.map((line) => ({
+          ...line,
+          name: line.name.replace(/@.*/, ''),
+        }));
+        return mismatchKind(theirs, mismatch.ours, mismatch.facts) === null;
       },
     },
     {
