@@ -40,7 +40,7 @@ const ATTRIBUTES = new Map([
   [0x73, 'bases'],
   [0x74, 'bases'],
   [0x76, 'dwo_name'],
-  [0x2131, 'bases'],
+  [0x2131, 'id'],
   [0x2132, 'bases'],
   [0x2133, 'bases'],
 ]);

@@ -9,7 +9,7 @@ import { addLines } from '../../symbolizer/debuginfo/convert-lines.ts';
 import { bytesSource } from '../../symbolizer/elf/byte-reader.ts';
 import { openElfFile } from '../../symbolizer/elf/elf-file.ts';
 import { openSymbolFile, type SymbolFile } from '../../symbolizer/symbol-file/symbol-file.ts';
-import type { FilePart } from './fuzz-debuginfo-fields.ts';
+import type { FilePart, Place } from './fuzz-debuginfo-fields.ts';
 import type { PlacedFile, Stretch } from './fuzz-debuginfo-mutations.ts';
 import type { ObjectSource } from './fuzz-debuginfo-objects.ts';
 import { convertTo } from './fuzz-debuginfo-oracle.ts';
@@ -69,11 +69,12 @@ export class PartChecker {
     if (changed.length === 0) return;
     // What was touched may claim code that is not its own. It does so without the others too.
     const isHit = (part: FilePart) => [...this.#dependentsOf(part)].some((row) => hit.has(row));
-    const kept = this.#parts().filter(isHit);
-    // A forged id may be that of any split unit.
-    const other = mutants.flatMap(({ kind }, row) => (isProgram(kind) ? [] : this.#partsOf(row)));
-    const versions = new Set([...kept, ...other].flatMap((part) => part.versions));
-    const claims = await claimsOf(this.#without(mutants, (_, version) => !versions.has(version)));
+    const kept = new Set(
+      this.#parts()
+        .filter(isHit)
+        .flatMap(({ versions }) => versions),
+    );
+    const claims = await claimsOf(this.#without(mutants, (_, version) => !kept.has(version)));
     for (const row of changed) {
       const address = this.#addresses[row] as number;
       const isClaimed = claims.some(({ start, end }) => start <= address && address < end);
@@ -94,6 +95,12 @@ export class PartChecker {
     return this.#dependents.get(part) as ReadonlySet<number>;
   }
 
+  /** A forged id may be that of any unit. */
+  #idsOf(row: number): Place[] {
+    const { fields } = (this.#files[row] as PlacedFile).places;
+    return ['unit.id', 'attribute.id'].flatMap((kind) => fields.get(kind) ?? []);
+  }
+
   /** Null where something outside of all parts was touched. */
   #touchedParts(stretches: readonly (readonly Stretch[] | null)[]): Set<FilePart> | null {
     const touched = new Set<FilePart>();
@@ -102,6 +109,9 @@ export class PartChecker {
       const parts = this.#partsOf(row);
       if (ofFile === null) return null;
       for (const { start, end } of ofFile ?? []) {
+        if (this.#idsOf(row).some((id) => id.offset < end && start < id.offset + id.length)) {
+          return null;
+        }
         const hit = parts.filter((part) => part.start < end && start < part.end);
         const covered = hit.reduce(
           (sum, part) => sum + Math.min(end, part.end) - Math.max(start, part.start),
@@ -151,14 +161,10 @@ export class PartChecker {
 async function claimsOf(sources: readonly ObjectSource[]): Promise<Stretch[]> {
   const claims: Stretch[] = [];
   const opened = sources.map(({ kind, bytes }) => ({ kind, source: bytesSource(bytes) }));
-  const programs = opened.filter(({ kind }) => isProgram(kind));
+  const programs = opened.filter(({ kind }) => kind === 'executable' || kind === 'debuginfo');
   const elfs = programs.map(({ source }) => openElfFile(source));
   const texts = { intern: () => NO_TEXT, internText: () => NO_TEXT };
   const add = ({ start, end }: Stretch) => claims.push({ start, end });
   await addLines({ texts, add }, elfs, opened, codeMap(elfs));
   return claims;
-}
-
-function isProgram(kind: ObjectSource['kind']): boolean {
-  return kind === 'executable' || kind === 'debuginfo';
 }
