@@ -22,7 +22,7 @@ let stop: AbortController;
 /** Method, path and outcome of each request. */
 let requests: string[] = [];
 /** Answers with this status instead of doing the work, while it returns one. */
-let refuse: (method: string) => number | null = () => null;
+let refuse: (method: string, url: string) => number | null = () => null;
 /** Parts that are being answered, and what each waits for. */
 let openPuts = 0;
 let gate: Promise<void> = Promise.resolve();
@@ -59,7 +59,7 @@ afterEach(async () => {
 /** The two endpoints over the real store. */
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url ?? '', 'http://server');
-  const refused = refuse(request.method ?? '');
+  const refused = refuse(request.method ?? '', url.pathname);
   const [status, body] = refused === null ? await handle(request, url) : [refused, {}];
   requests.push(`${request.method} ${basename(url.pathname).slice(0, 6)} ${status}`);
   response.writeHead(status).end(JSON.stringify(body));
@@ -208,6 +208,31 @@ test('a final refusal is not repeated', async () => {
   await poll(() => uploader.stats.refused).toBe(1);
   uploader.offer(offer);
   expect(uploader.stats).toMatchObject({ offered: 1, refused: 1, retries: 0 });
+});
+
+test('a file that always fails does not hold up those that come later', async () => {
+  const failing = offerOf(buildElf(directory, 'exec'));
+  const later = offerOf(buildElf(directory, 'pie'));
+  refuse = (_, url) => (url.includes(failing.buildId) ? 503 : null);
+  const uploader = startUploader();
+  uploader.offer(failing);
+  // From now on it waits for two seconds or more.
+  await poll(() => uploader.stats.retries).toBe(3);
+  uploader.offer(later);
+  await poll(() => uploader.stats.uploadedFiles).toBe(1);
+  const puts = requests.filter((line) => line.startsWith('PUT'));
+  expect(puts.slice(0, 4).map((line) => line.slice(-3))).toEqual(['503', '503', '503', '200']);
+});
+
+test('a server that is down is not asked sooner because of new binaries', async () => {
+  refuse = () => 503;
+  const later = offerOf(buildElf(directory, 'pie'));
+  const uploader = startUploader();
+  uploader.offer(offerOf(buildElf(directory, 'exec')));
+  await poll(() => uploader.stats.retries).toBe(3);
+  uploader.offer(later);
+  await sleep(1_500);
+  expect(uploader.stats.requests).toBe(3);
 });
 
 test('two files at a time', async () => {

@@ -3,7 +3,6 @@
  * wants, extracts that from the file while sending, in parts that can be resumed. Runs beside the
  * sampling, within a budget of bytes, and never holds it up.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { BuildId } from '../profile/units.ts';
 import type { DebuginfoKind, QualityName } from '../symbolizer/symbolizer.ts';
 import type { WantedJson } from '../wire/http.ts';
@@ -115,6 +114,12 @@ class Uploader implements DebuginfoUploader {
   /** When each build id may be taken up again, in order of being settled. */
   readonly #settled = new Map<BuildId, number>();
   #backoffMs = FIRST_BACKOFF_MS;
+  /** A pause ends then, as `performance.now()` has it. */
+  #retryAtMs = 0;
+  /** From then on other binaries than those that failed need not wait; infinity: they must. */
+  #newAtMs = 0;
+  /** Binaries whose upload failed in the last round that was not in a pause, or since. */
+  readonly #failed = new Set<BuildId>();
   /** Ends the wait for an offer. */
   #wake: () => void = () => undefined;
   #loggedFiles = 0;
@@ -147,32 +152,68 @@ class Uploader implements DebuginfoUploader {
   async run(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => this.#wake(), { once: true });
     while (!signal.aborted) {
-      if (this.#pending.size === 0) {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
+      const isPaused = performance.now() < this.#retryAtMs;
+      const offers = this.#due(isPaused);
+      if (offers.length === 0) {
+        await this.#rest();
         continue;
       }
+      if (!isPaused) this.#failed.clear();
+      this.#newAtMs = Number.POSITIVE_INFINITY;
       try {
-        await this.#round(signal);
-        this.#backoffMs = FIRST_BACKOFF_MS;
+        await this.#round(offers, signal);
+        this.#newAtMs = 0;
+        if (!isPaused) this.#backoffMs = FIRST_BACKOFF_MS;
         if (this.#pending.size === 0) this.#logSent();
       } catch (error) {
         if (signal.aborted) return;
-        this.stats.retries++;
-        const waitMs = Math.round(this.#backoffMs * (0.5 + Math.random() / 2));
-        const reason = requestFailure(error);
-        this.#options.log('warn', 'debug information waits', { reason, retry_ms: waitMs });
-        this.#backoffMs = Math.min(this.#backoffMs * 2, MAX_BACKOFF_MS);
-        await pause(waitMs, signal);
+        this.#pause(error, isPaused);
       }
     }
   }
 
-  /** Asks about the first few that wait and sends what is wanted of them. */
-  async #round(signal: AbortSignal): Promise<void> {
+  /** The first few that wait; in a pause, only those that did not cause it. */
+  #due(isPaused: boolean): BinaryOffer[] {
+    if (isPaused && performance.now() < this.#newAtMs) return [];
+    const due: BinaryOffer[] = [];
+    for (const offer of this.#pending.values()) {
+      if (due.length === MAX_ASKED) break;
+      if (!isPaused || !this.#failed.has(offer.buildId)) due.push(offer);
+    }
+    return due;
+  }
+
+  /** Until an offer comes, or the pause is over for some that wait. */
+  async #rest(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      if (this.#pending.size === 0) return;
+      const now = performance.now();
+      const isNew = now < this.#newAtMs && this.#newAtMs < this.#retryAtMs;
+      const untilMs = isNew ? this.#newAtMs : this.#retryAtMs;
+      timer = setTimeout(resolve, Math.ceil(untilMs - now)).unref();
+    });
+    clearTimeout(timer);
+  }
+
+  /** A failure in a pause makes it no longer: it is about other binaries. */
+  #pause(error: unknown, isPaused: boolean): void {
+    this.stats.retries++;
+    const now = performance.now();
+    if (!isPaused) {
+      this.#retryAtMs = now + Math.round(this.#backoffMs * (0.5 + Math.random() / 2));
+      this.#backoffMs = Math.min(this.#backoffMs * 2, MAX_BACKOFF_MS);
+    }
+    const reason = requestFailure(error);
+    const retry_ms = Math.round(this.#retryAtMs - now);
+    this.#options.log('warn', 'debug information waits', { reason, retry_ms });
+  }
+
+  /** Asks about a few binaries and sends what is wanted of them. */
+  async #round(offers: readonly BinaryOffer[], signal: AbortSignal): Promise<void> {
     const candidates: Candidate[] = [];
-    for (const offer of [...this.#pending.values()].slice(0, MAX_ASKED)) {
+    for (const offer of offers) {
       const opened = await this.#open(offer);
       if (opened === null) continue;
       const { kind, quality, sizeBytes } = opened.plan;
@@ -191,6 +232,7 @@ class Uploader implements DebuginfoUploader {
       }
     }
     const failures: unknown[] = [];
+    const tried = wanted.length;
     const worker = async (): Promise<void> => {
       for (let next = wanted.shift(); next !== undefined; next = wanted.shift()) {
         const [candidate, answer] = next;
@@ -201,11 +243,16 @@ class Uploader implements DebuginfoUploader {
       }
     };
     await Promise.all(Array.from({ length: PARALLEL_UPLOADS }, worker));
-    if (failures.length > 0) throw failures[0];
+    if (failures.length === 0) return;
+    // Where all of several fail it is the server, and a new one would fare no better.
+    const isTheirs = failures.length === 1 || failures.length < tried;
+    if (isTheirs) this.#newAtMs = performance.now() + FIRST_BACKOFF_MS;
+    throw failures[0];
   }
 
   /** A file that keeps failing must not keep the others waiting. */
   #putLast(offer: BinaryOffer): void {
+    this.#failed.add(offer.buildId);
     this.#pending.delete(offer.buildId);
     this.#pending.set(offer.buildId, offer);
   }
@@ -327,13 +374,5 @@ class Uploader implements DebuginfoUploader {
       this.#settled.delete(oldest);
     }
     this.#settled.set(buildId, Date.now() + ASK_AGAIN_MS);
-  }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await sleep(ms, undefined, { signal, ref: false });
-  } catch (error) {
-    if (!signal.aborted) throw error;
   }
 }
