@@ -137,3 +137,16 @@ test('a pprof has all lines of a location, and says of a mapping what is known',
   expect(draw('0x30@/bin/x#abc').flags).toEqual([[true, false, false, false]]);
   expect(draw('0x10@/bin/x#abc;0x99@/bin/x#abc').flags).toEqual([[false, false, false, false]]);
 });
+
+test('frames of symbol files that are replaced again and again take no more room', () => {
+  const frames = new LocationFrames('line', symbolNames(), dictionary);
+  const locations = dictionary.stacks.locations.slice(0, 5);
+  const draw = () => Array.from(locations, (location) => [location, frames.sizeOf(location)]);
+  const first = draw();
+  const { rowCount } = frames;
+  for (let i = 0; i < 10; i++) {
+    frames.forget(new Set(['abc']));
+    expect(draw()).toEqual(first);
+  }
+  expect(frames.rowCount).toBe(rowCount);
+});

@@ -18,6 +18,8 @@ export class LocationFrames {
   /** Rows of `table`, innermost first. */
   #rows = new Int32Array(1024);
   #used = 0;
+  /** Of them, those of locations that were forgotten. */
+  #forgotten = 0;
 
   constructor(granularity: Granularity, symbols: SymbolNames, dictionary: DictionaryColumns) {
     this.#granularity = granularity;
@@ -40,6 +42,11 @@ export class LocationFrames {
     size.set(this.#size);
     this.#first = first;
     this.#size = size;
+  }
+
+  /** Frames held of all locations, forgotten ones included until they are half of all. */
+  get rowCount(): number {
+    return this.#used;
   }
 
   /** Number of frames at the location, at least 1. */
@@ -68,10 +75,29 @@ export class LocationFrames {
       for (let row = first; row < first + size; row++)
         this.table.outdate(this.#rows[row] as number);
       this.#first[location] = 0;
+      this.#forgotten += size;
       marks ??= new Uint8Array(locations.count);
       marks[location] = 1;
     }
+    if (this.#forgotten > this.#used / 2) this.#compact();
     return marks;
+  }
+
+  /** Leaves out the rows of forgotten locations: symbol files may be replaced for ever. */
+  #compact(): void {
+    const kept = new Int32Array(this.#rows.length);
+    let used = 0;
+    for (let location = 0; location < this.#dictionary.locations.count; location++) {
+      const first = (this.#first[location] as number) - 1;
+      if (first < 0) continue;
+      const size = this.#size[location] as number;
+      kept.set(this.#rows.subarray(first, first + size), used);
+      this.#first[location] = used + 1;
+      used += size;
+    }
+    this.#rows = kept;
+    this.#used = used;
+    this.#forgotten = 0;
   }
 
   #resolve(location: number): void {
