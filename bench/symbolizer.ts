@@ -28,7 +28,7 @@ import { timeBlazesym, timeOwnLookups } from './symbolizer-warm.ts';
 import { runInTurns, runTimed, type TimedRun } from './timed-process.ts';
 
 const ADDRESSES = 20_000;
-/** The same addresses so often in one process, less once: what a further one takes. */
+/** The same addresses so often in one process, less once: the CPU time of a further one. */
 const REPEATS = 3;
 const ROUNDS = 7;
 /** Of those that take longer; the slowest needs half a minute for each. */
@@ -118,7 +118,7 @@ function lookUpRows(
   const longer = runInTurns(commands(again), LONG_ROUNDS);
   const rates = tools.map((_, row) => furtherNs(cold[row], longer[row]));
   const rows: Row[] = tools.map(({ name }, row) => [
-    `${name}: 1 / ${ADDRESSES} addresses, whole process, ms; each again, printed, ns`,
+    `${name}: 1 / ${ADDRESSES} addresses, whole process, ms; each again, printed, ns of CPU`,
     `${inMs(coldest[row])} / ${inMs(cold[row])}; ${rates[row]?.toFixed(0)}`,
   ]);
   const own = timeOwnLookups(symbolFile, once);
@@ -148,7 +148,7 @@ function timesFastest([ours, ...others]: readonly TimedRun[]): string {
 
 function furtherNs(once: TimedRun | undefined, longer: TimedRun | undefined): number {
   if (once === undefined || longer === undefined) return Number.NaN;
-  return ((longer.wallMs - once.wallMs) * 1e6) / (ADDRESSES * (REPEATS - 1));
+  return ((longer.cpuMs - once.cpuMs) * 1e6) / (ADDRESSES * (REPEATS - 1));
 }
 
 /** Hexadecimal, one a line. */
