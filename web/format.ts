@@ -35,6 +35,11 @@ export function formatSpan(ms: number): string {
 const two = (value: number) => String(value).padStart(2, '0');
 
 /** "14:02" in the reader's time zone; with seconds where asked. */
+/** "1 frame", "2 frames"; `plural` where it is not the noun and an s. */
+export function formatCounted(count: number, noun: string, plural = `${noun}s`): string {
+  return `${formatCount(count)} ${count === 1 ? noun : plural}`;
+}
+
 export function formatClock(ms: number, seconds = false): string {
   const date = new Date(ms);
   const minutes = `${two(date.getHours())}:${two(date.getMinutes())}`;

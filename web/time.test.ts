@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { SeriesJson } from '../wire/http.ts';
 import { coveredTime } from './explore/explore-answers.ts';
-import { formatNumber, formatRange, formatShare, formatSpan } from './format.ts';
+import { formatCounted, formatNumber, formatRange, formatShare, formatSpan } from './format.ts';
 import { alignRange, chooseStepMs, chooseTicks, isRelative, resolveRange } from './time.ts';
 
 const NOW = Date.UTC(2026, 0, 31, 12, 0, 7);
@@ -100,3 +100,9 @@ describe('formats', () => {
     expect(formatRange(at, until, until + 5 * 86_400_000)).toBe('2026-01-31 14:02 to 14:18');
   });
 });
+
+test.each([
+  [0, '0 frames'],
+  [1, '1 frame'],
+  [2, '2 frames'],
+])('%i: %s', (count, text) => expect(formatCounted(count, 'frame')).toBe(text));

@@ -18,7 +18,7 @@ export type ChangeFilter = '' | ChangeKind;
 export type NamesChoice = '' | 'short' | 'full' | 'raw';
 export type BinaryState = DebuginfoRowJson['state'];
 /** Which binaries are listed: all, those with frames without names, those in one state. */
-export type BinaryFilter = '' | 'unnamed' | BinaryState;
+export type BinaryFilter = '' | 'known' | 'unnamed' | BinaryState;
 export type BinarySort = (typeof BINARY_SORTS)[number];
 export type BinaryColumn = (typeof BINARY_COLUMNS)[number];
 
@@ -76,7 +76,7 @@ export interface SymbolsState {
   sort: BinarySort;
   /** Columns that are not shown. */
   hidden: readonly BinaryColumn[];
-  /** Build id of the binary whose details are shown. */
+  /** Build id of the binary whose details are shown; of one without, the key of its row. */
   select: string;
 }
 
@@ -132,6 +132,7 @@ const PANES: readonly PaneName[] = ['table', 'graph', 'labels'];
 const MODES: readonly DiffMode[] = ['share', 'absolute', 'rate'];
 const NAMES: readonly NamesChoice[] = ['short', 'full', 'raw'];
 const BINARY_FILTERS: readonly BinaryFilter[] = [
+  'known',
   'unnamed',
   'ready',
   'converting',

@@ -107,6 +107,23 @@ const SKETCHES: readonly Sketch[] = [
   },
   { file: 'gone-with-the-release', state: 'ready', quality: 'lines', functions: 12, sources: [] },
   { file: 'left-pad', state: 'absent', quality: 'none', self: 0.0004, total: 0.0004 },
+  {
+    file: 'legacy-report',
+    build_id: '',
+    state: 'absent',
+    self: 0.002,
+    total: 0.002,
+    unsymbolized: { 'no build id': 0.002 },
+    problem:
+      'Its profiles have no build id, so its symbols cannot be told from those of another build.',
+    remedy: 'Link it with `-Wl,--build-id`, or push profiles with build ids.',
+  },
+  {
+    build_id: 'htl:5f0c9a7b11d2e3f4',
+    file: 'gate',
+    state: 'failed',
+    problem: 'What was sent of it is damaged.',
+  },
 ];
 
 /** Forty digits that differ from binary to binary in the first as well. */

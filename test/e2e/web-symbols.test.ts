@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { decodeFg1, encodeFg1, FG1_MEDIA_TYPE } from '../../profile/fg1.ts';
 import { missing, PREFIX, useSession } from './web-session.ts';
 
+const TYPE = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
+
 describe.skipIf(missing !== null)('symbols', () => {
   const session = useSession();
   const { open, params } = session;
@@ -27,7 +29,7 @@ describe.skipIf(missing !== null)('symbols', () => {
       'fraud-model',
     ]);
     expect(await session.page.locator('.summary').textContent()).toMatch(
-      /^6.17.% of CPU without names, in 5 of 10 binaries$/,
+      /^6.37.% of CPU without names, in 6 of 12 binaries$/,
     );
     await session.page.getByRole('button', { name: 'Self', exact: true }).click();
     await expect.poll(async () => (await files())[0]).toBe('checkout');
@@ -43,14 +45,69 @@ describe.skipIf(missing !== null)('symbols', () => {
     await session.page.keyboard.press('Escape');
     await session.page.getByRole('button', { name: 'Show: All binaries' }).click();
     await session.page.getByRole('menuitemradio', { name: 'Failed' }).click();
-    await expect.poll(files).toEqual(['fraud-model']);
+    await expect.poll(files).toEqual(['fraud-model', 'gate']);
     await session.page.getByRole('button', { name: 'Show: Failed' }).click();
     await session.page.getByRole('menuitemradio', { name: 'No function is there' }).click();
     await expect.poll(files).toEqual(['libssl.so.3', 'node']);
     expect([params().get('reason'), params().get('filter')]).toEqual(['not covered', null]);
     await session.page.getByRole('searchbox').fill('nothing like it');
-    await session.page.getByRole('button', { name: 'Show all 10' }).click();
+    await session.page.getByRole('button', { name: 'Show all 12' }).click();
+    await expect.poll(() => rows().count()).toBe(12);
+  });
+
+  test('with labels only what the query names is listed; the rest can be', async () => {
+    const query = encodeURIComponent(`${TYPE}{service_name="checkout"}`);
+    await openList(`&query=${query}`);
     await expect.poll(() => rows().count()).toBe(10);
+    expect(await files()).not.toContain('gone-with-the-release');
+    const summary = () => session.page.locator('.summary').textContent();
+    expect(await summary()).toMatch(/in 6 of 10 binaries$/);
+    await session.page.getByRole('button', { name: 'Show: Binaries of this query' }).click();
+    await session.page.getByRole('menuitemradio', { name: 'All known binaries 12' }).click();
+    await expect.poll(files).toContain('gone-with-the-release');
+    expect([params().get('filter'), await summary()]).toEqual([
+      'known',
+      expect.stringMatching(/in 6 of 12 binaries$/),
+    ]);
+  });
+
+  test('a binary without a build id says what helps, and offers nothing that does not', async () => {
+    await openList('&reason=no+build+id');
+    expect(await files()).toEqual(['legacy-report']);
+    await rows().first().click();
+    await details().getByText('No build id', { exact: true }).waitFor();
+    await details().getByText('-Wl,--build-id').waitFor();
+    expect(await details().getByRole('button').allInnerTexts()).toEqual(['×']);
+    expect(await details().getByRole('region').allInnerTexts()).toHaveLength(1);
+    expect(params().get('select')).toBe('file legacy-report');
+  });
+
+  test('of one known by its hash only that file can be sent; what failed can be deleted', async () => {
+    await openList('&select=htl:5f0c9a7b11d2e3f4');
+    const send = details().getByRole('region', { name: 'Send its symbols' });
+    await send.getByText('Upload exactly the file that runs').waitFor();
+    await details().getByRole('button', { name: 'Delete…' }).click();
+    const dialog = session.page.getByRole('dialog', { name: 'Delete these symbols?' });
+    await dialog.getByText('Everything that is here of gate. Its frames').waitFor();
+  });
+
+  test('what is ready and lacks something is marked', async () => {
+    await openList('&filter=ready');
+    const marked = session.page.locator('.bins tr[id]', { has: session.page.locator('.lacking') });
+    expect(await marked.locator('td:first-child').allInnerTexts()).toEqual(['libssl.so.3']);
+    expect(await marked.locator('.lacking').getAttribute('title')).toContain('stripped');
+  });
+
+  test('while the next answer is awaited the strip keeps the time of the last', async () => {
+    await openList();
+    const strip = session.page.getByText(/^Answered at /);
+    const before = await strip.textContent();
+    session.fixture.state = 'slow';
+    await session.page.getByRole('button', { name: 'Last 1 hour' }).click();
+    await session.page.getByRole('menuitemradio', { name: 'Last 3 hours' }).click();
+    const asked = () => session.fixture.requests.filter((line) => line.startsWith('debuginfo?'));
+    await expect.poll(() => asked().length).toBe(2);
+    expect([before, await strip.textContent()]).toEqual([expect.stringMatching(/:/), before]);
   });
 
   test('by keys: a row, its details, and back', async () => {
@@ -156,7 +213,7 @@ describe.skipIf(missing !== null)('symbols', () => {
     session.fixture.state = 'down';
     await session.page.getByRole('button', { name: 'Refresh' }).click();
     await session.page.getByText('Not refreshed:').waitFor({ timeout: 15_000 });
-    expect(await rows().count()).toBe(10);
+    expect(await rows().count()).toBe(12);
   });
 
   test('an empty server still shows the symbols it was sent', async () => {

@@ -1,7 +1,6 @@
 /** The selector and the range have no profiles together: which one to give up. */
-import { formatCount } from '../../profile/format-value.ts';
 import { useSeries } from '../answers.ts';
-import { formatSpan } from '../format.ts';
+import { formatCounted, formatSpan } from '../format.ts';
 import { writeQuery } from '../query/selected.ts';
 import { StatePage } from '../states/states.tsx';
 import type { Range } from '../time.ts';
@@ -86,7 +85,7 @@ function Offer({ title, query, range, action, onTake }: OfferProps) {
     <li>
       <h3>{title}</h3>
       <span>
-        {error ? error.message : data ? `${formatCount(profiles)} profiles` : 'Looking …'}{' '}
+        {error ? error.message : data ? formatCounted(profiles, 'profile') : 'Looking …'}{' '}
         {profiles > 0 ? (
           <button type="button" className="btn fill" onClick={onTake}>
             {action}

@@ -1,8 +1,7 @@
 /** The strip at the very bottom: what the answer rests on, and what of it is drawn. */
-import { formatCount } from '../../profile/format-value.ts';
 import type { FlameExtent } from '../flame/flame-layout.ts';
 import type { FlameModel } from '../flame/flame-model.ts';
-import { formatClock, formatShare } from '../format.ts';
+import { formatClock, formatCounted, formatShare } from '../format.ts';
 import { QualityFigures } from '../parts/quality-strip.tsx';
 import type { SymbolsPlace } from '../parts/symbols-link.tsx';
 
@@ -33,7 +32,7 @@ export function QualityBar({ model, extent, place }: QualityBarProps) {
 }
 
 function drawnText({ drawn, mergedShare }: FlameExtent): string {
-  const frames = `${formatCount(drawn)} frames drawn`;
+  const frames = `${formatCounted(drawn, 'frame')} drawn`;
   if (mergedShare < 0.0005) return `${frames}.`;
   return `${frames}; narrower ones, ${formatShare(mergedShare)} of this view, are merged in grey.`;
 }

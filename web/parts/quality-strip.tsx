@@ -2,6 +2,7 @@
 import { useId } from 'react';
 import { formatCount } from '../../profile/format-value.ts';
 import type { Quality } from '../../profile/quality.ts';
+import { formatCounted } from '../format.ts';
 import { describeQuality, type QualityFigure } from './quality-figures.ts';
 import { SymbolsLink, type SymbolsPlace } from './symbols-link.tsx';
 
@@ -71,10 +72,10 @@ function Figure({ figure, quality, place }: FigureProps) {
 }
 
 function coverage({ series, hosts }: Quality): string {
-  const own = `${formatCount(series.profiles)} profiles of ${formatCount(series.series)} series`;
+  const own = `${formatCounted(series.profiles, 'profile')} of ${formatCount(series.series)} series`;
   if (hosts === null) return `${own}; no agent's window covers them.`;
   const missing = hosts.missingWindows;
   const gaps = missing === 0 ? 'none missing' : `${formatCount(missing)} missing`;
-  const from = `${hosts.hosts} host${hosts.hosts === 1 ? '' : 's'}`;
-  return `${own}, from ${formatCount(hosts.windows)} windows on ${from}, ${gaps}.`;
+  const from = `${formatCounted(hosts.windows, 'window')} on ${formatCounted(hosts.hosts, 'host')}`;
+  return `${own}, from ${from}, ${gaps}.`;
 }

@@ -35,7 +35,12 @@ export const COLUMNS: readonly Column[] = [
     id: 'build-id',
     sort: null,
     number: false,
-    cell: (row) => <BuildId buildId={row.build_id} />,
+    cell: (row) =>
+      row.build_id === '' ? (
+        <span className="quiet">None</span>
+      ) : (
+        <BuildId buildId={row.build_id} />
+      ),
   },
   {
     id: 'quality',
@@ -91,6 +96,12 @@ export function isTrouble(row: BinaryRow): boolean {
 
 export function StateMark({ row }: { row: BinaryRow }) {
   const busy = row.state === 'converting' || row.state === 'receiving';
-  const tone = isTrouble(row) ? ' trouble' : busy ? ' working' : '';
-  return <span className={`status${tone}`}>{STATES[row.state]}</span>;
+  const lacks = row.state === 'ready' && row.problem !== '';
+  const tone = isTrouble(row) ? ' trouble' : busy ? ' working' : lacks ? ' lacking' : '';
+  return (
+    <span className={`status${tone}`} title={lacks ? row.problem : undefined}>
+      {STATES[row.state]}
+      {lacks ? <span className="sr">, with a problem</span> : null}
+    </span>
+  );
 }

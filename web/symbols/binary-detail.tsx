@@ -1,12 +1,19 @@
 /** Everything about one binary: its symbols, where they are from, what is missing, what to do. */
 import { Fragment, type ReactNode, useRef } from 'react';
 import { formatCount, formatValue } from '../../profile/format-value.ts';
-import { formatMoment, formatShare } from '../format.ts';
+import { formatCounted, formatMoment, formatShare } from '../format.ts';
 import { hrefOf, navigate } from '../navigation.ts';
 import { CopyButton } from '../states/states.tsx';
 import { DEFAULT_EXPLORE, writeExplore } from '../url-state.ts';
 import { isTrouble, QualityMark, StateMark } from './binary-columns.tsx';
-import { type BinaryRow, describeSource, QUALITIES, reasonsOf } from './binary-rows.ts';
+import {
+  type BinaryRow,
+  describeSource,
+  nameOf,
+  QUALITIES,
+  reasonsOf,
+  sendableAs,
+} from './binary-rows.ts';
 import { DeleteDialog } from './delete-dialog.tsx';
 import { readLeftOut } from './left-out-words.ts';
 import { Refusal } from './refusal.tsx';
@@ -28,7 +35,7 @@ export function BinaryDetail(props: BinaryDetailProps) {
       className="binary"
       ref={pane}
       tabIndex={-1}
-      aria-label={`Details of ${row.file || row.build_id}`}
+      aria-label={`Details of ${nameOf(row)}`}
       onKeyDown={(event) => {
         if (event.key !== 'Escape' || event.defaultPrevented) return;
         onClose();
@@ -46,23 +53,39 @@ export function BinaryDetail(props: BinaryDetailProps) {
           ×
         </button>
         <div className="idline">
-          <code className="quiet">{row.build_id}</code>
-          <CopyButton text={row.build_id} />
+          {row.build_id === '' ? (
+            <span className="quiet">No build id</span>
+          ) : (
+            <>
+              <code className="quiet">{row.build_id}</code>
+              <CopyButton text={row.build_id} />
+            </>
+          )}
         </div>
       </header>
       <Verdict row={row} nowMs={answers.clock.nowMs} />
       <Actions {...props} />
       <Weights {...props} />
-      <Sources row={row} nowMs={answers.clock.nowMs} />
+      {row.build_id === '' ? null : <Sources row={row} nowMs={answers.clock.nowMs} />}
       <LeftOut row={row} />
-      <Section title="Send its symbols">
-        <p className="small soft">
-          From where the build is: the unstripped binary, or the debug file split from it. Its build
-          id must be the one above.
-        </p>
-        <UploadCommand file={row.file || 'FILE'} />
-      </Section>
+      <HowToSend row={row} />
     </aside>
+  );
+}
+
+/** Of a file without a build id the upload goes by its hash, so only that file will do. */
+function HowToSend({ row }: { row: BinaryRow }) {
+  const from = sendableAs(row);
+  if (from === 'none') return null;
+  return (
+    <Section title="Send its symbols">
+      <p className="small soft">
+        {from === 'any'
+          ? 'From where the build is: the unstripped binary, or the debug file split from it. Its build id must be the one above.'
+          : 'It has no build id and is known by a hash of the file. Upload exactly the file that runs, with the debug file that its .gnu_debuglink names beside it. Better: link it with -Wl,--build-id.'}
+      </p>
+      <UploadCommand file={row.file || 'FILE'} />
+    </Section>
   );
 }
 
@@ -132,19 +155,22 @@ function Actions({ row, state }: BinaryDetailProps) {
     range: state.range,
     binary: row.file,
   });
-  const kept = row.sources.length > 0 || row.symbol_file_bytes > 0;
+  const isKnown = row.build_id !== '';
+  const kept = isKnown && (row.sizeBytes > 0 || row.state !== 'absent');
   return (
     <>
       <div className="row actions">
-        <button
-          type="button"
-          className={`btn ${isTrouble(row) ? 'main' : 'fill'}`}
-          disabled={retry.isPending}
-          title="Looks in every source again and converts what is found"
-          onClick={() => retry.mutate(row.build_id)}
-        >
-          {retry.isPending ? 'Asking…' : RETRY_TITLES[row.state]}
-        </button>
+        {isKnown ? (
+          <button
+            type="button"
+            className={`btn ${isTrouble(row) ? 'main' : 'fill'}`}
+            disabled={retry.isPending}
+            title="Looks in every source again and converts what is found"
+            onClick={() => retry.mutate(row.build_id)}
+          >
+            {retry.isPending ? 'Asking…' : RETRY_TITLES[row.state]}
+          </button>
+        ) : null}
         {row.self + row.total > 0 && row.file !== '' ? (
           <a
             className="btn fill"
@@ -170,7 +196,7 @@ function Actions({ row, state }: BinaryDetailProps) {
         ) : null}
       </div>
       {retry.isSuccess ? (
-        <p className="small quiet" role="status">
+        <p className="small quiet asked" role="status">
           Asked for. The state above tells what comes of it.
         </p>
       ) : null}
@@ -266,8 +292,8 @@ function Sources({ row, nowMs }: { row: BinaryRow; nowMs: number }) {
       {row.symbol_file_bytes > 0 ? (
         <p className="small soft">
           Converted to {formatValue(row.symbol_file_bytes, 'bytes')} with{' '}
-          {formatCount(row.functions)} functions
-          {row.inlined_calls > 0 ? ` and ${formatCount(row.inlined_calls)} inlined calls` : ''}.
+          {formatCounted(row.functions, 'function')}
+          {row.inlined_calls > 0 ? ` and ${formatCounted(row.inlined_calls, 'inlined call')}` : ''}.
         </p>
       ) : null}
     </Section>

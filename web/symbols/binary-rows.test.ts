@@ -4,9 +4,12 @@ import type { BinarySort, SymbolsState } from '../url-state.ts';
 import {
   filterRows,
   isBusy,
+  listedRows,
+  nameOf,
   originsOf,
   readRows,
   reasonsOf,
+  sendableAs,
   shortBuildId,
   sortRows,
   sumReasons,
@@ -102,6 +105,30 @@ test.each<[Partial<SymbolsState>, string]>([
   expect(files(filterRows(rows, { ...ALL, ...state }))).toBe(shown);
 });
 
+test.each<[boolean, SymbolsState['filter'], string]>([
+  [false, '', 'checkout idle'],
+  [true, '', 'checkout'],
+  [true, 'ready', 'checkout'],
+  [true, 'known', 'checkout idle'],
+])('narrowed by labels: %j, filter %j: %s', (narrowed, filter, listed) => {
+  const two = readRows({
+    ...ANSWER,
+    debuginfo: draw('checkout ready lines 50 0\nidle ready lines 0 0'),
+  });
+  expect(files(filterRows(listedRows(two, narrowed, filter), { ...ALL, filter }))).toBe(listed);
+});
+
+test('rows without a build id are told apart by their names', () => {
+  const bare = draw('app absent none 4 4\nlib absent none 2 2').map((row) => ({
+    ...row,
+    build_id: '',
+  }));
+  expect(readRows({ ...ANSWER, debuginfo: bare }).map(({ key }) => key)).toEqual([
+    'file app',
+    'file lib',
+  ]);
+});
+
 describe('words', () => {
   test('reasons, the heaviest first', () => {
     expect(sumReasons(rows)).toEqual([
@@ -120,6 +147,15 @@ describe('words', () => {
     const local = { ...source, origin: 'local' } as const;
     expect(originsOf({ ...first, sources: [source, local, source] })).toBe('Upload, Local path');
     expect(originsOf({ ...first, sources: [] })).toBe('');
+  });
+
+  test.each([
+    ['app', 'b5fafb4d', 'app', 'any'],
+    ['', 'b5fafb4db5fafb4db5fafb4d', 'b5fafb4db5fafb4db5fa…', 'any'],
+    ['', 'htl:00ff', 'htl:00ff', 'exact'],
+    ['app', '', 'app', 'none'],
+  ])('%j of build id %j is called %j; what can be sent: %s', (file, build_id, name, from) => {
+    expect([nameOf({ file, build_id }), sendableAs({ build_id })]).toEqual([name, from]);
   });
 
   test.each([

@@ -4,6 +4,8 @@ import { wordsOfReason } from '../parts/reason-words.ts';
 import type { BinaryFilter, BinarySort, BinaryState, SymbolsState } from '../url-state.ts';
 
 export interface BinaryRow extends DebuginfoRowJson {
+  /** The build id; of a binary without one, its name after a word that is none. */
+  key: string;
   /** Weight of frames without names, all reasons together. */
   unnamed: number;
   /** Of all files that are kept for it. */
@@ -13,6 +15,7 @@ export interface BinaryRow extends DebuginfoRowJson {
 export function readRows(answer: DebuginfoJson): BinaryRow[] {
   return answer.debuginfo.map((row) => ({
     ...row,
+    key: row.build_id || `file ${row.file}`,
     unnamed: Object.values(row.unsymbolized).reduce((sum, weight) => sum + weight, 0),
     sizeBytes: row.sources.reduce((sum, source) => sum + source.size_bytes, row.symbol_file_bytes),
   }));
@@ -56,8 +59,7 @@ const SORT_VALUE: Record<Exclude<BinarySort, 'file'>, (row: BinaryRow) => number
 
 /** Numbers fall, names rise; equals stand by their own weight, then by name. */
 export function sortRows(rows: readonly BinaryRow[], sort: BinarySort): BinaryRow[] {
-  const byFile = (a: BinaryRow, b: BinaryRow) =>
-    compare(a.file, b.file) || compare(a.build_id, b.build_id);
+  const byFile = (a: BinaryRow, b: BinaryRow) => compare(a.file, b.file) || compare(a.key, b.key);
   if (sort === 'file') return [...rows].sort(byFile);
   const value = SORT_VALUE[sort];
   return [...rows].sort((a, b) => value(b) - value(a) || b.self - a.self || byFile(a, b));
@@ -67,8 +69,17 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+/** Where labels narrow the profiles, what they do not name is listed only if that is asked for. */
+export function listedRows(
+  rows: readonly BinaryRow[],
+  narrowed: boolean,
+  filter: BinaryFilter,
+): readonly BinaryRow[] {
+  return narrowed && filter !== 'known' ? rows.filter(({ total }) => total > 0) : rows;
+}
+
 export function passes(row: BinaryRow, filter: BinaryFilter): boolean {
-  if (filter === '') return true;
+  if (filter === '' || filter === 'known') return true;
   return filter === 'unnamed' ? row.unnamed > 0 : row.state === filter;
 }
 
@@ -130,6 +141,23 @@ export function reasonsOf(row: BinaryRow) {
     .filter(([, weight]) => weight > 0)
     .sort((a, b) => b[1] - a[1])
     .map(([reason, weight]) => ({ reason, weight, ...wordsOfReason(reason) }));
+}
+
+/** Digits of a build id that stand for a name. */
+const NAME_DIGITS = 20;
+
+/** What a row is called: a binary that nobody named has the beginning of its build id. */
+export function nameOf({ file, build_id: id }: Pick<BinaryRow, 'file' | 'build_id'>): string {
+  if (file !== '') return file;
+  return id.length > NAME_DIGITS ? `${id.slice(0, NAME_DIGITS)}…` : id;
+}
+
+/** Who could send its symbols, from what; `none` where no file can be told to be its own. */
+export function sendableAs({
+  build_id: id,
+}: Pick<BinaryRow, 'build_id'>): 'any' | 'exact' | 'none' {
+  if (id === '') return 'none';
+  return id.startsWith('htl:') ? 'exact' : 'any';
 }
 
 /** Enough of a build id to tell it from the others on a page. */

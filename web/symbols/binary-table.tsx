@@ -2,27 +2,28 @@
 import { type KeyboardEvent, useEffect, useMemo, useRef } from 'react';
 import { formatCount } from '../../profile/format-value.ts';
 import { FrameKind } from '../../profile/frame.ts';
-import { CHARACTER_PX } from '../explore/function-table.tsx';
 import { useBinaryPalette } from '../flame/flame-model.ts';
 import type { Palette } from '../flame/palette.ts';
 import { rowForKey, useVirtualRows } from '../parts/virtual-rows.ts';
 import type { BinarySort } from '../url-state.ts';
 import { COLUMN_TITLES, COLUMNS, type Column, isTrouble } from './binary-columns.tsx';
-import type { BinaryRow } from './binary-rows.ts';
+import { type BinaryRow, nameOf } from './binary-rows.ts';
 import type { SymbolsPanesProps } from './symbols-props.ts';
 
 export interface BinaryTableProps extends SymbolsPanesProps {
+  /** Those of the query, and of them those that the page's filters let through. */
+  listed: readonly BinaryRow[];
   shown: readonly BinaryRow[];
   whole: string;
 }
 
 export function BinaryTable(props: BinaryTableProps) {
-  const { state, answer, shown, rows, theme, change, whole } = props;
+  const { state, answer, shown, rows, listed, theme, change, whole } = props;
   const virtual = useVirtualRows(shown.length);
   const weights = useMemo(() => new Map(rows.map((row) => [row.file, row.self])), [rows]);
   const palette = useBinaryPalette(weights, theme.dark);
   const columns = COLUMNS.filter(({ id }) => id === 'unnamed' || !state.hidden.includes(id));
-  const current = shown.findIndex(({ build_id }) => build_id === state.select);
+  const current = shown.findIndex(({ key }) => key === state.select);
   const value = (row: BinaryRow) => weightOf(row, state.sort);
   const longest = shown.reduce((most, row) => Math.max(most, value(row)), 0);
   // A link to a binary shows it, wherever in the list it is.
@@ -36,7 +37,7 @@ export function BinaryTable(props: BinaryTableProps) {
     const next = rowForKey(event, current, shown.length);
     if (next !== null) {
       virtual.reveal(next);
-      change({ select: shown[next]?.build_id ?? '' }, 'replace');
+      change({ select: shown[next]?.key ?? '' }, 'replace');
     } else if (event.key === 'Enter' && current >= 0) {
       document.querySelector<HTMLElement>('.binary')?.focus();
     } else if (event.key === 'Escape' && state.select !== '') {
@@ -64,7 +65,7 @@ export function BinaryTable(props: BinaryTableProps) {
               const row = shown[index];
               return row === undefined ? null : (
                 <BinaryLine
-                  key={row.build_id}
+                  key={row.key}
                   index={index}
                   row={row}
                   columns={columns}
@@ -73,7 +74,7 @@ export function BinaryTable(props: BinaryTableProps) {
                   sort={state.sort}
                   palette={palette}
                   selected={index === current}
-                  onSelect={() => change({ select: row.build_id }, 'replace')}
+                  onSelect={() => change({ select: row.key }, 'replace')}
                 />
               );
             })}
@@ -82,13 +83,15 @@ export function BinaryTable(props: BinaryTableProps) {
         </table>
         {shown.length === 0 ? (
           <p className="none quiet">
-            No binary matches.{' '}
+            {listed.length === 0 ? 'No binary is in these profiles.' : 'No binary matches.'}{' '}
             <button
               type="button"
               className="btn fill"
-              onClick={() => change({ find: '', filter: '', reason: '' })}
+              onClick={() =>
+                change({ find: '', filter: listed.length === 0 ? 'known' : '', reason: '' })
+              }
             >
-              Show all {formatCount(rows.length)}
+              Show all {formatCount((listed.length === 0 ? rows : listed).length)}
             </button>
           </p>
         ) : null}
@@ -171,7 +174,7 @@ function BinaryLine(props: BinaryLineProps) {
             }}
           />
         </span>
-        <span className="fn">{row.file === '' ? shortName(row) : row.file}</span>
+        <span className="fn">{nameOf(row)}</span>
       </td>
       {columns.map(({ id, number, cell }) => (
         <td key={id} className={`c-${id}${number ? '' : ' text'}`}>
@@ -185,9 +188,4 @@ function BinaryLine(props: BinaryLineProps) {
 /** What the bar at the beginning of a row stands for: the sorted weight, else the row's own. */
 function weightOf(row: BinaryRow, sort: BinarySort): number {
   return sort === 'unnamed' || sort === 'total' ? row[sort] : row.self;
-}
-
-/** A binary that nobody named is called by its build id. */
-function shortName({ build_id }: BinaryRow): string {
-  return build_id.slice(0, Math.floor(200 / CHARACTER_PX));
 }

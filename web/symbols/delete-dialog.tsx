@@ -1,6 +1,7 @@
 /** Asks once more before symbols are deleted. Esc and the first button keep them. */
 import type { RefObject } from 'react';
 import { formatValue } from '../../profile/format-value.ts';
+import { formatCounted } from '../format.ts';
 import type { BinaryRow } from './binary-rows.ts';
 import { Refusal } from './refusal.tsx';
 import { useBinaryCommand } from './symbols-answers.ts';
@@ -23,9 +24,11 @@ export function DeleteDialog({ row, dialog }: DeleteDialogProps) {
     >
       <h2 id="delete-title">Delete these symbols?</h2>
       <p>
-        {files} {files === 1 ? 'file' : 'files'} of <code>{row.file || row.build_id}</code>,{' '}
-        {formatValue(row.sizeBytes, 'bytes')} on disk. Its frames are then shown as binary+address,
-        in profiles of the past as well, until the symbols are found or sent again.
+        {files === 0 ? 'Everything that is here' : formatCounted(files, 'file')} of{' '}
+        <code>{row.file || row.build_id}</code>
+        {row.sizeBytes > 0 ? `, ${formatValue(row.sizeBytes, 'bytes')} on disk` : ''}. Its frames
+        are then shown as binary+address, in profiles of the past as well, until the symbols are
+        found or sent again.
       </p>
       {remove.error === null ? null : <Refusal error={remove.error} />}
       <form method="dialog" className="row">

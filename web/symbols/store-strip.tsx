@@ -2,14 +2,15 @@
 import { type ReactNode, useId } from 'react';
 import { formatValue } from '../../profile/format-value.ts';
 import type { DebuginfoJson } from '../../wire/http.ts';
-import { formatClock } from '../format.ts';
+import { formatClock, formatCounted } from '../format.ts';
 
 /** Above this share of the budget the least used files are about to go. */
 const WARN_SHARE = 0.9;
 
 export interface StoreStripProps {
   answer: DebuginfoJson;
-  answeredMs: number;
+  /** Null before the first answer. */
+  answeredMs: number | null;
 }
 
 export function StoreStrip({ answer, answeredMs }: StoreStripProps) {
@@ -52,13 +53,15 @@ export function StoreStrip({ answer, answeredMs }: StoreStripProps) {
           none={<>None is asked. Name servers with --debuginfod-urls.</>}
         />
       </Fact>
-      <span className="push quiet wide clip">Answered at {formatClock(answeredMs, true)}.</span>
+      <span className="push quiet wide clip">
+        {answeredMs === null ? '' : `Answered at ${formatClock(answeredMs, true)}.`}
+      </span>
     </section>
   );
 }
 
 function count(value: number, name: string): string {
-  return `${value === 0 ? 'no' : value} ${name}${value === 1 ? '' : 's'}`;
+  return value === 0 ? `no ${name}s` : formatCounted(value, name);
 }
 
 interface FactProps {

@@ -4,7 +4,7 @@ import { useMemo } from 'react';
 import type { DebuginfoJson, ProfileTypeJson } from '../../wire/http.ts';
 import { queryClient } from '../answers.ts';
 import { getJson, sendCommand } from '../api.ts';
-import { REFRESH_MS } from '../explore/explore-answers.ts';
+import { REFRESH_MS, useLastGood } from '../explore/explore-answers.ts';
 import { useClock } from '../parts/hooks.ts';
 import { readSelected } from '../query/selected.ts';
 import { alignRange, isRelative, resolveRange } from '../time.ts';
@@ -37,7 +37,9 @@ export function useSymbolsAnswers(state: SymbolsState, types: readonly ProfileTy
     () => (debuginfo.data === undefined ? null : readRows(debuginfo.data)),
     [debuginfo.data],
   );
-  return { selected, relative, live, clock, range, debuginfo, rows };
+  // An answer that stands in for the next one has no time of its own.
+  const answeredMs = useLastGood('answered', debuginfo.dataUpdatedAt || undefined) ?? null;
+  return { selected, relative, live, clock, range, debuginfo, answeredMs, rows };
 }
 
 export type SymbolsAnswers = ReturnType<typeof useSymbolsAnswers>;

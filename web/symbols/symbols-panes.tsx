@@ -1,12 +1,12 @@
 /** The list of binaries, the details of the chosen one beside it, and the strip below. */
 import { useMemo } from 'react';
 import { formatCount } from '../../profile/format-value.ts';
-import { formatShare } from '../format.ts';
+import { formatCounted, formatShare } from '../format.ts';
 import { useLasting } from '../parts/hooks.ts';
 import { Split } from '../parts/split.tsx';
 import { RowsSkeleton } from '../states/skeleton.tsx';
 import { BinaryDetail } from './binary-detail.tsx';
-import { type BinaryRow, filterRows, sortRows } from './binary-rows.ts';
+import { type BinaryRow, filterRows, listedRows, sortRows } from './binary-rows.ts';
 import { BinaryTable } from './binary-table.tsx';
 import { StoreStrip } from './store-strip.tsx';
 import type { SymbolsPanesProps } from './symbols-props.ts';
@@ -15,11 +15,13 @@ import { SymbolsTools } from './symbols-tools.tsx';
 export function SymbolsPanes(props: SymbolsPanesProps) {
   const { state, answers, answer, rows, change } = props;
   const { find, filter, reason, sort } = state;
+  const narrowed = answers.selected.matchers.length > 0;
+  const listed = useMemo(() => listedRows(rows, narrowed, filter), [rows, narrowed, filter]);
   const shown = useMemo(
-    () => sortRows(filterRows(rows, { find, filter, reason }), sort),
-    [rows, find, filter, reason, sort],
+    () => sortRows(filterRows(listed, { find, filter, reason }), sort),
+    [listed, find, filter, reason, sort],
   );
-  const chosen = rows.find(({ build_id }) => build_id === state.select) ?? null;
+  const chosen = rows.find(({ key }) => key === state.select) ?? null;
   const busy = useLasting(answers.debuginfo.isPlaceholderData && !answers.live, 400);
   const whole = answers.selected.quantity?.whole ?? 'all';
   return (
@@ -31,7 +33,7 @@ export function SymbolsPanes(props: SymbolsPanesProps) {
         <h1 className="sr">Symbols</h1>
         <SymbolsTools
           {...props}
-          summary={<Summary rows={rows} total={answer.total} whole={whole} />}
+          summary={<Summary rows={listed} total={answer.total} whole={whole} />}
         />
         {chosen === null && state.select !== '' ? (
           <p className="banner note" role="status">
@@ -44,11 +46,11 @@ export function SymbolsPanes(props: SymbolsPanesProps) {
             </button>
           </p>
         ) : null}
-        <BinaryTable {...props} shown={shown} whole={whole} />
+        <BinaryTable {...props} listed={listed} shown={shown} whole={whole} />
         {chosen === null ? null : (
           <>
             <BinaryDetail
-              key={chosen.build_id}
+              key={chosen.key}
               {...props}
               row={chosen}
               whole={whole}
@@ -58,7 +60,7 @@ export function SymbolsPanes(props: SymbolsPanesProps) {
           </>
         )}
       </main>
-      <StoreStrip answer={answer} answeredMs={answers.debuginfo.dataUpdatedAt} />
+      <StoreStrip answer={answer} answeredMs={answers.answeredMs} />
     </>
   );
 }
@@ -67,7 +69,7 @@ function Summary(props: { rows: readonly BinaryRow[]; total: number; whole: stri
   const { rows, total, whole } = props;
   const unnamed = rows.reduce((sum, row) => sum + row.unnamed, 0);
   const count = rows.filter((row) => row.unnamed > 0).length;
-  const of = `${formatCount(rows.length)} ${rows.length === 1 ? 'binary' : 'binaries'}`;
+  const of = formatCounted(rows.length, 'binary', 'binaries');
   if (total <= 0) return <>{of}; no profile of this query in this time</>;
   if (count === 0) return <>{of}; every frame has a name</>;
   return (

@@ -7,11 +7,12 @@ import { isTyping } from '../parts/keys.ts';
 import { capitalize, wordsOfReason } from '../parts/reason-words.ts';
 import { BINARY_COLUMNS, type BinaryFilter } from '../url-state.ts';
 import { COLUMN_TITLES } from './binary-columns.tsx';
-import { countBy, STATES, sumReasons } from './binary-rows.ts';
+import { countBy, listedRows, STATES, sumReasons } from './binary-rows.ts';
 import type { SymbolsPanesProps } from './symbols-props.ts';
 
 const FILTERS: readonly BinaryFilter[] = [
   '',
+  'known',
   'unnamed',
   'absent',
   'failed',
@@ -20,12 +21,17 @@ const FILTERS: readonly BinaryFilter[] = [
   'ready',
 ];
 
-function filterTitle(filter: BinaryFilter): string {
-  if (filter === '') return 'All binaries';
+function filterTitle(filter: BinaryFilter, narrowed: boolean): string {
+  if (filter === '') return narrowed ? 'Binaries of this query' : 'All binaries';
+  if (filter === 'known') return 'All known binaries';
   return filter === 'unnamed' ? 'With frames without names' : STATES[filter];
 }
 
-export function SymbolsTools(props: SymbolsPanesProps & { summary: ReactNode }) {
+export interface SymbolsToolsProps extends SymbolsPanesProps {
+  summary: ReactNode;
+}
+
+export function SymbolsTools(props: SymbolsToolsProps) {
   const { state, change, summary } = props;
   return (
     <div className="bar tool">
@@ -76,8 +82,11 @@ function FindField({ value, onChange }: { value: string; onChange: (value: strin
 }
 
 /** States and reasons in one menu: a choice of either replaces the other. */
-function FilterMenu({ state, answer, rows, change }: SymbolsPanesProps) {
-  const title = state.reason === '' ? filterTitle(state.filter) : wordsOfReason(state.reason).title;
+function FilterMenu({ state, answers, answer, rows, change }: SymbolsToolsProps) {
+  const narrowed = answers.selected.matchers.length > 0;
+  const title =
+    state.reason === '' ? filterTitle(state.filter, narrowed) : wordsOfReason(state.reason).title;
+  const named = listedRows(rows, narrowed, '');
   return (
     <Dropdown className="fill filter" hint="Show: " label={title}>
       {(close) => {
@@ -88,7 +97,10 @@ function FilterMenu({ state, answer, rows, change }: SymbolsPanesProps) {
         return (
           <Items>
             {FILTERS.map((filter) => {
-              const count = countBy(rows, filter);
+              const count = countBy(filter === 'known' ? rows : named, filter);
+              if (filter === 'known' && count === named.length && filter !== state.filter) {
+                return null;
+              }
               if (count === 0 && filter !== '' && filter !== state.filter) return null;
               return (
                 <Item
@@ -96,7 +108,7 @@ function FilterMenu({ state, answer, rows, change }: SymbolsPanesProps) {
                   checked={state.reason === '' && filter === state.filter}
                   onClick={() => choose(filter, '')}
                 >
-                  {filterTitle(filter)}
+                  {filterTitle(filter, narrowed)}
                   <span className="push quiet">{formatCount(count)}</span>
                 </Item>
               );
