@@ -59,6 +59,12 @@ export function leftOut(counts: LeftOut): LeftOut {
   return Object.fromEntries(reasons.map((reason) => [reason, counts[reason]]));
 }
 
+/** How much could not be read; what is missing or too much is no damage. */
+export function damageOf(counts: LeftOut): number {
+  const damaged = DAMAGE.filter((reason) => reason.startsWith('damaged_'));
+  return damaged.reduce((sum, reason) => sum + (counts[reason] ?? 0), 0);
+}
+
 const COST_NAMES: readonly LeftOutReason[] = [
   'damaged_tables',
   'damaged_units',

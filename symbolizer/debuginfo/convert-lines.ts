@@ -19,9 +19,14 @@ export interface LinesReport {
   fromPclntab: boolean;
   missingSupplementary: { buildId: string; file: string } | null;
   missingSplit: number;
+  /** Units that were found in split files. */
+  splitUnits: number;
   leftOut: LeftOut & { damaged_tables: number };
   problems: string[];
 }
+
+/** What a problem of theirs begins with. */
+export const SPLIT_FILES = 'Split files';
 
 /**
  * Adds what DWARF says, then what Go's own table says of the rest. Damage costs lines, never
@@ -39,6 +44,7 @@ export async function addLines(
     fromPclntab: false,
     missingSupplementary: null,
     missingSplit: 0,
+    splitUnits: 0,
     leftOut: { damaged_tables: 0 },
     problems: [],
   };
@@ -101,7 +107,11 @@ async function addDwarf(
       sections,
       is64: elf.header.is64,
       supplementary,
-      findSplit: (id) => split.find(id),
+      findSplit: (id) => {
+        const unit = split.find(id);
+        if (unit !== null) report.splitUnits++;
+        return unit;
+      },
       isCode: (address) => code.endAt(address) >= 0,
     },
     sink,
@@ -112,7 +122,7 @@ async function addDwarf(
   report.problems.push(...dwarfProblems(dwarf));
   if (split.firstProblem === '') return;
   report.leftOut.damaged_tables++;
-  report.problems.push(`Split files: ${split.firstProblem}`);
+  report.problems.push(`${SPLIT_FILES}: ${split.firstProblem}`);
 }
 
 /** The dwz file that the program names, if it is among the sources. */

@@ -13,7 +13,7 @@ import { joinSymbols } from '../symbol-file/joined-symbols.ts';
 import { SymbolFileBuilder } from '../symbol-file/symbol-file-builder.ts';
 import type { SymbolFacts } from '../symbol-file/symbol-quality.ts';
 import { codeMap } from './convert-code-map.ts';
-import { addLines } from './convert-lines.ts';
+import { addLines, SPLIT_FILES } from './convert-lines.ts';
 import { originalSegments, placedSegments } from './convert-segments.ts';
 import { readSymbols } from './convert-symbols.ts';
 
@@ -30,6 +30,8 @@ export type ConversionSourceKind =
 export interface ConversionSource {
   kind: ConversionSourceKind;
   path: string;
+  /** What the conversion is made for: it fails where nothing of this file can be used. */
+  isNew?: boolean;
 }
 
 export interface ConversionJob {
@@ -61,13 +63,16 @@ export interface Conversion extends SymbolFacts {
 export interface OpenSource {
   kind: ConversionSourceKind;
   source: ByteSource;
+  isNew?: boolean;
 }
 
 /** Throws EverflameError where no source can be used: damaged, of another build id, too large. */
 export async function convertFiles(job: ConversionJob): Promise<Conversion> {
   const opened: (OpenSource & { source: FileByteSource })[] = [];
   try {
-    for (const { kind, path } of job.sources) opened.push({ kind, source: openByteSource(path) });
+    for (const { path, ...named } of job.sources) {
+      opened.push({ ...named, source: openByteSource(path) });
+    }
     return await convertSources(job, opened);
   } finally {
     for (const { source } of opened) source.close();
@@ -85,6 +90,8 @@ export async function convertSources(
   const elfs = programs.map(({ elf }) => elf);
   const builder = new SymbolFileBuilder();
   const lines = job.symbolsOnly ? null : await addLines(builder, elfs, sources, codeMap(elfs));
+  const hasNewSplit = sources.some(({ kind, isNew }) => kind === 'split' && isNew === true);
+  if (hasNewSplit && lines !== null && lines.splitUnits === 0) throw uselessSplit(lines.problems);
   const [first] = elfs;
   assert(first !== undefined, 'a conversion has a program');
   const { type, machine } = first.header;
@@ -121,6 +128,15 @@ function findSegments(
   return elfs.map(placedSegments).find((segments) => segments.length > 0) ?? [];
 }
 
+function uselessSplit(problems: readonly string[]): EverflameError {
+  const why = problems.find((problem) => problem.startsWith(SPLIT_FILES));
+  const message = 'none of its units is one that its program refers to';
+  return new EverflameError('unprocessable', why === undefined ? message : `${message}; ${why}`, {
+    field: 'file',
+    remedy: 'Send the .dwp package of this build, or an ar archive of its .dwo files.',
+  });
+}
+
 interface Program {
   elf: ElfFile;
   symbols: CodeSymbols[];
@@ -134,12 +150,12 @@ async function openPrograms(
 ): Promise<Program[]> {
   const programs: Program[] = [];
   let failure: unknown = null;
-  for (const { kind, source } of sources) {
+  for (const { kind, source, isNew } of sources) {
     if (kind !== 'executable' && kind !== 'debuginfo') continue;
     try {
       programs.push(await openProgram(buildId, source, problems));
     } catch (error) {
-      if (!(error instanceof EverflameError)) throw error;
+      if (!(error instanceof EverflameError) || isNew === true) throw error;
       failure ??= error;
       problems.push(`The ${kind}: ${error.message}`);
     }

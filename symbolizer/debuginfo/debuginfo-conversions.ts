@@ -6,6 +6,7 @@ import { type ErrorKind, EverflameError } from '../../profile/errors.ts';
 import type { BuildId, EpochMs } from '../../profile/units.ts';
 import { isBuildId } from '../elf/build-id.ts';
 import type { LoadSegment } from '../elf/elf.ts';
+import { damageOf } from '../left-out.ts';
 import { openSymbolFile, type SymbolFile } from '../symbol-file/symbol-file.ts';
 import { compareQuality } from '../symbol-file/symbol-quality.ts';
 import { ConversionQueue } from './conversion-queue.ts';
@@ -182,11 +183,12 @@ export class DebuginfoConversions {
   /** `incoming` takes the place of the entry's file of its kind, for a trial. */
   async #convertWith(entry: DebuginfoEntry, incoming: StoredSource | null): Promise<void> {
     const others = entry.sources.filter(({ kind }) => kind !== incoming?.kind);
-    const sources = incoming === null ? others : [...others, incoming];
-    if (!sources.some(({ kind }) => kind !== 'split')) return;
+    const all = incoming === null ? others : [...others, incoming];
+    if (!all.some(({ kind }) => kind !== 'split')) return;
     try {
-      const tried = await this.#run(entry, sources);
-      this.#settle(entry.buildId, incoming, sources, tried);
+      const alone = await this.#runWithout(entry, others, incoming);
+      const tried = alone ?? (await this.#run(entry, all, incoming));
+      this.#settle(entry.buildId, incoming, tried);
     } catch (error) {
       if (!(error instanceof EverflameError)) throw error;
       if (isRefusal(error)) {
@@ -199,20 +201,43 @@ export class DebuginfoConversions {
     }
   }
 
+  /**
+   * Where something of what is here is damaged, a file of another kind may say all of it better
+   * without the others. Null where it does not.
+   */
+  async #runWithout(
+    entry: DebuginfoEntry,
+    others: readonly StoredSource[],
+    incoming: StoredSource | null,
+  ): Promise<Tried | null> {
+    const damage = damageOf(entry.leftOut);
+    if (incoming === null || incoming.kind === 'split' || damage === 0) return null;
+    const splits = others.filter(({ kind }) => kind === 'split');
+    if (splits.length === others.length) return null;
+    const tried = await this.#run(entry, [...splits, incoming], incoming);
+    const isEnough = compareQuality(tried.conversion, entry.facts) >= 0;
+    return isEnough && damageOf(tried.conversion.leftOut) < damage ? tried : null;
+  }
+
   /** With the dwz file where it is here, and without lines where they take too much. */
-  async #run(entry: DebuginfoEntry, sources: readonly StoredSource[]): Promise<Tried> {
-    const first = await this.#convertOnce(entry, sources, entry.supplementary);
+  async #run(
+    entry: DebuginfoEntry,
+    sources: readonly StoredSource[],
+    incoming: StoredSource | null,
+  ): Promise<Tried> {
+    const given = { sources, incoming };
+    const first = await this.#convertOnce(entry, given, entry.supplementary);
     const missing = first.conversion.missingSupplementary;
     if (missing === null) return first;
     const second = this.#supplementaryPath(missing) === null ? null : missing;
-    if (second !== null) return this.#convertOnce(entry, sources, second);
+    if (second !== null) return this.#convertOnce(entry, given, second);
     if (isBuildId(missing.buildId)) this.#options.onMissing(missing.buildId, missing.file);
     return first;
   }
 
   async #convertOnce(
     entry: DebuginfoEntry,
-    sources: readonly StoredSource[],
+    { sources, incoming }: { sources: readonly StoredSource[]; incoming: StoredSource | null },
     supplementary: { buildId: string; file: string } | null,
   ): Promise<Tried> {
     const { table } = this.#options;
@@ -220,6 +245,7 @@ export class DebuginfoConversions {
     const given: ConversionSource[] = sources.map((source) => ({
       kind: source.kind,
       path: files.path(source),
+      isNew: source === incoming,
     }));
     const path = supplementary === null ? null : this.#supplementaryPath(supplementary);
     if (path !== null) given.push({ kind: 'supplementary', path });
@@ -246,7 +272,7 @@ export class DebuginfoConversions {
       release?.();
     }
     const used = path === null ? null : supplementary;
-    return { conversion, isSymbolsOnly, supplementary: used };
+    return { sources, conversion, isSymbolsOnly, supplementary: used };
   }
 
   /** Where the debug file of another entry is, or will be once that is converted. */
@@ -259,19 +285,14 @@ export class DebuginfoConversions {
       : table.files(entry.buildId).path(source);
   }
 
-  #settle(
-    buildId: BuildId,
-    incoming: StoredSource | null,
-    sources: readonly StoredSource[],
-    tried: Tried,
-  ): void {
+  #settle(buildId: BuildId, incoming: StoredSource | null, tried: Tried): void {
     const { table, clock } = this.#options;
     // Deleted meanwhile, perhaps made anew: what was made of it goes too.
     const entry = table.get(buildId);
+    const { sources, conversion } = tried;
     if (entry === undefined || !hasFiles(entry, sources)) return;
     const files = table.files(buildId);
     const pending = entry.pending.filter(({ path }) => path !== incoming?.path);
-    const { conversion } = tried;
     const settled = {
       ...entry,
       pending,
@@ -352,6 +373,7 @@ function describeDelay(error: unknown): { problem: string; remedy: string } {
 }
 
 interface Tried {
+  sources: readonly StoredSource[];
   conversion: Conversion;
   isSymbolsOnly: boolean;
   /** The dwz file that was read. */
@@ -393,7 +415,8 @@ function isBetter(
   const bySize = compareQuality(conversion, facts);
   const byParts = isAddition && conversion.quality === facts.quality ? fewerMissing : 0;
   const moreCalls = conversion.inlinedCalls - facts.inlinedCalls;
-  const difference = byParts || bySize || fewerMissing || moreCalls;
+  const lessDamage = damageOf(entry.leftOut) - damageOf(conversion.leftOut);
+  const difference = byParts || bySize || fewerMissing || moreCalls || lessDamage;
   return difference === 0 ? hasSegments && !entry.hasSegments : difference > 0;
 }
 

@@ -51,6 +51,18 @@ export async function receivePart(
   }
 }
 
+/** Whether a file that was received can be one of split DWARF: its units are read much later. */
+export async function isSplitFile(path: string): Promise<boolean> {
+  const handle = await open(path);
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(8), 0, 8, 0);
+    const start = buffer.toString('latin1', 0, bytesRead);
+    return start.startsWith('!<arch>\n') || start.startsWith('\x7fELF');
+  } finally {
+    await handle.close();
+  }
+}
+
 function checkOffset(files: EntryFiles, { offset, kind, totalBytes }: UploadRequest): void {
   if (offset === 0) return;
   const part = files.readPart();

@@ -180,7 +180,7 @@ describe('uploads', () => {
     const wrong = send(other, { buildId });
     await expect(wrong).rejects.toMatchObject({ kind: 'unprocessable', field: 'build_id' });
     expect(symbolizer.symbolFiles()).toEqual([]);
-    expect(statusLine()).toMatch(/^lib.so {2}none false the file's build id is .*, not/);
+    expect(statusLine()).toMatch(/^lib.so {2}none false The file's build id is .*, not/);
     expect(await asked(full, 'debuginfo')).toMatch(/^debuginfo:/);
   });
 
@@ -238,7 +238,7 @@ describe('garbage', () => {
     const before = symbolizer.symbolFiles();
     await expect(send(garbage())).rejects.toMatchObject({ kind: 'invalid' });
     expect(symbolizer.symbolFiles()).toEqual(before);
-    expect(statusLine()).toMatch(/^lib.so upload symbols true bytes \d+ to/);
+    expect(statusLine()).toMatch(/^lib.so upload symbols true Bytes \d+ to/);
     symbolizer.retry(buildId);
     await expect.poll(statusLine, { timeout: 25_000 }).toMatch(/true Functions have names/);
     const outcomes = () => symbolizer.stats().conversions;

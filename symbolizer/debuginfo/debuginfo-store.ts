@@ -5,7 +5,7 @@
  */
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { assert, EverflameError } from '../../profile/errors.ts';
+import { assert, type ErrorKind, EverflameError } from '../../profile/errors.ts';
 import { MAX_DEBUGINFO_BYTES, MAX_WANTED_PER_REQUEST } from '../../profile/limits.ts';
 import type { BuildId, EpochMs } from '../../profile/units.ts';
 import { isBuildId } from '../elf/build-id.ts';
@@ -26,11 +26,12 @@ import type {
   WantedAnswer,
   WantedQuestion,
 } from '../symbolizer.ts';
+import { BinaryNames, printableName } from './binary-names.ts';
 import { DebuginfoConversions } from './debuginfo-conversions.ts';
 import { type DebuginfoEntry, fileBytes, type StoredSource } from './debuginfo-entry.ts';
 import { DebuginfoLeases } from './debuginfo-leases.ts';
 import { DebuginfoLookups, type FoundFile, type LookupTarget } from './debuginfo-lookups.ts';
-import { receivePart, toUploadError } from './debuginfo-part.ts';
+import { isSplitFile, receivePart, toUploadError } from './debuginfo-part.ts';
 import { DebuginfoTable } from './debuginfo-table.ts';
 import {
   type Advice,
@@ -38,10 +39,11 @@ import {
   adviseEntry,
   advisePart,
   qualityName,
+  UNDER_WAY,
 } from './debuginfo-words.ts';
 import { DEBUGINFOD_LIMITS, DebuginfodClient, type DebuginfodKind } from './debuginfod-client.ts';
 import { findKeptFile, findKeptSection } from './kept-bytes.ts';
-import { noRoom, notBuildId, underWay } from './upload-errors.ts';
+import { noRoom, notBuildId, notSplit, underWay } from './upload-errors.ts';
 import { refusalOf } from './wanted-answer.ts';
 
 export interface SymbolizerOptions {
@@ -59,6 +61,9 @@ export interface SymbolizerOptions {
   clock: () => EpochMs;
 }
 
+/** Errors of an upload that the binary's row tells, too. */
+const TOLD_ERRORS: readonly ErrorKind[] = ['storage-full', 'unprocessable'];
+
 export function openSymbolizer(options: SymbolizerOptions): Symbolizer {
   return new DebuginfoStore(options);
 }
@@ -70,6 +75,7 @@ class DebuginfoStore implements Symbolizer {
   readonly #conversions: DebuginfoConversions;
   readonly #client: DebuginfodClient;
   readonly #lookups: DebuginfoLookups;
+  readonly #names = new BinaryNames();
   /** Build ids of which a part is being received right now. */
   readonly #receiving = new Set<BuildId>();
 
@@ -112,7 +118,7 @@ class DebuginfoStore implements Symbolizer {
       received = await this.#receive(request);
     } catch (thrown) {
       const error = toUploadError(thrown);
-      if (error instanceof EverflameError && error.kind === 'storage-full') {
+      if (error instanceof EverflameError && TOLD_ERRORS.includes(error.kind)) {
         const { message, remedy = '' } = error;
         this.#table.change(buildId, { problem: `An upload ended: ${message}.`, remedy });
       }
@@ -142,6 +148,7 @@ class DebuginfoStore implements Symbolizer {
       if (!isBuildId(buildId)) continue;
       this.#table.use(buildId);
       this.#table.name(buildId, printableName(file));
+      this.#names.remember(buildId, printableName(file));
       if (this.needs(buildId, 'debuginfo')) this.#lookups.request(buildId, printableName(file));
     }
   }
@@ -153,7 +160,9 @@ class DebuginfoStore implements Symbolizer {
 
   statusOf(buildId: BuildId): DebuginfoStatus | null {
     const entry = this.#table.get(buildId);
-    return entry === undefined ? null : this.#describe(entry, this.#sharedBuildIds());
+    if (entry !== undefined) return this.#describe(entry, this.#sharedBuildIds());
+    const file = this.#names.get(buildId);
+    return file === undefined ? null : this.absentStatus({ buildId, file });
   }
 
   absentStatus({ buildId, file }: NamedBinary): DebuginfoStatus {
@@ -184,13 +193,14 @@ class DebuginfoStore implements Symbolizer {
   retry(buildId: BuildId): void {
     if (!isBuildId(buildId)) throw notBuildId();
     const entry = this.#table.get(buildId);
+    this.#names.remember(buildId, entry?.file ?? '');
     if (entry !== undefined) {
       const forgiven = { tried: [], problem: '', remedy: '', evictedUntilMs: 0 };
       this.#table.change(buildId, forgiven);
       if (entry.sources.length + entry.pending.length > 0)
         void this.#conversions.convert(buildId, true);
     }
-    this.#lookups.request(buildId, entry?.file ?? '', true);
+    this.#lookups.request(buildId, this.#names.get(buildId) ?? '', true);
   }
 
   remove(buildId: BuildId): boolean {
@@ -350,10 +360,15 @@ class DebuginfoStore implements Symbolizer {
       if (!this.#table.makeRoom(buildId)) throw noRoom(this.#options.maxBytes);
     });
     if (receivedBytes < sizeBytes) return { receivedBytes, converted: null };
-    const entry = this.#table.get(buildId);
-    assert(entry !== undefined, `no entry of ${buildId} while it is uploaded`);
     const path = files.newName(kind);
     files.finishPart(path);
+    this.#leases.end(buildId);
+    if (kind === 'split' && !(await isSplitFile(files.inside(path)))) {
+      files.drop(path);
+      throw notSplit();
+    }
+    const entry = this.#table.get(buildId);
+    assert(entry !== undefined, `no entry of ${buildId} while it is uploaded`);
     const receivedMs = this.#options.clock();
     const sent = printableName(request.file);
     const source = {
@@ -367,9 +382,8 @@ class DebuginfoStore implements Symbolizer {
     } as const;
     // A debug file may be called anything.
     const isNamed = entry.isFromProfiles || (kind !== 'executable' && entry.file !== '');
-    const file = isNamed ? entry.file : sent;
+    const file = isNamed || sent === '' ? entry.file : sent;
     this.#table.save({ ...entry, file, pending: [...entry.pending, source], evictedUntilMs: 0 });
-    this.#leases.end(buildId);
     return { receivedBytes, converted: this.#conversions.convert(buildId) };
   }
 
@@ -441,8 +455,8 @@ class DebuginfoStore implements Symbolizer {
     const { buildId, generation, problem, sources, pending } = entry;
     const looked = this.#lookups.words(buildId);
     const isEmpty = generation === 0 && problem === '' && sources.length + pending.length === 0;
-    const part =
-      isEmpty && !this.#isReceiving(buildId) ? this.#table.files(buildId).readPart() : null;
+    if (isEmpty && this.#isReceiving(buildId)) return UNDER_WAY;
+    const part = isEmpty ? this.#table.files(buildId).readPart() : null;
     if (part !== null) return advisePart(part.receivedBytes, part.totalBytes, looked);
     return adviseEntry(entry, looked, shared.has(buildId));
   }
@@ -470,11 +484,4 @@ class DebuginfoStore implements Symbolizer {
     const { path: _, ...source } = dwz;
     return [...listed, { ...source, kind: 'supplementary' }];
   }
-}
-
-/** Strangers name files; what is shown is a basename of bounded length in printable characters. */
-function printableName(file: string): string {
-  return basename(file)
-    .replace(/[^\x20-\x7e]/g, '?')
-    .slice(0, 255);
 }

@@ -95,7 +95,9 @@ export class DebuginfoTable {
   /** The entry of a build id, made where there is none. */
   ensure(buildId: BuildId, file: string): DebuginfoEntry {
     const known = this.#entries.get(buildId);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      return known.file === '' && file !== '' ? this.save({ ...known, file }) : known;
+    }
     this.#dropSurplus();
     const files = this.files(buildId);
     files.make();

@@ -15,6 +15,7 @@ import type { BuildId, EpochMs } from '../../profile/units.ts';
 import { buildElf, onlyDebug } from '../../test/fixtures/elf-builds.ts';
 import { bytesSource } from '../elf/byte-reader.ts';
 import { readElfIdentity } from '../elf/elf.ts';
+import { openElfFile } from '../elf/elf-file.ts';
 import { openSymbolFile } from '../symbol-file/symbol-file.ts';
 import type { DebuginfoKind, QualityName, Symbolizer } from '../symbolizer.ts';
 import { openSymbolizer, type SymbolizerOptions } from './debuginfo-store.ts';
@@ -32,6 +33,8 @@ interface Form {
 let builds = '';
 const forms: Record<string, Form> = {};
 let buildId: BuildId;
+/** Another program. */
+let pie: Buffer;
 
 function run(tool: string, ...args: string[]): void {
   execFileSync(tool, args, { cwd: builds, stdio: 'pipe' });
@@ -58,6 +61,7 @@ beforeAll(() => {
   form('full.debug', 'debuginfo', 'lines');
   form('full', 'executable', 'lines');
   buildId = idOf(forms.full?.bytes as Buffer);
+  pie = readFileSync(buildElf(builds, 'pie', ['-g']));
 });
 afterAll(() => rmSync(builds, { recursive: true }));
 
@@ -94,6 +98,13 @@ async function reopen(options: Partial<SymbolizerOptions> = {}): Promise<void> {
 
 function idOf(bytes: Buffer): BuildId {
   return readElfIdentity(bytesSource(bytes)).buildId;
+}
+
+/** Where a section's bytes are in a file. */
+function sectionOf(name: string, section: string): { from: number; to: number } {
+  const source = bytesSource(readFileSync(join(builds, name)));
+  const { offset = 0, size = 0 } = openElfFile(source).section(section) ?? {};
+  return { from: offset, to: offset + size };
 }
 
 async function* inPieces(bytes: Buffer, gate: Promise<void>) {
@@ -187,6 +198,100 @@ test('split units: more of them replace fewer, fewer never more', { timeout: 90_
     seen.push(symbolFile(id) === null ? 'no symbol file' : missing());
   }
   expect(seen).toEqual(['no symbol file', '1', undefined, undefined]);
+  run('gcc', '-shared', '-fPIC', '-g', '-gdwarf-4', '-gsplit-dwarf', '-O2', '-o', 't', 'one.c');
+  run('dwp', '-e', 't', '-o', 't.dwp');
+  const refused = send(readFileSync(join(builds, 't.dwp')), 'split', id);
+  await expect(refused).rejects.toThrow('none of its units is one that its program refers to');
+  expect(missing()).toBe(undefined);
+});
+
+describe('what came damaged', () => {
+  test.each(['full', 'full.debug'])('is replaced by what is whole: %s', async (name) => {
+    const damaged = Buffer.from(forms['full.debug']?.bytes as Buffer);
+    const info = sectionOf('full.debug', '.debug_info');
+    // One byte more, as of another extraction of the same build.
+    await send(
+      Buffer.concat([damaged.fill(0xff, info.from, info.to), Buffer.alloc(1)]),
+      'debuginfo',
+    );
+    expect(symbolizer.statusOf(buildId)?.problem).toMatch(/DWARF: .* units were not read/);
+    const { kind, quality, bytes } = forms[name] as Form;
+    const question = { buildId, kind, quality, file: '', sizeBytes: bytes.length };
+    const [answer] = await symbolizer.wanted([question], 'a');
+    expect(answer).toMatchObject({ wanted: kind });
+    await sendForm(name);
+    const { problem, sources, leftOut } = symbolizer.statusOf(buildId) ?? {};
+    expect([problem, sources?.length, leftOut?.damaged_units]).toEqual(['', 1, undefined]);
+    expect((await symbolizer.wanted([question], 'a'))[0]?.why).toBe('have lines');
+  });
+});
+
+describe('what cannot be used is refused, and what is here stays', () => {
+  test.each<[string, DebuginfoKind, (good: Buffer) => Buffer, RegExp]>([
+    [
+      'a file that ends too soon',
+      'executable',
+      (good) => good.subarray(0, 9_000),
+      /are not in a file of 9000/,
+    ],
+    ['another build', 'executable', () => pie, /^the file's build id is /],
+    ['another build', 'split', () => pie, /^none of its units is one that its program refers to/],
+    ['random bytes', 'split', () => Buffer.alloc(999, 7), /neither an archive nor an ELF/],
+  ])('%s as %s', async (_, kind, make, message) => {
+    await sendForm('full.debug');
+    const before = symbolFile();
+    await expect(send(make(forms.full?.bytes as Buffer), kind)).rejects.toThrow(message);
+    expect(symbolFile()).toEqual(before);
+    expect(symbolizer.statusOf(buildId)?.sources).toHaveLength(1);
+    expect(readdirSync(join(dir, buildId)).filter((file) => file.includes('-'))).toHaveLength(1);
+  });
+
+  test('no file of split DWARF, before its program came', async () => {
+    await expect(send(Buffer.alloc(999, 7), 'split')).rejects.toThrow(/neither an archive/);
+    expect([state(), symbolizer.statusOf(buildId)?.problem]).toEqual([
+      'failed',
+      expect.stringContaining('An upload ended: the file is neither an archive nor an ELF file.'),
+    ]);
+    await sendForm('full');
+    expect(symbolizer.statusOf(buildId)).toMatchObject({ state: 'ready', problem: '' });
+  });
+});
+
+describe('what is known of a binary', () => {
+  test('nothing is wrong while it comes and is converted', async () => {
+    await reopen({ answerMs: 0 });
+    let open = () => {};
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const first = sendForm('full', gate);
+    const problem = () => [state(), symbolizer.statusOf(buildId)?.problem];
+    await expect.poll(problem).toEqual(['receiving', '']);
+    open();
+    await first;
+    expect(problem()).toEqual(['converting', '']);
+    await expect.poll(problem, WAIT).toEqual(['ready', '']);
+  });
+
+  test('its name stays where a file comes without one, and when it is looked for again', async () => {
+    symbolizer.notice([{ buildId, file: '/srv/lib.so.1' }]);
+    const { bytes, kind } = forms.full as Form;
+    const name = () => symbolizer.statusOf(buildId)?.file;
+    symbolizer.retry(buildId);
+    expect([state(), name()]).toEqual(['absent', 'lib.so.1']);
+    await symbolizer.close();
+    symbolizer = opened();
+    expect(name()).toBe(undefined);
+    await sendForm('stripped');
+    const part = { buildId, kind, lease: '', from: '', offset: 0, totalBytes: bytes.length };
+    await symbolizer.upload({ ...part, file: '', body: inPieces(bytes, Promise.resolve()) });
+    expect(name()).toBe('lib.so');
+  });
+
+  test('what is no build id says so', () => {
+    const { problem } = symbolizer.absentStatus({ buildId: 'not-an-id!' as BuildId, file: 'x' });
+    expect(problem).toMatch(/^It is no build id/);
+  });
 });
 
 describe('at one time', () => {

@@ -1,4 +1,5 @@
 /** What is missing of a binary's symbols and what to do about it, in words for operators. */
+import { isBuildId } from '../elf/build-id.ts';
 import { SymbolQuality } from '../symbol-file/symbol-quality.ts';
 import type { QualityName } from '../symbolizer.ts';
 import type { DebuginfoEntry } from './debuginfo-entry.ts';
@@ -46,7 +47,7 @@ export function adviseEntry(
   if (isSupplementary && entry.sources.length > 0) return { problem: '', remedy: '' };
   if (entry.generation === 0) return adviseWithoutSymbols(entry, looked);
   const advice: Advice[] = [];
-  if (entry.problem !== '') advice.push(entry);
+  if (entry.problem !== '') advice.push({ ...entry, problem: sentence(entry.problem) });
   const lack = lackOf(entry);
   if (lack !== undefined && !entry.isSymbolsOnly) {
     advice.push({ ...lack, problem: joined([lack.problem, looked]) });
@@ -76,8 +77,14 @@ function hasNoBuildId(buildId: string): boolean {
   return buildId.startsWith('htl:');
 }
 
+const NOT_A_BUILD_ID: Advice = {
+  problem: 'It is no build id: no file has it, and none can be sent under it.',
+  remedy: 'Let whoever writes these profiles give build ids in hexadecimal, as `file` prints them.',
+};
+
 /** Of a build id that nothing is known of but its name. */
 export function adviseAbsent(buildId: string, looked: string): Advice {
+  if (!isBuildId(buildId)) return NOT_A_BUILD_ID;
   const what = hasNoBuildId(buildId) ? 'exactly this file' : 'the program itself';
   const known = hasNoBuildId(buildId) ? NO_BUILD_ID : '';
   return {
@@ -97,7 +104,7 @@ export function advisePart(receivedBytes: number, totalBytes: number, looked: st
 
 function adviseWithoutSymbols(entry: DebuginfoEntry, looked: string): Advice {
   if (entry.problem !== '') {
-    return { problem: joined([entry.problem, looked]), remedy: entry.remedy };
+    return { problem: joined([sentence(entry.problem), looked]), remedy: entry.remedy };
   }
   const hasSplit = entry.pending.some(({ kind }) => kind === 'split');
   if (hasSplit) {
@@ -106,8 +113,12 @@ function adviseWithoutSymbols(entry: DebuginfoEntry, looked: string): Advice {
       remedy: `${UPLOAD} the program.`,
     };
   }
+  if (entry.pending.length + entry.sources.length > 0) return UNDER_WAY;
   return adviseAbsent(entry.buildId, looked);
 }
+
+/** Of what is being received or converted: nothing is wrong so far. */
+export const UNDER_WAY: Advice = { problem: '', remedy: '' };
 
 /** What a symbol file could say more if it had all that it refers to. */
 function adviseParts(entry: DebuginfoEntry): Advice[] {
@@ -137,6 +148,11 @@ function adviseParts(entry: DebuginfoEntry): Advice[] {
     advice.push({ problem: joined(problems), remedy });
   }
   return advice;
+}
+
+/** A message as a sentence: with a capital, unless it begins with what is no word. */
+function sentence(message: string): string {
+  return message.replace(/^[a-z](?=[a-z]*[ '])/, (letter) => letter.toUpperCase());
 }
 
 function joined(sentences: readonly string[]): string {

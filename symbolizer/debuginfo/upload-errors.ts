@@ -8,6 +8,13 @@ export function notBuildId(): EverflameError {
   });
 }
 
+export function notSplit(): EverflameError {
+  return new EverflameError('unprocessable', 'the file is neither an archive nor an ELF file', {
+    field: 'file',
+    remedy: 'Send a .dwp package, or an ar archive of .dwo files.',
+  });
+}
+
 export function underWay(): EverflameError {
   return new EverflameError('conflict', 'another upload of this build id is under way', {
     field: 'lease',

@@ -1,4 +1,5 @@
 /** Whether a file that a sender has could say more than what is here. */
+import { damageOf } from '../left-out.ts';
 import { SymbolQuality } from '../symbol-file/symbol-quality.ts';
 import type { WantedQuestion } from '../symbolizer.ts';
 import type { DebuginfoEntry } from './debuginfo-entry.ts';
@@ -28,7 +29,9 @@ export function refusalOf(
   if (kind === 'split') return entry.missingSplit > 0 ? null : have;
   // The program's own headers tell offsets in it from addresses.
   if (kind === 'executable' && !entry.hasSegments) return null;
-  return promisedQuality(question) > entry.facts.quality ? null : have;
+  const more = promisedQuality(question) - entry.facts.quality;
+  if (more === 0 && damageOf(entry.leftOut) > 0) return null;
+  return more > 0 ? null : have;
 }
 
 /** What the sender says that the file can say; an older one says nothing. */
