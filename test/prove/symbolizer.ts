@@ -7,6 +7,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { PROGRAM_BUILDS } from '../fixtures/debuginfo-builds.ts';
 import { missingTools } from '../fixtures/debuginfo-tools.ts';
+import { OTHER_NAME } from '../symbolizer/comparison.ts';
 import { DEVIATIONS } from '../symbolizer/deviations.ts';
 import { ORACLES } from '../symbolizer/oracle.ts';
 import type { ProofOptions } from './proof.ts';
@@ -76,7 +77,8 @@ function listLeft(results: readonly BuildResult[]): string[] {
 function summarize(results: readonly BuildResult[]): string {
   const sum = (figure: (result: BuildResult) => number): number =>
     results.reduce((total, result) => total + figure(result), 0);
-  const counted = DEVIATIONS.map(({ reason }) => {
+  const reasons = [...DEVIATIONS.map(({ reason }) => reason), OTHER_NAME];
+  const counted = reasons.map((reason) => {
     const counts = results.flatMap(({ deviations }) => deviations);
     const ofReason = counts.filter(([known]) => known === reason);
     return `${ofReason.reduce((total, [, count]) => total + count, 0)} ${reason}`;

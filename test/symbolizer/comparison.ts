@@ -37,6 +37,9 @@ export interface Deviation {
   explains(mismatch: Mismatch): boolean;
 }
 
+/** All else is the same, and by nm both names have the same address and size. */
+export const OTHER_NAME = 'another name of the same code';
+
 function ourStack(file: SymbolFile, address: number): readonly SymbolLine[] {
   const found = file.lookup(address as ElfAddress, 'elf');
   return found.kind === 'unknown' ? [] : found.lines;
@@ -59,19 +62,30 @@ export function compareAnswers(
     const stack = theirs[row] ?? [];
     const ours = ourStack(file, address);
     const kind = mismatchKind(stack, ours, compared.facts);
-    if (kind === null) {
+    if (kind === null && stack.at(-1)?.name === ours.at(-1)?.name) {
       result.agreed++;
+      continue;
+    }
+    if (kind === null) {
+      count(result.deviations, OTHER_NAME);
       continue;
     }
     const mismatch = { ...compared, address, kind, theirs: stack, ours };
     const known = deviations.find(({ explains }) => explains(mismatch));
     if (known === undefined) result.unexplained.push(mismatch);
-    else result.deviations.set(known.reason, (result.deviations.get(known.reason) ?? 0) + 1);
+    else count(result.deviations, known.reason);
   }
   return result;
 }
 
-/** What differs first, from the code that was compiled inwards; null where all agrees. */
+function count(reasons: Map<string, number>, reason: string): void {
+  reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+}
+
+/**
+ * What differs first, from the code that was compiled inwards; null where all agrees.
+ * Two names of the same code do not differ here.
+ */
 export function mismatchKind(
   theirs: readonly SymbolLine[],
   ours: readonly SymbolLine[],
