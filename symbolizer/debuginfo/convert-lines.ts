@@ -105,7 +105,6 @@ async function addDwarf(
   const dwarf = readDwarf(
     {
       sections,
-      is64: elf.header.is64,
       supplementary,
       findSplit: (id) => {
         const unit = split.find(id);

@@ -247,6 +247,8 @@ const FUNCTION_SLOTS = new Map<number, number>([
 const UNIT_SLOTS = new Map<number, number>([
   [Attribute.name, Slot.name],
   [Attribute.lowPc, Slot.lowPc],
+  [Attribute.highPc, Slot.highPc],
+  [Attribute.ranges, Slot.ranges],
   [Attribute.entryPc, Slot.entryPc],
   [Attribute.stmtList, Slot.stmtList],
   [Attribute.compDir, Slot.compDir],

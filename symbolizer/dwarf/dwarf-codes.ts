@@ -111,6 +111,24 @@ export function isAddressIndexForm(form: number): boolean {
   );
 }
 
+/** The value is a number, of whatever size. */
+export function isConstantForm(form: number): boolean {
+  return (
+    form === Form.data1 ||
+    form === Form.data2 ||
+    form === Form.data4 ||
+    form === Form.data8 ||
+    form === Form.udata ||
+    form === Form.sdata ||
+    form === Form.implicitConst
+  );
+}
+
+/** The value is an offset in a section; before DWARF 4 it looks like any number. */
+export function isOffsetForm(form: number): boolean {
+  return form === Form.secOffset || form === Form.data4 || form === Form.data8;
+}
+
 /** The value is an index into .debug_str_offsets. */
 export function isStringIndexForm(form: number): boolean {
   return (

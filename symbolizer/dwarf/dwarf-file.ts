@@ -7,7 +7,7 @@ import { EntryCursor } from './entry-cursor.ts';
 import { StringSection } from './string-section.ts';
 import { openUnit, type Unit } from './unit.ts';
 import { unitEnd } from './unit-header.ts';
-import type { WorkBudget } from './work-budget.ts';
+import { damaged, type WorkBudget } from './work-budget.ts';
 
 /** Of a unit's length, which does not count itself. */
 const LENGTH_BYTES = 4;
@@ -32,6 +32,8 @@ export class DwarfFile {
   readonly lineStr: StringSection;
   readonly texts: Texts;
   readonly budget: WorkBudget;
+  /** Its units can only be opened by whoever found them in the package's index. */
+  readonly isPackage: boolean;
   /** For the first entries of units. */
   readonly unitCursor = new EntryCursor();
   #units: UnitList | null = null;
@@ -45,7 +47,9 @@ export class DwarfFile {
     supplementary: DwarfFile | null,
     texts: Texts,
     budget: WorkBudget,
+    isPackage = false,
   ) {
+    this.isPackage = isPackage;
     this.sections = sections;
     this.supplementary = supplementary;
     this.texts = texts;
@@ -91,6 +95,7 @@ export class DwarfFile {
       this.#last = known;
       return known;
     }
+    if (this.isPackage) throw damaged('a unit of a package refers to another one', start);
     return this.remember(openUnit(this, start, null));
   }
 

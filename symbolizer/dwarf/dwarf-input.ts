@@ -22,13 +22,13 @@ export interface SplitUnit {
   /** Where its contributions begin, in a package; 0 in a .dwo file. */
   abbrevOffset: number;
   strOffsetsOffset: number;
-  lineOffset: number;
   rnglistsOffset: number;
+  /** Whether the sections are those of a package, where only the index tells of contributions. */
+  isPacked: boolean;
 }
 
 export interface DwarfInput {
   sections: DwarfSections;
-  is64: boolean;
   /** What .gnu_debugaltlink names (dwz); null where there is none, or it is not here. */
   supplementary: DwarfSections | null;
   /** The split unit with this id (DW_AT_GNU_dwo_id, or DWARF 5's unit header); null = not here. */
@@ -40,13 +40,13 @@ export interface DwarfInput {
 /** What was read and what could not be. */
 export interface DwarfReport {
   units: number;
-  /** Units whose .dwo is not here: their lines are known, their functions are not. */
+  /** Units with code whose .dwo is not here: their lines are known, their functions are not. */
   unitsWithoutSplit: number;
   unitsDamaged: number;
   unitsUnsupported: number;
   /** References into a supplementary file that is not here. */
   missingSupplementary: number;
-  /** Names that cannot be read, or that are in a type unit: what refers to them has none. */
+  /** Names that cannot be read, or that are in a type unit or, in a package, in another unit. */
   damagedNames: number;
   /** Entries whose ranges could not be read to their end. What was read before it stays. */
   damagedRanges: number;
@@ -71,15 +71,15 @@ export interface LineReport {
   rows: number;
   /** Sequences outside the code, most of them of functions that the linker removed. */
   removedSequences: number;
-  /** Sequences without an end. */
+  /** Sequences without an end, or with an address of a size that is not read. */
   damagedSequences: number;
   /** Rows that go back within their sequence. */
   damagedRows: number;
-  /** Rows whose line is below 0 or above 2^31; they stay without one. */
+  /** Rows and calls whose line is below 0 or above 2^31; they stay without one. */
   damagedLines: number;
   /** Rows of code that another sequence has told of (functions that the linker folded). */
   coveredRows: number;
-  /** Times that a file was named which is not in the table. */
+  /** Times that a file or its directory was named which is not in the table. */
   unknownFiles: number;
   /** Paths whose name cannot be found, too long, or too many. */
   droppedPaths: number;

@@ -84,7 +84,7 @@ describe('every row of every function as llvm-symbolizer has it', () => {
     const problems: string[] = [];
     const sections = await readDwarfSections(elf, { dwo: false }, problems);
     const pieces = new PieceList();
-    const report = readDwarf(inputOf(sections, { is64: elf.header.is64 }), pieces);
+    const report = readDwarf(inputOf(sections), pieces);
     expect([problems, report.firstProblem, report.damagedNames]).toEqual([[], '', 0]);
     expect(report.functions).toBeGreaterThanOrEqual(2);
     expect(report.inlinedCalls).toBeGreaterThanOrEqual(4);

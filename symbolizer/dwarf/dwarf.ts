@@ -3,7 +3,7 @@ import { EverflameError } from '../../profile/errors.ts';
 import type { CodeSink } from '../code-piece.ts';
 import { UnitType } from './dwarf-codes.ts';
 import { DwarfFile } from './dwarf-file.ts';
-import type { DwarfInput, DwarfReport, DwarfSections } from './dwarf-input.ts';
+import type { DwarfInput, DwarfReport, DwarfSections, SplitUnit } from './dwarf-input.ts';
 import { EntryNames } from './entry-names.ts';
 import { LineProgramReader, type LineTable } from './line-program.ts';
 import { PieceWriter } from './piece-writer.ts';
@@ -74,7 +74,9 @@ class DwarfReader {
     const { missingSupplementary, damagedNames } = this.#names;
     const { damagedRanges, droppedRanges } = this.#ranges;
     const { functions, inlinedCalls } = this.#writer;
-    const lines = this.#lines.report;
+    const { damagedLines, droppedCalls } = this.#walk;
+    const lines = { ...this.#lines.report };
+    lines.damagedLines += damagedLines;
     const parts = [this.#ranges, this.#names, lines];
     const problems = [this.#firstProblem, ...parts.map(({ firstProblem }) => firstProblem)];
     return {
@@ -83,7 +85,7 @@ class DwarfReader {
       damagedNames,
       damagedRanges,
       droppedRanges,
-      droppedCalls: this.#walk.droppedCalls,
+      droppedCalls,
       functions,
       inlinedCalls,
       lines,
@@ -110,50 +112,55 @@ class DwarfReader {
     if (!hasCode(unit)) return;
     this.#units.units++;
     this.#scopes.clear();
+    const { splitId } = unit;
+    let full: Unit | null = unit;
+    let lines: LineTable | null = null;
     try {
-      this.#walk.run(this.#splitOf(unit) ?? unit);
+      if (splitId !== null) full = this.#splitOf(unit, splitId);
+      this.#walk.run(full ?? unit);
     } finally {
       // What was found before the damage is good.
-      this.#writer.writeUnit(this.#readLines(unit));
+      lines = this.#readLines(unit);
+      this.#writer.writeUnit(lines);
     }
+    // A unit of data alone, or of a module (-gmodules), has no functions that could be missing.
+    if (full === null && mayHaveCode(unit, lines)) this.#units.unitsWithoutSplit++;
   }
 
-  /** The unit with the functions of a skeleton; null where that is the skeleton itself. */
-  #splitOf(skeleton: Unit): Unit | null {
-    const { splitId } = skeleton;
-    if (splitId === null) return null;
+  /** The unit with the functions of a skeleton; null where it is not here. */
+  #splitOf(skeleton: Unit, splitId: bigint): Unit | null {
     const split = this.#input.findSplit(splitId);
-    if (split === null) {
-      this.#units.unitsWithoutSplit++;
-      return null;
-    }
-    const file = this.#splitFile(split.sections);
+    if (split === null) return null;
+    const file = this.#splitFile(split);
     const unit = file.remember(openUnit(file, split.infoOffset, { split, skeleton }));
-    if (unit.type === UnitType.splitCompile && unit.dwoId !== splitId) {
-      this.#units.unitsWithoutSplit++;
-      return null;
-    }
+    if (unit.type === UnitType.splitCompile && unit.dwoId !== splitId) return null;
     // Programs compiled twice have units with the same id, but forged ones could be thousands.
     this.#budget.spend(unit.end - unit.start);
     return unit;
   }
 
-  #splitFile(sections: DwarfSections): DwarfFile {
+  #splitFile({ sections, isPacked }: SplitUnit): DwarfFile {
     if (this.#split?.sections === sections) return this.#split;
     if (this.#split !== null) this.#names.forget(this.#split);
     for (const { buffer } of Object.values(sections) as Uint8Array[]) {
       if (!this.#splitBuffers.has(buffer)) this.#budget.add(buffer.byteLength);
       this.#splitBuffers.add(buffer);
     }
-    this.#split = new DwarfFile(sections, null, this.#sink.texts, this.#budget);
+    this.#split = new DwarfFile(sections, null, this.#sink.texts, this.#budget, isPacked);
     return this.#split;
   }
 
   #readLines(unit: Unit): LineTable | null {
     if (unit.stmtList < 0) return null;
-    const { stmtList: offset, addressSize, compDir, strOffsetsBase } = unit;
-    return this.#lines.read({ offset, addressSize, compDir, strOffsetsBase });
+    const { stmtList: offset, compDir, strOffsetsBase } = unit;
+    return this.#lines.read({ offset, compDir, strOffsetsBase });
   }
+}
+
+/** Whether a skeleton has code by what it says itself: its lines, else its range. */
+function mayHaveCode({ stmtList, hasRange }: Unit, lines: LineTable | null): boolean {
+  if (stmtList < 0) return hasRange;
+  return lines === null || lines.count > 0;
 }
 
 function sizeOf(sections: DwarfSections | null): number {

@@ -93,7 +93,10 @@ export class EntryCursor {
         else if (operand >= 0) this.values[slot] = this.#fixed(operand);
         else this.values[slot] = this.#read(form, slot);
         seen |= 1 << slot;
-        if (slot === Slot.dwoId && form === Form.data8) this.dwoIdAt = this.position - 8;
+        // Not `form`, which may be indirect.
+        if (slot === Slot.dwoId && this.forms[slot] === Form.data8) {
+          this.dwoIdAt = this.position - 8;
+        }
       } else if (op === Op.skip) this.position += program[i++] as number;
       else if (op === Op.end) break;
       else this.#skip(op);

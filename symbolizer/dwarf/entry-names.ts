@@ -50,8 +50,10 @@ export class EntryNames {
     const form = cursor.forms[slot] as number;
     const file = this.#target(unit, form);
     if (file === null) {
-      // An entry of a type unit, which is not read.
-      if (form === Form.refSig8) this.damagedNames++;
+      if (!isSupplementaryReference(form)) {
+        this.damagedNames++;
+        this.firstProblem ||= 'a function refers to a type unit, or to another unit of a package';
+      }
       return NO_TEXT;
     }
     const offset = targetOffset(unit, form, cursor.values[slot] as number);
@@ -144,7 +146,9 @@ export class EntryNames {
   }
 
   #target(unit: Unit, form: number): DwarfFile | null {
-    if (form === Form.refSig8) return null;
+    // Type units are not read. A package does not tell which file a unit's references are relative
+    // to: that file may have had several units, and each has a contribution of its own.
+    if (form === Form.refSig8 || (form === Form.refAddr && unit.file.isPackage)) return null;
     if (!isSupplementaryReference(form)) return unit.file;
     if (unit.file.supplementary === null) this.missingSupplementary++;
     return unit.file.supplementary;

@@ -124,7 +124,8 @@ export class LineProgramFiles {
       const directoryRow = version >= 5 ? index : index - 1;
       const directory = nameOrNull(this.#sections, directories, directoryRow);
       const directoryAt = directories.offsets[directoryRow] ?? 0;
-      const isUnitsOwn = version >= 5 && index === 0;
+      if (directory === null && index !== 0) path.report.unknownFiles++;
+      const isUnitsOwn = version >= 5 && index === 0 && directory !== null;
       const relative = directory === null || !isAbsolute(directory, directoryAt);
       if (relative && !isUnitsOwn) path.append(this.#compDir, 0);
       if (directory !== null) path.append(directory, directoryAt);

@@ -40,9 +40,6 @@ export interface NameTable {
 
 export interface LineProgramHeader {
   version: number;
-  /** Bytes of an offset: 8 in the 64-bit format of DWARF, else 4. */
-  offsetSize: number;
-  addressSize: number;
   minInstructionLength: number;
   lineBase: number;
   lineRange: number;
@@ -61,8 +58,6 @@ export interface LineProgramHeader {
 export interface LineUnit {
   /** DW_AT_stmt_list. */
   offset: number;
-  /** 4 or 8. */
-  addressSize: number;
   /** DW_AT_comp_dir; empty where there is none. */
   compDir: Uint8Array;
   /** Where index 0 is in .debug_str_offsets (DW_AT_str_offsets_base), for DW_FORM_strx. */
@@ -79,11 +74,8 @@ export function readLineProgramHeader(sections: DwarfSections, unit: LineUnit): 
   cursor.end = Math.min(cursor.end, cursor.at + length);
   const version = cursor.u16();
   if (version < 2 || version > 5) throw unsupported(`version ${version}`, cursor.at - 2);
-  let { addressSize } = unit;
-  if (version >= 5) {
-    addressSize = cursor.u8();
-    cursor.skip(1); // segment selector size
-  }
+  // Sizes of addresses and of segment selectors: DW_LNE_set_address has a length of its own.
+  if (version >= 5) cursor.skip(2);
   const headerLength = cursor.unsigned(offsetSize);
   const start = cursor.at + headerLength;
   if (start > cursor.end) throw unsupported(`header length ${headerLength}`, cursor.at);
@@ -109,8 +101,6 @@ export function readLineProgramHeader(sections: DwarfSections, unit: LineUnit): 
       : readOldTables(cursor);
   return {
     version,
-    offsetSize,
-    addressSize,
     minInstructionLength,
     lineBase,
     lineRange,

@@ -45,7 +45,7 @@ function sectionsWith(sections: Partial<DwarfSections>): DwarfSections {
 }
 
 function unitAt(offset: number, compDir = '/build'): LineUnit {
-  return { offset, addressSize: 8, compDir: Buffer.from(compDir), strOffsetsBase: 0 };
+  return { offset, compDir: Buffer.from(compDir), strOffsetsBase: 0 };
 }
 
 /** Rows as text: `10 /build/a.c:3`, `14 end`. */
@@ -175,6 +175,11 @@ describe('semantics', () => {
       'unknown opcodes are skipped',
       [[0, 3, 0x80, 9, 9], setAddress(16), COPY, pc(1), END],
       ['10 /build/a.c:1', '11 end'],
+    ],
+    [
+      'a sequence with an address of another size than 4 or 8',
+      [setAddress(16), COPY, [0, 3, 2, 32, 0], pc(1), COPY, END, setAddress(48), COPY, pc(1), END],
+      ['30 /build/a.c:1', '31 end'],
     ],
     [
       'sequences are sorted',

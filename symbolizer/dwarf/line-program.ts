@@ -44,7 +44,6 @@ const RUNS_PER_BYTE = 4;
  * them anew; only the first `count` entries count.
  */
 export interface LineTable {
-  version: number;
   count: number;
   address: Float64Array;
   /** The path (TextId), or NO_TEXT. */
@@ -104,7 +103,7 @@ export class LineProgramReader {
       rows = this.#ordered;
     }
     this.report.rows += rows.count;
-    return tableOf(header, files, rows);
+    return tableOf(files, rows);
   }
 
   #open(unit: LineUnit): [LineProgramHeader, LineProgramFiles] | null {
@@ -152,10 +151,10 @@ export class LineProgramReader {
   }
 }
 
-function tableOf(header: LineProgramHeader, files: LineProgramFiles, rows: LineRows): LineTable {
+function tableOf(files: LineProgramFiles, rows: LineRows): LineTable {
   const { count, address, file, line, end } = rows;
   const fileText = (index: number) => files.named(index);
-  return { version: header.version, count, address, file, line, end, fileText };
+  return { count, address, file, line, end, fileText };
 }
 
 /** The line number state machine (6.2.2). */
@@ -169,6 +168,8 @@ class LineMachine {
   readonly #isCode: (address: number) => boolean;
   readonly #report: LineReport;
   #address = 0;
+  /** An address could not be read: nobody knows where the rest of the sequence is. */
+  #isLost = false;
   #line = 1;
   #file: number;
   /** The first row of the sequence that is not at its end yet. */
@@ -255,6 +256,7 @@ class LineMachine {
       case Extended.setAddress:
         if (length === 9) this.#address = cursor.u64();
         else if (length === 5) this.#address = cursor.u32();
+        else this.#isLost = true;
         break;
       case Extended.defineFile:
         addOldFile(this.#header.files, cursor, cursor.string());
@@ -297,8 +299,9 @@ class LineMachine {
     const first = this.#first;
     this.#emit(1);
     const start = rows.address[first] as number;
-    const isWhole = rows.end[rows.count - 1] === 1;
-    const isReal = this.#address < Number.MAX_SAFE_INTEGER && this.#isCode(start);
+    const isWhole = rows.end[rows.count - 1] === 1 && !this.#isLost;
+    const isCode = this.#address < Number.MAX_SAFE_INTEGER && this.#isCode(start);
+    const isReal = isCode || this.#isLost;
     const isEmpty = rows.count - first < 2;
     if (isWhole && isReal && !isEmpty) this.starts.push(first);
     else {
@@ -311,6 +314,7 @@ class LineMachine {
     this.#backwards = 0;
     this.#first = rows.count;
     this.#address = 0;
+    this.#isLost = false;
     this.#line = 1;
     this.#file = this.#files.text(1);
   }

@@ -6,7 +6,7 @@ import type { DwarfSections, SplitUnit } from './dwarf-input.ts';
 import { damaged } from './work-budget.ts';
 
 /** Kinds of sections, the same number in both versions where they matter here. */
-const Kind = { info: 1, abbrev: 3, line: 4, strOffsets: 6, rnglists: 8 } as const;
+const Kind = { info: 1, abbrev: 3, strOffsets: 6, rnglists: 8 } as const;
 /** In version 2 the number is that of .debug_macro. */
 const FIRST_VERSION_WITH_RNGLISTS = 5;
 const HEADER_BYTES = 16;
@@ -58,15 +58,15 @@ export class PackageIndex {
   find(id: bigint): SplitUnit | null {
     const row = this.#rows.get(id);
     if (row === undefined) return null;
-    const { info, abbrev, line, strOffsets, rnglists } = this.#sections;
+    const { info, abbrev, strOffsets, rnglists } = this.#sections;
     const hasRnglists = this.#version >= FIRST_VERSION_WITH_RNGLISTS;
     const unit: SplitUnit = {
       sections: this.#sections,
       infoOffset: this.#offset(row, Kind.info, info),
       abbrevOffset: this.#offset(row, Kind.abbrev, abbrev),
       strOffsetsOffset: this.#offset(row, Kind.strOffsets, strOffsets),
-      lineOffset: this.#offset(row, Kind.line, line),
       rnglistsOffset: hasRnglists ? this.#offset(row, Kind.rnglists, rnglists) : 0,
+      isPacked: true,
     };
     return Object.values(unit).includes(-1) ? null : unit;
   }

@@ -57,7 +57,6 @@ async function report(program: Buffer, files: SplitFiles | null): Promise<DwarfR
   const problems: string[] = [];
   const input = {
     sections: await readDwarfSections(openElfFile(bytesSource(program)), { dwo: false }, problems),
-    is64: true,
     supplementary: null,
     findSplit: (id: bigint) => files?.find(id) ?? null,
     isCode: (address: number) => address > 0,

@@ -82,8 +82,8 @@ export class SplitFiles {
     });
     if (sections === null) return null;
     const { infoOffset } = dwo;
-    const zero = { abbrevOffset: 0, strOffsetsOffset: 0, lineOffset: 0, rnglistsOffset: 0 };
-    return { sections, infoOffset, ...zero };
+    const zero = { abbrevOffset: 0, strOffsetsOffset: 0, rnglistsOffset: 0 };
+    return { sections, infoOffset, ...zero, isPacked: false };
   }
 
   #addFile(file: ByteSource): void {

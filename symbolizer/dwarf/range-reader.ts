@@ -1,9 +1,9 @@
 /** Ranges of addresses: a single one, a list of DWARF 2 to 4 or one of DWARF 5 (2.17.3). */
 import { EverflameError } from '../../profile/errors.ts';
 import { Slot } from './abbreviations.ts';
-import { Form, isAddressForm } from './dwarf-codes.ts';
+import { Form, isConstantForm } from './dwarf-codes.ts';
 import type { EntryCursor } from './entry-cursor.ts';
-import { addressAt, addressOf, type Unit } from './unit.ts';
+import { addressAt, addressOf, offsetOf, type Unit } from './unit.ts';
 import { u64 } from './unit-header.ts';
 import { damaged } from './work-budget.ts';
 
@@ -61,17 +61,17 @@ export class RangeReader {
     if (cursor.has(Slot.lowPc) && cursor.has(Slot.highPc)) {
       const low = addressOf(unit, cursor, Slot.lowPc);
       // From DWARF 4 on a constant is the length.
-      const isAddress = isAddressForm(cursor.forms[Slot.highPc] as number);
-      const high = isAddress
-        ? addressOf(unit, cursor, Slot.highPc)
-        : low + (cursor.values[Slot.highPc] as number);
+      const isLength = isConstantForm(cursor.forms[Slot.highPc] as number);
+      const high = isLength
+        ? low + (cursor.values[Slot.highPc] as number)
+        : addressOf(unit, cursor, Slot.highPc);
       this.#add(low, high);
     } else if (cursor.has(Slot.ranges)) {
-      const value = cursor.values[Slot.ranges] as number;
-      if (unit.version < 5) this.#readOldList(unit, value + unit.rangesBase);
-      else if (cursor.forms[Slot.ranges] === Form.rnglistx) {
-        this.#readList(unit, listOffset(unit, value));
-      } else this.#readList(unit, value + unit.rnglistsOffset);
+      if (unit.version < 5) {
+        this.#readOldList(unit, offsetOf(cursor, Slot.ranges) + unit.rangesBase);
+      } else if (cursor.forms[Slot.ranges] === Form.rnglistx) {
+        this.#readList(unit, listOffset(unit, cursor.values[Slot.ranges] as number));
+      } else this.#readList(unit, offsetOf(cursor, Slot.ranges) + unit.rnglistsOffset);
     }
   }
 

@@ -4,6 +4,7 @@
  */
 import { NO_TEXT } from '../code-piece.ts';
 import { EntryKind, findAbbreviation, Slot } from './abbreviations.ts';
+import { isConstantForm } from './dwarf-codes.ts';
 import { EntryCursor } from './entry-cursor.ts';
 import type { EntryNames } from './entry-names.ts';
 import type { RangeReader } from './range-reader.ts';
@@ -18,9 +19,14 @@ const C_FAMILY = new Set([
   0x01, 0x02, 0x04, 0x0c, 0x10, 0x11, 0x12, 0x19, 0x1a, 0x1d, 0x21, 0x2a, 0x2b, 0x2c,
 ]);
 
+/** No table has as many files, and no file as many lines. */
+const NO_INDEX = 0x7fffffff;
+
 export class UnitWalk {
   /** Inlined calls that are in no function. */
   droppedCalls = 0;
+  /** Inlined calls whose line is no number of 31 bits. */
+  damagedLines = 0;
   readonly #cursor = new EntryCursor();
   readonly #scopes: UnitScopes;
   readonly #names: EntryNames;
@@ -115,9 +121,12 @@ export class UnitWalk {
     let scope: number;
     if (isInlined) {
       const name = this.#names.ofEntry(unit, cursor, offset);
-      const { values } = cursor;
-      const file = cursor.has(Slot.callFile) ? (values[Slot.callFile] as number) : NONE;
-      const line = cursor.has(Slot.callLine) ? (values[Slot.callLine] as number) : 0;
+      const file = cursor.has(Slot.callFile) ? indexOf(cursor, Slot.callFile) : NONE;
+      let line = cursor.has(Slot.callLine) ? indexOf(cursor, Slot.callLine) : 0;
+      if (line === NO_INDEX) {
+        this.damagedLines++;
+        line = 0;
+      }
       scope = scopes.addScope(outer, name, file, line);
     } else {
       const name = ranges.count === 0 ? NO_TEXT : this.#names.ofEntry(unit, cursor, offset);
@@ -128,4 +137,11 @@ export class UnitWalk {
     }
     return scope;
   }
+}
+
+/** A constant that fits the columns, else NO_INDEX. */
+function indexOf(cursor: EntryCursor, slot: number): number {
+  const value = cursor.values[slot] as number;
+  const isIndex = value >= 0 && value < NO_INDEX && isConstantForm(cursor.forms[slot] as number);
+  return isIndex ? value : NO_INDEX;
 }

@@ -3,7 +3,9 @@ import { NO_TEXT, type TextId } from '../code-piece.ts';
 import { type AbbreviationTable, EntryKind, findAbbreviation, Slot } from './abbreviations.ts';
 import {
   Form,
+  isAddressForm,
   isAddressIndexForm,
+  isOffsetForm,
   isStringIndexForm,
   isSupplementaryString,
   Tag,
@@ -23,6 +25,8 @@ export interface Unit extends UnitHeader {
   tag: number;
   /** What ranges are relative to. */
   baseAddress: number;
+  /** Whether it says where its code ends. */
+  hasRange: boolean;
   /** Where the unit's line program is; -1 = it has none. */
   stmtList: number;
   compDir: Uint8Array;
@@ -92,11 +96,13 @@ function wholeUnit(file: DwarfFile, header: UnitHeader): Unit {
     abbreviations: NO_TABLE,
     tag: 0,
     baseAddress: 0,
+    hasRange: false,
     stmtList: -1,
     compDir: NO_BYTES,
     language: 0,
     splitId: header.type === UnitType.skeleton ? header.dwoId : null,
-    strOffsetsBase: is64 ? 16 : 8,
+    // Before DWARF 5 only split units have such tables, and those have no headers.
+    strOffsetsBase: header.version < 5 ? 0 : is64 ? 16 : 8,
     addr: file.views.addr,
     addrBase: header.version < 5 ? 0 : is64 ? 16 : 8,
     ranges: file.views.ranges,
@@ -111,8 +117,7 @@ function wholeUnit(file: DwarfFile, header: UnitHeader): Unit {
 function splitUnit(file: DwarfFile, header: UnitHeader, { split, skeleton }: SplitPart): Unit {
   const unit = wholeUnit(file, header);
   const { strOffsetsBase, rnglistsBase } = unit;
-  // Before DWARF 5 the tables have no headers.
-  unit.strOffsetsBase = split.strOffsetsOffset + (header.version < 5 ? 0 : strOffsetsBase);
+  unit.strOffsetsBase = split.strOffsetsOffset + strOffsetsBase;
   unit.baseAddress = skeleton.baseAddress;
   unit.stmtList = skeleton.stmtList;
   unit.compDir = skeleton.compDir;
@@ -146,18 +151,23 @@ function readFirstEntry(unit: Unit): void {
   takeBases(unit, cursor);
   const { values } = cursor;
   if (cursor.has(Slot.lowPc)) unit.baseAddress = addressOf(unit, cursor, Slot.lowPc);
-  else if (cursor.has(Slot.entryPc)) unit.baseAddress = addressOf(unit, cursor, Slot.entryPc);
+  else if (hasEntryAddress(cursor)) unit.baseAddress = addressOf(unit, cursor, Slot.entryPc);
+  unit.hasRange = cursor.has(Slot.highPc) || cursor.has(Slot.ranges);
   if (cursor.has(Slot.language)) unit.language = values[Slot.language] as number;
   if (cursor.has(Slot.compDir)) unit.compDir = bytesOf(unit, cursor, Slot.compDir);
 }
 
+/** From DWARF 5 on it may be a constant too, relative to the base address that it is not then. */
+function hasEntryAddress(cursor: EntryCursor): boolean {
+  return cursor.has(Slot.entryPc) && isAddressForm(cursor.forms[Slot.entryPc] as number);
+}
+
 function takeBases(unit: Unit, cursor: EntryCursor): void {
-  const { values } = cursor;
-  if (cursor.has(Slot.strOffsetsBase)) unit.strOffsetsBase = values[Slot.strOffsetsBase] as number;
-  if (cursor.has(Slot.addrBase)) unit.addrBase = values[Slot.addrBase] as number;
-  if (cursor.has(Slot.rnglistsBase)) unit.rnglistsBase = values[Slot.rnglistsBase] as number;
-  if (cursor.has(Slot.gnuRangesBase)) unit.splitRangesBase = values[Slot.gnuRangesBase] as number;
-  if (cursor.has(Slot.stmtList)) unit.stmtList = values[Slot.stmtList] as number;
+  if (cursor.has(Slot.strOffsetsBase)) unit.strOffsetsBase = offsetOf(cursor, Slot.strOffsetsBase);
+  if (cursor.has(Slot.addrBase)) unit.addrBase = offsetOf(cursor, Slot.addrBase);
+  if (cursor.has(Slot.rnglistsBase)) unit.rnglistsBase = offsetOf(cursor, Slot.rnglistsBase);
+  if (cursor.has(Slot.gnuRangesBase)) unit.splitRangesBase = offsetOf(cursor, Slot.gnuRangesBase);
+  if (cursor.has(Slot.stmtList)) unit.stmtList = offsetOf(cursor, Slot.stmtList);
   if (cursor.has(Slot.dwoId) && cursor.forms[Slot.dwoId] === Form.data8) {
     unit.splitId = cursor.dwoId();
   }
@@ -168,10 +178,23 @@ export function hasCode(unit: Unit): boolean {
   return unit.tag === Tag.compileUnit || unit.tag === Tag.skeletonUnit;
 }
 
-/** An attribute's address: as it stands, or by its index in .debug_addr. */
+/**
+ * An attribute's address: as it stands, or by its index in .debug_addr. Throws EverflameError for a
+ * form that says something else.
+ */
 export function addressOf(unit: Unit, cursor: EntryCursor, slot: number): number {
   const value = cursor.values[slot] as number;
-  return isAddressIndexForm(cursor.forms[slot] as number) ? addressAt(unit, value) : value;
+  const form = cursor.forms[slot] as number;
+  if (form === Form.addr) return value;
+  if (isAddressIndexForm(form)) return addressAt(unit, value);
+  throw damaged(`an address has form 0x${form.toString(16)}`, cursor.position);
+}
+
+/** An attribute's offset in a section. */
+export function offsetOf(cursor: EntryCursor, slot: number): number {
+  const form = cursor.forms[slot] as number;
+  if (isOffsetForm(form)) return cursor.values[slot] as number;
+  throw damaged(`an offset has form 0x${form.toString(16)}`, cursor.position);
 }
 
 /** Throws EverflameError for an index outside .debug_addr. */
@@ -225,6 +248,9 @@ function bytesOf(unit: Unit, cursor: EntryCursor, slot: number): Uint8Array {
   } else {
     bytes = file.sections.str;
     if (isStringIndexForm(form)) start = stringOffset(unit, start);
+    else if (form !== Form.strp) {
+      throw damaged(`a name has form 0x${form.toString(16)}`, cursor.position);
+    }
   }
   const end = stringEnd(bytes, start, bytes.length, file.budget);
   return bytes.subarray(start, end);
