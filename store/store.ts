@@ -233,6 +233,8 @@ export interface Store {
     by: readonly string[],
     options?: ReadOptions,
   ): Promise<{ merged: MergeColumns; summary: SelectionSummary }>;
+  /** Time that the profiles cover together; null where one of them does not tell its length. */
+  coveredMs(selection: Selection, options?: ReadOptions): Promise<number | null>;
   profiles(selection: Selection, limit: number, options?: ReadOptions): Promise<StoredProfile[]>;
   agents(range: TimeRange): Promise<AgentRow[]>;
 

@@ -51,16 +51,17 @@ test('ticks are round', () => {
 });
 
 test.each([
-  [[null, 1, 1, null], 0, 40, 20],
-  [[1, 1, 1, 1], 5, 25, 20],
-  [[null, null, null, null], 0, 40, 40],
-])('of %j between %i and %i, %i are covered', (value, fromMs, toMs, covered) => {
+  [[null, 1, 1, null], 0, 40, 0, 20],
+  [[null, 1, 1, null], 0, 40, 4, 4],
+  [[1, 1, 1, 1], 5, 25, 0, 20],
+  [[null, null, null, null], 0, 40, 0, 40],
+])('of %j between %i and %i, told %i: %i are covered', (value, fromMs, toMs, told, covered) => {
   const series = {
     ts_ms: [0, 10, 20, 30],
     step_ms: 10,
     series: [{ value }],
   } as unknown as SeriesJson;
-  expect(coveredTime(series, { fromMs, toMs })).toBe(covered);
+  expect(coveredTime(series, { fromMs, toMs }, told)).toBe(covered);
 });
 
 describe('formats', () => {

@@ -44,6 +44,8 @@ export interface SeriesJson {
   aggregation: Aggregation;
   from_ms: number;
   to_ms: number;
+  /** Time that the profiles cover together; null where one of them does not tell its length. */
+  covered_ms: number | null;
   step_ms: number;
   /** Starts of the steps. */
   ts_ms: number[];

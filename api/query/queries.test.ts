@@ -226,6 +226,7 @@ describe('series', () => {
   test('the whole', async () => {
     const answer = json<SeriesJson>(await queries.series({ ...params, by: [], limit: 10 }, never));
     expect(answer.ts_ms).toEqual([T0, T0 + 30_000]);
+    expect(answer.covered_ms).toBe(20_000);
     expect(answer.series).toMatchObject([{ total: 460, value: [360, 100], samples: [36, 10] }]);
     expect(answer.series[0]?.rate).toEqual([12, 100 / 30]);
     expect(answer.rest).toBeNull();

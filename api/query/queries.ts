@@ -213,8 +213,9 @@ async function buildWeights(
 async function series(store: Store, params: SeriesParams, signal: AbortSignal): Promise<Answer> {
   const selection = readSelection(params.query, params.range, 'query');
   const stepMs = chooseStep(params.range, params.stepMs);
-  const [groups, summary] = await Promise.all([
+  const [groups, coveredMs, summary] = await Promise.all([
     store.timeline(selection, params.by, stepMs, { signal }),
+    store.coveredMs(selection, { signal }),
     store.summary(selection, { signal }),
   ]);
   if (summary.profiles === 0) await requireKnownType(store, selection);
@@ -227,6 +228,7 @@ async function series(store: Store, params: SeriesParams, signal: AbortSignal): 
     aggregation,
     from_ms: range.from,
     to_ms: range.to,
+    covered_ms: coveredMs,
     ...(await summarizeTimelines(groups, frame)),
     quality: qualityOf(summary),
   };

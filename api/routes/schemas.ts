@@ -97,6 +97,7 @@ export const seriesJson = z.object({
   aggregation: z.enum(['delta', 'gauge']),
   from_ms: epochMs,
   to_ms: epochMs,
+  covered_ms: z.number().nullable(),
   step_ms: z.number(),
   ts_ms: z.array(epochMs),
   series: z.array(seriesLine),

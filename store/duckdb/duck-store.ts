@@ -18,6 +18,7 @@ import type {
   TimelineGroup,
   WriteBatch,
 } from '../store.ts';
+import { readCoveredMs } from './coverage.ts';
 import { type Database, type DuckStoreOptions, openDatabase, probeDatabase } from './database.ts';
 import { mergeGauges } from './gauges.ts';
 import { GroupWriter } from './group-writer.ts';
@@ -140,6 +141,12 @@ class DuckStore implements Store {
   summary(selection: Selection, options: ReadOptions = {}): Promise<SelectionSummary> {
     return this.#read(options, (session) =>
       readSummary(session, this.#writer.catalogue, wholeMs(selection)),
+    );
+  }
+
+  coveredMs(selection: Selection, options: ReadOptions = {}): Promise<number | null> {
+    return this.#read(options, (session) =>
+      readCoveredMs(session, this.#writer.catalogue, wholeMs(selection)),
     );
   }
 

@@ -28,6 +28,10 @@ export function eventTypes(catalogue: Catalogue, type: ProfileType): TypeIds | n
     if (counts) plain.push(id);
   }
   if (plain.length > 0) return { plain, scaled: [] };
-  const perPeriod = type.sampleType === type.periodType && type.sampleUnit === type.periodUnit;
-  return perPeriod ? { plain: [], scaled: valueTypes(catalogue, type).plain } : null;
+  return isPerPeriod(type) ? { plain: [], scaled: valueTypes(catalogue, type).plain } : null;
+}
+
+/** Whether value / period is a number of events. */
+export function isPerPeriod(type: ProfileType): boolean {
+  return type.sampleType === type.periodType && type.sampleUnit === type.periodUnit;
 }

@@ -228,15 +228,17 @@ class Grouping {
   }
 }
 
-/** Null where nothing can be selected. */
+/** Null where nothing can be selected. `only`: no other series. */
 export async function planSelection(
   session: ReadSession,
   catalogue: Catalogue,
   types: TypeIds,
   selection: { matchers: readonly Matcher[]; range: TimeRange },
   by: readonly string[],
+  only?: ReadonlySet<number>,
 ): Promise<Plan | null> {
   const { matchers, range } = selection;
+  const isAllowed = (series: number) => only === undefined || only.has(series);
   const typeIds = new Set([...types.plain, ...types.scaled]);
   const grouping = new Grouping(by);
   const pairwise = needsSampleLabels(catalogue, matchers, by);
@@ -244,14 +246,16 @@ export async function planSelection(
   let whole = false;
   if (pairwise) {
     const pairs = await selectPairs(session, catalogue, typeIds, selection);
-    rows = distinctPairs(pairs).map((pair) => ({
+    const allowed = distinctPairs(pairs).filter(({ series }) => isAllowed(series));
+    rows = allowed.map((pair) => ({
       ...rowOf(catalogue, grouping, pair.series, unionOf(catalogue, pair)),
       labelset: pair.labelset,
     }));
   } else {
     const { selected, active } = activeSeries(catalogue, typeIds, matchers, range);
-    whole = selected.length === active;
-    rows = selected.map((series) =>
+    const allowed = selected.filter(isAllowed);
+    whole = allowed.length === active;
+    rows = allowed.map((series) =>
       rowOf(catalogue, grouping, series, catalogue.series[series]?.labels ?? {}),
     );
   }

@@ -3,6 +3,7 @@ import { aggregationOf, type ProfileType } from '../../profile/profile-type.ts';
 import type { EpochMs } from '../../profile/units.ts';
 import type { MergeColumns, Selection, SelectionSummary, StoredProfile } from '../store.ts';
 import type { Catalogue } from './catalogue.ts';
+import { type EventSource, eventSources } from './events.ts';
 import type { ReadSession } from './reader-pool.ts';
 import { eventTypes, valueTypes } from './row-types.ts';
 import { idList, type Plan, planSelection, timeCondition } from './selection.ts';
@@ -66,9 +67,24 @@ async function countEvents(
   selection: Selection,
 ): Promise<number | null> {
   if (aggregationOf(selection.type) === 'gauge') return null;
-  const types = eventTypes(catalogue, selection.type);
-  if (types === null) return null;
-  const plan = await planSelection(session, catalogue, types, selection, []);
+  const sources = eventSources(catalogue, selection);
+  if (sources === null) return null;
+  let events = 0;
+  for (const source of sources) {
+    const counted = await countRows(session, catalogue, selection, source);
+    if (counted === null) return null;
+    events += counted;
+  }
+  return events;
+}
+
+async function countRows(
+  session: ReadSession,
+  catalogue: Catalogue,
+  selection: Selection,
+  { types, only }: EventSource,
+): Promise<number | null> {
+  const plan = await planSelection(session, catalogue, types, selection, [], only);
   if (plan === null) return 0;
   const keys = plan.factor.constant ? '' : `GROUP BY ${plan.factor.sql}`;
   const rows = await session.query(

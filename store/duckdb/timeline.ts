@@ -5,6 +5,7 @@ import { aggregationOf } from '../../profile/profile-type.ts';
 import type { EpochMs, TimeRange } from '../../profile/units.ts';
 import type { Selection, TimelineGroup } from '../store.ts';
 import type { Catalogue } from './catalogue.ts';
+import { eventSources } from './events.ts';
 import {
   coveredMs,
   eachStep,
@@ -14,7 +15,7 @@ import {
   samplesWithHolds,
 } from './gauges.ts';
 import type { ReadSession } from './reader-pool.ts';
-import { eventTypes, valueTypes } from './row-types.ts';
+import { valueTypes } from './row-types.ts';
 import { type Plan, planSelection, sqlTime, timeCondition } from './selection.ts';
 
 export async function readTimeline(
@@ -185,9 +186,8 @@ async function addEvents(
   stepMs: number,
   timeline: Timeline,
 ): Promise<void> {
-  const types = eventTypes(catalogue, selection.type);
-  if (types === null) return;
-  const plan = await planSelection(session, catalogue, types, selection, timeline.by);
+  const sources = eventSources(catalogue, selection);
+  if (sources === null) return;
   const known = timeline.groups();
   // Where profiles are and no event was, there were none: the value's zeros are events' zeros.
   for (const { value, samples } of known) {
@@ -195,21 +195,23 @@ async function addEvents(
       if (!Number.isNaN(value[step] as number)) samples[step] = 0;
     }
   }
-  if (plan === null) return;
-  const rows = await sumBySteps(session, plan, selection.range, stepMs);
-  const groups = timeline.rowsOf(plan);
-  for (let row = 0; row < rows.sum.length; row++) {
-    const samples = groups[rows.group[row] as number]?.samples;
-    if (samples === undefined) continue;
-    const period = plan.factors[rows.factor[row] as number] ?? 1;
-    if (period > 0) addTo(samples, rows.step[row] as number, (rows.sum[row] as number) / period);
+  const unknown: { samples: Float64Array; step: number }[] = [];
+  for (const { types, only } of sources) {
+    const plan = await planSelection(session, catalogue, types, selection, timeline.by, only);
+    if (plan === null) continue;
+    const rows = await sumBySteps(session, plan, selection.range, stepMs);
+    const groups = timeline.rowsOf(plan);
+    for (let row = 0; row < rows.sum.length; row++) {
+      const samples = groups[rows.group[row] as number]?.samples;
+      if (samples === undefined) continue;
+      const step = rows.step[row] as number;
+      const period = plan.factors[rows.factor[row] as number] ?? 1;
+      if (period > 0) addTo(samples, step, (rows.sum[row] as number) / period);
+      else unknown.push({ samples, step });
+    }
   }
   // Rows without a period leave the number of events of their step unknown.
-  for (let row = 0; row < rows.sum.length; row++) {
-    const samples = groups[rows.group[row] as number]?.samples;
-    const period = plan.factors[rows.factor[row] as number] ?? 1;
-    if (samples !== undefined && period === 0) samples[rows.step[row] as number] = Number.NaN;
-  }
+  for (const { samples, step } of unknown) samples[step] = Number.NaN;
 }
 
 async function addGauges(

@@ -466,6 +466,47 @@ function describeTypes(newStore: NewStore): void {
       expect(await samples(wall)).toBe(7);
       expect(await samples('io:bytes:bytes::')).toBe(null);
     });
+
+    test('sampled events of profiles with a count and of others that have the value alone', async () => {
+      const store = await newStore();
+      const value = (type: string, stacks: string, labels = {}): DrawnProfile => ({
+        labels: { service_name: 'push', ...labels },
+        tsMs: T0,
+        period: 10,
+        types: { [type]: stacks },
+      });
+      const io = 'io:bytes:bytes:io:count';
+      const both = { ...value(CPU, 'a 999', { host: 'h3' }) };
+      both.types = { [COUNT]: 'a 1', ...both.types };
+      await put(
+        store,
+        'b1',
+        drawn(0, 50, 'a 2\nb 3'),
+        value(CPU, 'a 30\nb 10'),
+        both,
+        value(io, 'a 700'),
+        value('io:calls:count:io:count', 'a 7', { host: 'h2' }),
+      );
+      const samples = async (text: string): Promise<number | null> => {
+        const selection = select(text, 0, 1e6);
+        const { samples } = await summarize(store, selection);
+        const [line] = await store.timeline(selection, [], 1e6);
+        expect(line?.samples[0]).toBe(samples ?? Number.NaN);
+        return samples;
+      };
+      expect(await samples(`${CPU}{service_name="push"}`)).toBe(5);
+      expect(await samples(`${CPU}{service_name="push",host=""}`)).toBe(4);
+      expect(await samples(CPU)).toBe(10);
+      expect(await samples(COUNT)).toBe(6);
+      expect(await samples(io)).toBe(null);
+      // A series that an agent and a push share.
+      await put(store, 'b2', {
+        ...value(CPU, 'a 20', {}),
+        labels: { service_name: 'app' },
+        period: 50,
+      });
+      expect(await samples(`${CPU}{service_name="app"}`)).toBe(5.4);
+    });
   });
 }
 
@@ -604,6 +645,29 @@ function describeTimelines(newStore: NewStore): void {
       ]);
       expect(await timeline(`${CPU}{host="no"}`, [])).toEqual(['{} - - - - - - | - - - - - -']);
       expect(await timeline(`${CPU}{host="no"}`, ['host'])).toEqual([]);
+    });
+
+    test.each<[string, number, number, number, number | null]>([
+      ['two that touch, one inside of another, a gap', 0, 60_000, 35_000, 0],
+      ['what begins in the range counts as a whole', 11_000, 14_000, 5_000, 0],
+      ['nothing', 30_000, 40_000, 0, 0],
+      ['of samples with times of their own the part in the range', 100_000, 110_000, 10_000, 0],
+      ['one that does not tell its length', 200_000, 210_000, 0, null],
+    ])('time covered: %s', async (_, from, to, coveredMs, unknown) => {
+      const store = await newStore();
+      await put(
+        store,
+        'b1',
+        cpu(0, 'a 1'),
+        cpu(0, '', { host: 'h2' }),
+        cpu(10_000, 'a 1'),
+        { ...cpu(12_000, 'a 1', { host: 'h2' }), durationMs: 5_000 },
+        { ...cpu(45_000, 'a 1'), durationMs: 15_000 },
+        { ...cpu(90_000, `a 1\na 2 @${T0 + 105_000}`), durationMs: 30_000 },
+        { ...cpu(200_000, 'a 1'), durationMs: 0 },
+      );
+      const found = await store.coveredMs(select(CPU, from, to));
+      expect(found).toBe(unknown === null ? null : coveredMs);
     });
 
     test('samples with times of their own stand in their step', async () => {

@@ -287,6 +287,7 @@ function series(params: URLSearchParams, range: Span, state: FixtureState): Seri
     aggregation: 'delta',
     from_ms: range.fromMs,
     to_ms: range.toMs,
+    covered_ms: state === 'nomatch' ? 0 : range.toMs - range.fromMs,
     step_ms: step,
     ts_ms: starts,
     series: state === 'nomatch' ? [] : lines,

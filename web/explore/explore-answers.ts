@@ -37,11 +37,11 @@ export function useExploreAnswers(state: ExploreState, types: readonly ProfileTy
     selected.type === null ? null : { query: writeQuery(selected.type, []), range },
   );
   const flame = useFlame(part, state);
-  const coveredMs = coveredTime(series.data, shown);
+  const coveredMs = coveredTime(series.data, shown, labels.data?.covered_ms ?? 0);
   return {
     selected,
     /** Time of the shown part that profiles cover: what averages are over. */
-    seconds: Math.max(1, coveredMs / 1000),
+    seconds: Math.max(1, coveredMs) / 1000,
     partlyCovered: coveredMs < (shown.toMs - shown.fromMs) * 0.9,
     live,
     relative,
@@ -57,8 +57,12 @@ export function useExploreAnswers(state: ExploreState, types: readonly ProfileTy
   };
 }
 
-/** Steps with profiles within a range; all of the range where nothing is known. */
-export function coveredTime(series: SeriesJson | undefined, shown: Range): number {
+/**
+ * What the profiles tell of a range, in ms; else the steps with profiles in it, which are longer;
+ * all of the range where nothing is known.
+ */
+export function coveredTime(series: SeriesJson | undefined, shown: Range, toldMs: number): number {
+  if (toldMs > 0) return toldMs;
   const whole = shown.toMs - shown.fromMs;
   const line = series?.series[0];
   if (series === undefined || line === undefined) return whole;
