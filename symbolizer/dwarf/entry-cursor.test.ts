@@ -38,7 +38,7 @@ const FORMS: [name: string, form: number[], value: number[], read: number][] = [
   ['block1', u8(0x0a), [2, 9, 9], 0],
   ['data1', u8(0x0b), [255], 255],
   ['flag', u8(0x0c), [1], 1],
-  ['sdata', u8(0x0d), [0x80, 0x7f], -128],
+  ['sdata', u8(0x0d), [0x80, 0x7f], 2 ** 53],
   ['strp', u8(0x0e), u32(77), 77],
   ['udata', u8(0x0f), uleb(300), 300],
   // 7 bits each, so many that their power of 2 is no number.
@@ -53,7 +53,7 @@ const FORMS: [name: string, form: number[], value: number[], read: number][] = [
   ['strx', u8(0x1a), uleb(4), 4],
   ['data16', u8(0x1e), [...u64(1), ...u64(2)], 0],
   ['ref_sig8', u8(0x20), u64(9), 9],
-  ['implicit_const', [0x21, 0x7f], [], -1],
+  ['implicit_const', [0x21, 0x7f], [], 2 ** 53],
   ['strx3', u8(0x27), [1, 2, 3], 0x030201],
   ['addrx4', u8(0x2c), u32(8), 8],
   ['GNU_addr_index', uleb(0x1f01), uleb(500), 500],

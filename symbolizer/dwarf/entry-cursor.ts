@@ -89,7 +89,7 @@ export class EntryCursor {
         const form = program[i++] as number;
         const operand = program[i++] as number;
         this.forms[slot] = form;
-        if (form === Form.implicitConst) this.values[slot] = operand;
+        if (form === Form.implicitConst) this.values[slot] = notBelow0(operand);
         else if (operand >= 0) this.values[slot] = this.#fixed(operand);
         else this.values[slot] = this.#read(form, slot);
         seen |= 1 << slot;
@@ -177,7 +177,7 @@ export class EntryCursor {
       case Form.gnuStrIndex:
         return this.uleb();
       case Form.sdata:
-        return this.sleb();
+        return notBelow0(this.sleb());
       case Form.block1:
         return this.#skipBlock(Op.block1);
       case Form.block2:
@@ -222,4 +222,9 @@ export class EntryCursor {
         return 0;
     }
   }
+}
+
+/** All that is read are offsets, addresses and numbers of lines: below 0 is outside of everything. */
+function notBelow0(value: number): number {
+  return value >= 0 ? value : 2 ** 53;
 }

@@ -194,9 +194,11 @@ describe('lists of DWARF 5', () => {
     ['no end', Form.secOffset, [4, 0, 1, 4], '1000-1001'],
     ['an address cut off', Form.secOffset, [4, 0, 1, 6, ...u32(0)], '1000-1001'],
     ['an index outside .debug_addr', Form.secOffset, [4, 0, 1, 3, 77, 1, 0], '1000-1001'],
+    ['an offset below 0', 0x0d, [4, 0, 1, 0], ''],
     ['no such list', RNGLISTX, [4, 0, 1, 0], ''],
   ])('%s: what was read stays, the rest is counted', (_, form, rnglists, expected) => {
-    const values = form === RNGLISTX ? u8(99) : u32(HEADER[4]);
+    const byte = { [RNGLISTX]: 99, 13: 0x7f }[form];
+    const values = byte === undefined ? u32(HEADER[4]) : u8(byte);
     const what: Function = { shape: V(5), attributes: [[At.ranges, form]], values, rnglists };
     expect(stretches(what)).toBe(expected);
     expect(read(what).report).toMatchObject({ damagedRanges: 1, unitsDamaged: 0 });
