@@ -90,6 +90,13 @@ test.each<[BinarySort, string]>([
   ['functions', 'checkout libc.so.6 libssl.so.3 node broken'],
 ])('by %s: %s', (sort, order) => expect(files(sortRows(rows, sort))).toBe(order));
 
+test('what lies in a folder of the server is not counted', () => {
+  const [row] = draw('checkout ready lines 50 0');
+  const sources = row?.sources.map((source) => ({ ...source, origin: 'local' as const })) ?? [];
+  const local = readRows({ ...ANSWER, debuginfo: row === undefined ? [] : [{ ...row, sources }] });
+  expect([rows[0]?.sizeBytes, local[0]?.sizeBytes]).toEqual([1_010, 10]);
+});
+
 const ALL = { find: '', filter: '', reason: '' } as const;
 test.each<[Partial<SymbolsState>, string]>([
   [{}, 'checkout libc.so.6 libssl.so.3 node broken'],

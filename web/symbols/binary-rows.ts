@@ -8,7 +8,7 @@ export interface BinaryRow extends DebuginfoRowJson {
   key: string;
   /** Weight of frames without names, all reasons together. */
   unnamed: number;
-  /** Of all files that are kept for it. */
+  /** Of all files that the server keeps for it; those in its folders (--debuginfo-path) it finds. */
   sizeBytes: number;
 }
 
@@ -17,7 +17,9 @@ export function readRows(answer: DebuginfoJson): BinaryRow[] {
     ...row,
     key: row.build_id || `file ${row.file}`,
     unnamed: Object.values(row.unsymbolized).reduce((sum, weight) => sum + weight, 0),
-    sizeBytes: row.sources.reduce((sum, source) => sum + source.size_bytes, row.symbol_file_bytes),
+    sizeBytes: row.sources
+      .filter(({ origin }) => origin !== 'local')
+      .reduce((sum, source) => sum + source.size_bytes, row.symbol_file_bytes),
   }));
 }
 
