@@ -112,6 +112,26 @@ export class PprofColumns {
     return row;
   }
 
+  /** Adds several with one copy of the input; returns the first one's row. */
+  appendTexts(added: readonly Uint8Array[]): number {
+    const { texts } = this;
+    const first = texts.count;
+    const bytes = new Uint8Array(
+      added.reduce((sum, { length }) => sum + length, this.bytes.length),
+    );
+    bytes.set(this.bytes);
+    let end = this.bytes.length;
+    for (const text of added) {
+      if (texts.count === texts.start.length) growTable(texts);
+      texts.start[texts.count] = end;
+      texts.length[texts.count++] = text.length;
+      bytes.set(text, end);
+      end += text.length;
+    }
+    this.bytes = bytes;
+    return first;
+  }
+
   /** Copies the input; for the few profiles that need it. */
   replaceText(row: number, text: Uint8Array): void {
     const bytes = new Uint8Array(this.bytes.length + text.length);

@@ -12,6 +12,7 @@ import {
   unknownFrameName,
   unknownReason,
 } from '../../profile/frame.ts';
+import { MAX_BUILD_ID_LENGTH } from '../../profile/limits.ts';
 import { growTable, type PprofColumns } from '../../profile/pprof-columns.ts';
 
 const encoder = new TextEncoder();
@@ -162,10 +163,12 @@ function isUnknown(columns: PprofColumns, row: number): boolean {
 
 function mappingSites(columns: PprofColumns, normalized: boolean): MappingSite[] {
   const { mappings } = columns;
+  const lowered = lowerBuildIds(columns);
   const sites: MappingSite[] = [];
   for (let i = 0; i < mappings.count; i++) {
     const file = columns.textAt(mappings.file[i] as number);
-    const buildId = mappings.buildId[i] as number;
+    const given = mappings.buildId[i] as number;
+    const buildId = lowered.get(given) ?? given;
     const hasBuildId = columns.texts.length[buildId] !== 0;
     const bias = wordsToBigint(mappings.offset, i) - wordsToBigint(mappings.start, i);
     sites.push({
@@ -178,6 +181,25 @@ function mappingSites(columns: PprofColumns, normalized: boolean): MappingSite[]
   }
   return sites;
 }
+
+/** Hexadecimal ids with capitals, by row, and the rows of the same in lower case: one file, one id. */
+function lowerBuildIds(columns: PprofColumns): ReadonlyMap<number, number> {
+  const { mappings, texts } = columns;
+  const lowered = new Map<number, Uint8Array>();
+  for (let i = 0; i < mappings.count; i++) {
+    const row = mappings.buildId[i] as number;
+    if ((texts.length[row] as number) > MAX_BUILD_ID_LENGTH || lowered.has(row)) continue;
+    const text = columns.textAt(row);
+    if (/^[0-9a-f]*[A-F][0-9a-fA-F]*$/.test(text)) {
+      lowered.set(row, encoder.encode(text.toLowerCase()));
+    }
+  }
+  if (lowered.size === 0) return NONE_LOWERED;
+  const first = columns.appendTexts([...lowered.values()]);
+  return new Map([...lowered.keys()].map((row, at) => [row, first + at]));
+}
+
+const NONE_LOWERED: ReadonlyMap<number, number> = new Map();
 
 /** Other writers call the kernel `[kernel.kallsyms]`, and ours each module `[kernel:MODULE]`. */
 function mappingKind(file: string): FrameKind {

@@ -91,6 +91,24 @@ describe('frames', () => {
     expect(first).toContain('app+elf:0x403456<-');
   });
 
+  test('a build id in capitals is the one in lower case; what is no hexadecimal stays', () => {
+    const ids = ['b5fafb4d', 'B5FAFB4D', 'B5fafb4d', 'go:ABCD', ''];
+    const body = pprof({
+      mappings: ids.map((buildId) => ({ start: 0n, limit: 9n, offset: 0n, file: '/a', buildId })),
+      locations: ids.map((_, mapping) => ({ mapping, address: 1n, lines: [] })),
+      samples: {
+        count: 1,
+        offsets: Uint32Array.of(0, ids.length),
+        locations: Uint32Array.from(ids, (_, at) => at),
+        values: Float64Array.of(1),
+      },
+    });
+    const { locations, strings } = decode(writeRaw([body], true));
+    const text = (row: number) => strings.bytes.subarray(...strings.offsets.subarray(row, row + 2));
+    const found = Array.from(locations.buildId, (row) => Buffer.from(text(row)).toString());
+    expect(found).toEqual(['b5fafb4d', 'go:ABCD', '']);
+  });
+
   test('equal names at different addresses are one location', () => {
     const at = (address: bigint) =>
       pprof({ locations: [{ mapping: 0, address, lines: [{ function: 0, line: 0 }] }] });
