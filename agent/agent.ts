@@ -67,6 +67,7 @@ class Agent {
     this.#uploader = createDebuginfoUploader({
       server,
       agentId: this.#reporter.agentId,
+      host,
       budgetBytes: options.uploadBytes,
       windowMs,
       log,

@@ -50,6 +50,7 @@ function startAgent(agentId: string, budget: { bytes: number; windowMs: number }
   const uploader = createDebuginfoUploader({
     server: new URL(server.url),
     agentId,
+    host: `host-of-${agentId}`,
     budgetBytes: budget.bytes,
     windowMs: budget.windowMs,
     log: () => undefined,
@@ -104,6 +105,9 @@ test('two agents with the same binaries send each of them once', async () => {
   expect([sum('uploadedFiles'), sum('notWanted')]).toEqual([3, 3]);
   expect(sum('uploadedBytes')).toBe(offers.reduce((total, { sentBytes }) => total + sentBytes, 0));
   for (const offer of offers) await poll(async () => (await stateOf(offer)).state).toBe('ready');
+  for (const offer of offers) {
+    expect((await stateOf(offer)).sources[0]?.from).toMatch(/^host-of-(one|two)$/);
+  }
   for (const { end } of agents) await end();
 });
 

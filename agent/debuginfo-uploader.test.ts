@@ -117,6 +117,7 @@ function startUploader() {
   const uploader = createDebuginfoUploader({
     server: new URL(`http://127.0.0.1:${port}`),
     agentId: 'agent-1',
+    host: 'host-1',
     budgetBytes: 2 ** 30,
     windowMs: 1_000,
     log: () => undefined,

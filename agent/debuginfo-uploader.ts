@@ -23,6 +23,8 @@ export interface BinaryOffer {
 export interface DebuginfoUploaderOptions {
   server: URL;
   agentId: string;
+  /** What people call this machine. */
+  host: string;
   /** What all uploads together may send in one window. */
   budgetBytes: number;
   windowMs: number;
@@ -343,7 +345,11 @@ class Uploader implements DebuginfoUploader {
     this.stats.requests++;
     return sendRequest(new URL(path, this.#base), {
       ...init,
-      headers: { ...init.headers, 'x-everflame-agent': this.#options.agentId },
+      headers: {
+        ...init.headers,
+        'x-everflame-agent': this.#options.agentId,
+        'x-everflame-host': this.#options.host.replace(/[^\x20-\x7e]/g, '?'),
+      },
       signal,
       timeoutMs,
     });

@@ -3,9 +3,10 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { DebuginfoStateJson } from '../wire/http.ts';
 import { runMain } from './main.ts';
 import { type RunningServer, startServer } from './server.ts';
 
@@ -55,6 +56,10 @@ function build(name: string, ...options: string[]): string {
   return join(dir, name);
 }
 
+function readBuildId(path: string): string {
+  return /Build ID: (\w+)/.exec(execFileSync('readelf', ['-n', path]).toString())?.[1] ?? '';
+}
+
 /** Where a section's bytes are in a file. */
 function sectionOf(path: string, name: string): { offset: number; size: number } {
   const table = execFileSync('readelf', ['-SW', path]).toString();
@@ -89,6 +94,23 @@ test('a program with its lines in it', async () => {
     lines: ['plain: sent N bytes', `plain: ${HAS_LINES}`],
   });
   expect((await upload(path)).lines[0]).toBe('plain: not wanted: have lines');
+});
+
+test('who sent it is its host, or what the sender calls itself', async () => {
+  const path = build('sent');
+  const buildId = readBuildId(path);
+  const url = `${server.url}/api/v1/debuginfo/${buildId}`;
+  const sender = async () => {
+    const { sources } = (await (await fetch(url)).json()) as DebuginfoStateJson;
+    return sources.map(({ from }) => from);
+  };
+  const body = readFileSync(path);
+  const headers = { 'User-Agent': 'curl/7.88.1' };
+  expect((await fetch(`${url}?kind=debuginfo`, { method: 'PUT', body, headers })).status).toBe(200);
+  expect(await sender()).toEqual(['curl/7.88.1']);
+  await fetch(url, { method: 'DELETE' });
+  await upload(path);
+  expect(await sender()).toEqual([hostname()]);
 });
 
 test('a stripped program brings its debug file', async () => {

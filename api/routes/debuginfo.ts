@@ -132,7 +132,7 @@ async function takeUpload(
   const outcome = await symbolizer.upload({
     buildId: id as BuildId,
     ...parameters,
-    from: senderOf(context),
+    from: senderName(context),
     offset: part.offset,
     totalBytes: part.totalBytes,
     body: counted(),
@@ -145,6 +145,13 @@ async function takeUpload(
 
 function senderOf(context: AppContext): string {
   return (context.req.header('x-everflame-agent') ?? '').slice(0, MAX_AGENT_ID_LENGTH);
+}
+
+/** For people: a host, else whatever the sender says of itself. */
+function senderName(context: AppContext): string {
+  const names = ['x-everflame-host', 'x-everflame-agent', 'user-agent'];
+  const given = names.map((name) => context.req.header(name)?.trim() ?? '');
+  return (given.find((name) => name !== '') ?? 'unknown sender').slice(0, MAX_AGENT_ID_LENGTH);
 }
 
 /** The part of the file that the body is (RFC 9110 14.4); without the header, all of it. */
