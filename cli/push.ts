@@ -32,7 +32,9 @@ export const pushCommand: Command = {
       const stored = await pushFile(path, labels, values.server).catch((error) => {
         throw ofFile(path, error);
       });
-      output.out(`${path}: stored ${stored.profiles} profiles with ${stored.samples} samples\n`);
+      const profiles = `${stored.profiles} profile${stored.profiles === 1 ? '' : 's'}`;
+      const samples = `${stored.samples} sample${stored.samples === 1 ? '' : 's'}`;
+      output.out(`${path}: stored ${profiles} with ${samples}\n`);
     }
     return 0;
   },

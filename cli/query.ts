@@ -19,6 +19,7 @@ const FLAGS = {
   to: flag.text('now', 'TIME', 'the first moment after the range'),
   format: flag.choice(['table', 'folded', 'pprof', 'json'], 'table', 'form of the answer'),
   sort: flag.choice(['self', 'total', 'name'], 'self', 'order of the table'),
+  'by-line': flag.switch('a frame per line of a function, in folded and json; pprof has its lines'),
   limit: flag.number(30, 'lines of the table', { min: 1, max: 10_000 }),
   output: flag.text(null, 'FILE', 'where to write instead of standard output'),
 };
@@ -33,11 +34,18 @@ export const queryCommand: Command = {
     if (values.query === null || operands.length > 0) {
       throw new EverflameError('invalid', 'query needs --query SELECTOR and no operands');
     }
-    const { query, from, to } = values;
+    const { query, from, to, format, 'by-line': byLine } = values;
+    if (byLine && format === 'table') {
+      throw new EverflameError('invalid', 'a table of functions has no lines', {
+        field: '--by-line',
+        remedy: 'Ask for --format folded or json.',
+      });
+    }
+    const granularity = byLine ? 'line' : 'function';
     const answer =
-      values.format === 'table'
+      format === 'table'
         ? await queryTable(values.server, { query, from, to }, values.sort, values.limit)
-        : await queryMerge(values.server, { query, from, to, format: values.format });
+        : await queryMerge(values.server, { query, from, to, format, granularity });
     if (values.output === null) output.out(answer);
     else await writeFile(values.output, answer);
     return 0;

@@ -72,7 +72,7 @@ describe('commands', () => {
       const labels = ['--label', 'service_name=shop', '--label', `version=${version}`];
       expect(await everflame('push', file, ...labels)).toEqual({
         code: 0,
-        out: `${file}: stored 1 profiles with 2 samples\n`,
+        out: `${file}: stored 1 profile with 2 samples\n`,
         err: '',
       });
     }
@@ -81,6 +81,15 @@ describe('commands', () => {
   test('query', async () => {
     const folded = await everflame('query', '--query', selector('1'), '--format', 'folded');
     expect(folded).toEqual({ code: 0, out: 'main;parse 5000\nmain;write 5000\n', err: '' });
+    const byLine = ['query', '--query', selector('1'), '--by-line', '--format'];
+    expect((await everflame(...byLine, 'folded')).out).toBe(
+      'main main.c:1;parse parse.c:1 5000\nmain main.c:1;write write.c:1 5000\n',
+    );
+    expect(await everflame(...byLine, 'table')).toEqual({
+      code: 2,
+      out: '',
+      err: expect.stringContaining('Ask for --format folded or json.'),
+    });
     const table = await everflame('query', '--query', selector('2'), '--limit', '1');
     expect(table.out).toMatch(
       /^total 10 µs, 1 of 3 functions\n.*\n7 µs {2}70.0 % .* parse {5}app\n$/,

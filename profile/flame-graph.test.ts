@@ -213,6 +213,19 @@ test('a separator in a name is replaced', () => {
   expect(formatFolded(graph)).toBe('a:b c 3\n');
 });
 
+test('frames of a line say which', () => {
+  const frames = new FrameTable();
+  const tree = new CallTree();
+  const frame = (line: number) => ({ ...namedFrame('main'), file: 'src/a b;c.c', line });
+  const node = Int32Array.of(
+    ...[7, 0, 9].map((line) => tree.child(0, frames.intern(frame(line), `${line}`))),
+  );
+  const weighted = gatherTree(tree, { node, value: Float64Array.of(1, 2, 4) });
+  const graph = flattenTree(weighted, { frames, multiplier: 1, meta: textMeta(1) });
+  const lines = ['main 2', 'main src/a b:c.c:7 1', 'main src/a b:c.c:9 4'];
+  expect(formatFolded(graph).trim().split('\n').sort()).toEqual(lines);
+});
+
 test('lines that would be gigabytes are refused', () => {
   const frames = new FrameTable();
   const tree = new CallTree();

@@ -19,14 +19,17 @@ export const FOLDED_TRUNCATED = '[truncated]';
 const MAX_FOLDED_LENGTH = 2 ** 28;
 
 /**
- * One line per node with weight of its own, in the graph's unit. A `;` or line break in a name
- * becomes `:` or a space, since the format has no escapes; a side A is not written.
+ * One line per node with weight of its own, in the graph's unit. Frames that have a line are
+ * `name file:line`. A `;` or line break in a name becomes `:` or a space, since the format has no
+ * escapes; a side A is not written.
  */
 export function formatFolded(graph: FlameGraph): string {
   const text = stringReader(graph.strings);
   const names: (string | undefined)[] = [];
   const nameOf = (frame: number): string => {
-    names[frame] ??= text(graph.frames.name[frame] as number)
+    const line = graph.frames.line[frame] as number;
+    const place = line === 0 ? '' : ` ${text(graph.frames.file[frame] as number)}:${line}`;
+    names[frame] ??= `${text(graph.frames.name[frame] as number)}${place}`
       .replaceAll(';', ':')
       .replace(/[\r\n]/g, ' ');
     return names[frame] ?? '';
