@@ -1,13 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildElf, type NmSymbol, nmSymbols } from '../../test/fixtures/elf-builds.ts';
 import { bytesSource } from '../elf/byte-reader.ts';
 import { type LoadSegment, readElfIdentity, SEGMENT_EXEC, SegmentType } from '../elf/elf.ts';
+import { openElfFile } from '../elf/elf-file.ts';
+import { planStrip } from '../elf/strip.ts';
 import { openSymbolFile, type SymbolFile } from '../symbol-file/symbol-file.ts';
-import { convertSources } from './convert.ts';
+import { type ConversionSourceKind, convertSources } from './convert.ts';
 import { placeSegments } from './convert-segments.ts';
 
 let directory = '';
@@ -58,6 +60,69 @@ describe.each(Object.keys(TOOLS))('a debug file alone, as %s makes it, names off
     const found = file.lookup(symbol.address - code.vaddr + code.offset, 'file');
     expect(found).toMatchObject({ kind: 'symbol', lines: [{ name: 'local_function' }] });
     file.close();
+  });
+});
+
+describe('a kernel module and its debug file', () => {
+  const MODULE = `
+    __attribute__((section(".init.text"))) int beta(int x) { return x * 5; }
+    int alpha(int x) { return x * 3; }`;
+  const build = (tool: string): string => {
+    const path = join(directory, `${tool}.ko`);
+    writeFileSync(`${path}.c`, MODULE);
+    execFileSync('gcc', ['-g', '-O1', '-c', '-o', `${path}.o`, `${path}.c`]);
+    execFileSync('ld', ['-r', '--build-id', '-o', path, `${path}.o`]);
+    TOOLS[tool]?.(path);
+    execFileSync('objcopy', ['--strip-debug', path, `${path}.bare`]);
+    return path;
+  };
+  /** What the symbol file says at the beginning of each section with code. */
+  const draw = async (path: string, sources: [ConversionSourceKind, string][]) => {
+    const program = openElfFile(bytesSource(readFileSync(path)));
+    const { buildId } = readElfIdentity(program.source);
+    const target = `${path}.esf`;
+    const job = { buildId, target, knownSegments: [], symbolsOnly: false };
+    const { problems } = await convertSources(
+      job,
+      sources.map(([kind, ending]) => {
+        return { kind, source: bytesSource(readFileSync(`${path}${ending}`)) };
+      }),
+    );
+    const file = openSymbolFile(target);
+    const rows = ['.text', '.init.text'].map((name) => {
+      const found = file.lookup(program.section(name)?.offset ?? -1, 'file');
+      if (found.kind !== 'symbol') return found.reason;
+      return `${found.lines[0]?.name}:${found.lines[0]?.line}`;
+    });
+    file.close();
+    return { rows, problems };
+  };
+  /** What an agent sends of it. */
+  const extract = async (path: string) => {
+    const source = bytesSource(readFileSync(path));
+    const chunks: Buffer[] = [];
+    const read = async (offset: number, length: number) => source.read(offset, length);
+    for await (const chunk of planStrip(source)?.chunks(read, 0) ?? []) {
+      chunks.push(Buffer.from(chunk));
+    }
+    return Buffer.concat(chunks);
+  };
+  const NAMES = { rows: ['alpha:3', 'beta:2'], problems: [] };
+
+  test.each(Object.keys(TOOLS))('%s', async (tool) => {
+    const path = build(tool);
+    const both: [ConversionSourceKind, string][] = [
+      ['executable', '.bare'],
+      ['debuginfo', '.debug'],
+    ];
+    expect(await draw(path, both)).toEqual(NAMES);
+    expect(await draw(path, both.toReversed())).toEqual(NAMES);
+    expect(await draw(path, [['executable', '']])).toEqual(NAMES);
+    writeFileSync(`${path}.sent`, await extract(path));
+    expect(await draw(path, [['executable', '.sent']])).toMatchObject({ rows: NAMES.rows });
+    const alone = await draw(path, [['debuginfo', '.debug']]);
+    expect(alone.rows).toEqual(['no-offsets', 'no-offsets']);
+    expect(alone.problems).toEqual([expect.stringMatching(/Upload the module itself/)]);
   });
 });
 

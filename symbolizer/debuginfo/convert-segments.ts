@@ -11,6 +11,7 @@ import {
   SegmentType,
 } from '../elf/elf.ts';
 import type { ElfFile } from '../elf/elf-file.ts';
+import { hasOwnOffsets } from './object-files.ts';
 
 /** Bit 1 of a segment's flags: its bytes may be written. */
 const SEGMENT_WRITE = 2;
@@ -23,6 +24,7 @@ const SEGMENT_WRITE = 2;
 export function originalSegments(elf: ElfFile): LoadSegment[] {
   const { header, sections, source } = elf;
   if (header.type === ElfType.rel) {
+    if (!hasOwnOffsets(elf)) return [];
     // By its sections, not by this file's size: an extraction is smaller than its original.
     const executable = sections.filter(({ flags }) => (flags & SectionFlag.exec) !== 0);
     const size = executable.reduce((end, { offset, size }) => Math.max(end, offset + size), 0);

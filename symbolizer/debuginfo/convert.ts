@@ -16,6 +16,7 @@ import { codeMap } from './convert-code-map.ts';
 import { addLines, SPLIT_FILES } from './convert-lines.ts';
 import { originalSegments, placedSegments } from './convert-segments.ts';
 import { readSymbols } from './convert-symbols.ts';
+import { placeObjectFiles } from './object-files.ts';
 
 export type ConversionSourceKind =
   /** The program as it is run, or what an agent extracted from it. */
@@ -85,9 +86,9 @@ export async function convertSources(
   sources: readonly OpenSource[],
 ): Promise<Conversion> {
   const problems: string[] = [];
-  const programs = await openPrograms(job.buildId, sources, problems);
-  const symbols = programs.flatMap((program) => program.symbols);
-  const elfs = programs.map(({ elf }) => elf);
+  const elfs = placeObjectFiles(openPrograms(job.buildId, sources, problems), problems);
+  const symbols: CodeSymbols[] = [];
+  for (const elf of elfs) symbols.push(...(await readSymbols(elf, problems)));
   const builder = new SymbolFileBuilder();
   const lines = job.symbolsOnly ? null : await addLines(builder, elfs, sources, codeMap(elfs));
   const hasNewSplit = sources.some(({ kind, isNew }) => kind === 'split' && isNew === true);
@@ -137,23 +138,18 @@ function uselessSplit(problems: readonly string[]): EverflameError {
   });
 }
 
-interface Program {
-  elf: ElfFile;
-  symbols: CodeSymbols[];
-}
-
 /** Executables and debug files; one that cannot be read is a problem, unless it is the last one. */
-async function openPrograms(
+function openPrograms(
   buildId: BuildId,
   sources: readonly OpenSource[],
   problems: string[],
-): Promise<Program[]> {
-  const programs: Program[] = [];
+): ElfFile[] {
+  const programs: ElfFile[] = [];
   let failure: unknown = null;
   for (const { kind, source, isNew } of sources) {
     if (kind !== 'executable' && kind !== 'debuginfo') continue;
     try {
-      programs.push(await openProgram(buildId, source, problems));
+      programs.push(openProgram(buildId, source));
     } catch (error) {
       if (!(error instanceof EverflameError) || isNew === true) throw error;
       failure ??= error;
@@ -166,11 +162,7 @@ async function openPrograms(
   return programs;
 }
 
-async function openProgram(
-  buildId: BuildId,
-  source: ByteSource,
-  problems: string[],
-): Promise<Program> {
+function openProgram(buildId: BuildId, source: ByteSource): ElfFile {
   const identity = readElfIdentity(source);
   if (identity.buildId !== buildId) {
     throw new EverflameError(
@@ -185,6 +177,5 @@ async function openProgram(
       remedy: 'Upload the executable or library it came from.',
     });
   }
-  const elf = openElfFile(source);
-  return { elf, symbols: await readSymbols(elf, problems) };
+  return openElfFile(source);
 }
