@@ -224,7 +224,7 @@ export class EntryCursor {
   }
 }
 
-/** All that is read are offsets, addresses and numbers of lines: below 0 is outside of everything. */
+/** Offsets, addresses and numbers of lines are all that is read: below 0 is outside of all. */
 function notBelow0(value: number): number {
   return value >= 0 ? value : 2 ** 53;
 }
