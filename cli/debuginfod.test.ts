@@ -118,6 +118,7 @@ test('debuginfod-find and gdb take it', async () => {
   await expect(run('debuginfod-find', ['section', buildId, '.text'])).rejects.toThrow(/No such/);
   execFileSync('strip', [program]);
   const commands = ['-iex', 'set debuginfod enabled on', '-ex', 'info line global_function'];
-  const told = await run('gdb', ['-batch', '-nx', ...commands, program]);
-  expect(told).toMatch(/Line \d+ of .*functions\.c/);
+  const gdb = await promisify(execFile)('gdb', ['-batch', '-nx', ...commands, program], { env });
+  expect(gdb.stdout).toMatch(/Line \d+ of .*functions\.c/);
+  expect(gdb.stderr).not.toContain('warning');
 });

@@ -31,6 +31,12 @@ export const SEGMENT_EXEC = 1;
 export const IDENTITY_NOTE_OWNER = 'everflame';
 export const IDENTITY_NOTE_TYPE = 1;
 
+/**
+ * sh_type of a section of an extraction that holds the bytes of one of the PLT, whose number is its
+ * sh_info. That one's own header stays as it was: debuggers want code to lie in a segment.
+ */
+export const PLT_EXTRACT_TYPE = 0x80706c74;
+
 const GNU_BUILD_ID_TYPE = 3;
 const GO_BUILD_ID_TYPE = 4;
 /** What one note area costs of the budget, because each is a read. */

@@ -9,7 +9,7 @@ import {
   MAX_STRING_TABLE_BYTES,
 } from '../../profile/limits.ts';
 import type { ByteSource } from './byte-reader.ts';
-import { type ElfSection, Machine, SectionFlag, SectionType } from './elf.ts';
+import { type ElfSection, Machine, PLT_EXTRACT_TYPE, SectionFlag, SectionType } from './elf.ts';
 import type { ElfFile } from './elf-file.ts';
 import type { CodeSymbols } from './elf-symbols.ts';
 import { decodeArmStubs, decodeI386Stubs, decodeX86Stubs, type PltStub } from './plt-stubs.ts';
@@ -102,10 +102,16 @@ function findStubs(elf: ElfFile, kind: PltKind | null): Map<number, NamedStub> {
   const stubs = new Map<number, NamedStub>();
   if (kind === null) return stubs;
   let budgetBytes = MAX_PLT_BYTES;
+  const kept = new Map<number, ElfSection>();
+  for (const section of sections) {
+    if (section.type === PLT_EXTRACT_TYPE) kept.set(section.info, section);
+  }
   sections.forEach((section, number) => {
-    const { type, flags, address, offset, size } = section;
-    if (!STUB_SECTIONS.has(names[number] ?? '') || type === SectionType.nobits) return;
-    if ((flags & SectionFlag.exec) === 0) return;
+    const { flags, address } = section;
+    if (!STUB_SECTIONS.has(names[number] ?? '') || (flags & SectionFlag.exec) === 0) return;
+    const isElsewhere = section.type === SectionType.nobits;
+    const { type, offset, size } = isElsewhere ? (kept.get(number) ?? section) : section;
+    if (type === SectionType.nobits) return;
     budgetBytes -= size;
     if (budgetBytes < 0) return;
     for (const { start, end, slot } of kind.decode(source.read(offset, size), address, elf)) {

@@ -20,7 +20,8 @@ const DWARF = new Set(
 );
 const LINKS = new Set(['.gnu_debuglink', '.gnu_debugaltlink']);
 const MINI_DEBUG_INFO = '.gnu_debugdata';
-const PLT = new Set(['.plt', '.plt.sec', '.plt.got', '.iplt', '.rela.plt', '.rel.plt']);
+const STUBS = new Set(['.plt', '.plt.sec', '.plt.got', '.iplt']);
+const PLT = new Set([...STUBS, '.rela.plt', '.rel.plt']);
 const PLT_GOT = '.plt.got';
 const DYNAMIC_RELOCATIONS = new Set(['.rela.dyn', '.rel.dyn']);
 /** Names of .plt.got's one or two stubs are not worth more. */
@@ -46,6 +47,12 @@ export function keptSections(elf: ElfFile): Set<number> {
   if (header.type === ElfType.rel) keepRelocations(elf, kept);
   if (sections[header.namesSection]?.type === SectionType.strtab) kept.add(header.namesSection);
   return kept;
+}
+
+/** Whether it is code, whose bytes an extraction has in a section of another type. */
+export function isPltCode(elf: ElfFile, number: number): boolean {
+  const flags = elf.sections[number]?.flags ?? 0;
+  return STUBS.has(elf.names[number] ?? '') && (flags & SectionFlag.exec) !== 0;
 }
 
 /** An object file's debug information means nothing without its relocations. */

@@ -16,12 +16,13 @@ import {
   type ElfSection,
   IDENTITY_NOTE_OWNER,
   IDENTITY_NOTE_TYPE,
+  PLT_EXTRACT_TYPE,
   readElfIdentity,
   SectionType,
   SegmentType,
 } from './elf.ts';
 import { type ElfFile, openElfFile } from './elf-file.ts';
-import { keptSections, sectionsQuality } from './strip-sections.ts';
+import { isPltCode, keptSections, sectionsQuality } from './strip-sections.ts';
 
 /** Reads of the original while it is streamed; asynchronous, so that nobody waits for a disk. */
 export type ReadBytes = (offset: number, length: number) => Promise<Uint8Array>;
@@ -84,24 +85,28 @@ function layOutPieces(elf: ElfFile, buildId: BuildId, go: GoExtract | null): Pie
     return at;
   };
   const places = new Map<number, number>();
+  const added: Uint8Array[] = [];
   for (const number of [...keptSections(elf)].sort((a, b) => a - b)) {
     const { offset, size } = sections[number] as ElfSection;
     checkInside(source, offset, size, `section ${number}`);
     const at = place(size);
-    places.set(number, at);
     pieces.push({ at, length: size, source: offset });
+    if (isPltCode(elf, number)) {
+      added.push(addedHeader(header, PLT_EXTRACT_TYPE, { at, length: size, info: number }));
+    } else {
+      places.set(number, at);
+    }
   }
-  const added: Uint8Array[] = [];
   if (buildId.startsWith('htl:')) {
     const bytes = identityNote(buildId);
     const at = place(bytes.length);
     pieces.push({ at, length: bytes.length, bytes });
-    added.push(addedHeader(header, SectionType.note, at, bytes.length));
+    added.push(addedHeader(header, SectionType.note, { at, length: bytes.length }));
   }
   if (go !== null) {
     const at = place(go.sizeBytes);
     pieces.push(...goPieces(source, go, at));
-    added.push(addedHeader(header, GO_EXTRACT_TYPE, at, go.sizeBytes));
+    added.push(addedHeader(header, GO_EXTRACT_TYPE, { at, length: go.sizeBytes }));
   }
   const tableAt = aligned(end);
   const table = sectionHeaders(source, header, sections, places);
@@ -210,12 +215,17 @@ function identityNote(buildId: BuildId): Uint8Array {
   return note;
 }
 
-function addedHeader(header: ElfHeader, type: number, at: number, length: number): Uint8Array {
+function addedHeader(
+  header: ElfHeader,
+  type: number,
+  { at, length, info = 0 }: { at: number; length: number; info?: number },
+): Uint8Array {
   const { is64 } = header;
   const view = new DataView(new ArrayBuffer(header.sectionSize));
   view.setUint32(4, type, true);
   setWord(view, is64 ? 24 : 16, at, is64);
   setWord(view, is64 ? 32 : 20, length, is64);
+  view.setUint32(is64 ? 44 : 28, info, true);
   setWord(view, is64 ? 48 : 32, 4, is64); // alignment
   return new Uint8Array(view.buffer);
 }
