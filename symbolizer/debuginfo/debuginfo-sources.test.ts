@@ -106,6 +106,10 @@ describe('folders of this machine', () => {
     );
     // Agents send no code; a program that is here has it.
     expect(store.keptSection(binary.buildId, '.text')?.sizeBytes).toBeGreaterThan(0);
+    // Its package was upgraded.
+    placed(join(dir, 'debug/exec'), 'debug/usr/bin/exec');
+    expect(store.keptFile(binary.buildId, 'executable')).toBeNull();
+    expect(store.keptSection(binary.buildId, '.text')).toBeNull();
   });
 
   test('what is nowhere is looked for again after an hour, or when told to', async () => {
@@ -216,7 +220,7 @@ describe('debuginfod servers', () => {
     const binary = { buildId: 'ab'.repeat(20) as BuildId, file: 'x' };
     const store = opened({ debuginfodUrls: [url] });
     store.notice([binary]);
-    await expect.poll(() => told(store, binary).problem, WAIT).toContain("the file's build id is");
+    await expect.poll(() => told(store, binary).problem, WAIT).toContain("The file's build id is");
     expect(store.symbolFiles()).toEqual([]);
     await expect.poll(() => store.facts().bytesOnDisk, WAIT).toBe(0);
   });
