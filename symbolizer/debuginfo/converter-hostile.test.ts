@@ -167,7 +167,7 @@ test('a file whose converter is killed again and again fails, and is left alone'
     await expect(send(good)).rejects.toMatchObject({ message: /died of SIGKILL/ });
     clearInterval(killer);
     expect(symbolizer.statusOf(buildId)).toMatchObject({ state: 'failed', quality: 'none' });
-    expect(symbolizer.statusOf(buildId)?.problem).toMatch(/the converter died of SIGKILL/);
+    expect(symbolizer.statusOf(buildId)?.problem).toMatch(/converter died of SIGKILL/);
     expect(symbolizer.stats()).toMatchObject({ waitingConversions: 0, conversions: { failed: 1 } });
     const question = { ...PROGRAM, buildId, sizeBytes: good.length };
     const [answer] = await symbolizer.wanted([question], 'a');
