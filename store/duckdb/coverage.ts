@@ -26,14 +26,18 @@ export async function readCoveredMs(
   const plan = await planSelection(session, catalogue, types, { ...selection, range }, []);
   if (plan === null) return 0;
   const end = 'p.ts_ms + p.duration_ms';
+  // Profiles of a second or more that begin in one second overlap: one span, and far less to sort.
   const rows = await session.query(
-    `WITH spans AS (
+    `WITH profile_spans AS (
        SELECT CASE WHEN p.span_ms > 0 THEN greatest(p.ts_ms, ${from}) ELSE p.ts_ms END AS start,
-         max(CASE WHEN p.span_ms > 0 THEN least(${end}, ${to}) ELSE ${end} END) AS stop,
-         min(p.duration_ms) AS shortest
+         CASE WHEN p.span_ms > 0 THEN least(${end}, ${to}) ELSE ${end} END AS stop, p.duration_ms
        FROM ${plan.profilesFrom} AND ${timeCondition('p.ts_ms', range)}
-         AND (p.ts_ms >= ${from} OR (p.span_ms > 0 AND ${end} > ${from}))
-       GROUP BY start),
+         AND (p.ts_ms >= ${from} OR (p.span_ms > 0 AND ${end} > ${from}))),
+     spans AS (
+       SELECT min(start) AS start, max(stop) AS stop, min(duration_ms) AS shortest
+       FROM profile_spans
+       GROUP BY stop - start >= 1000,
+         CASE WHEN stop - start >= 1000 THEN start // 1000 ELSE start END),
      parts AS (
        SELECT shortest, stop, greatest(start, coalesce(max(stop) OVER (
          ORDER BY start ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), start)) AS start

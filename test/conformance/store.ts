@@ -652,6 +652,7 @@ function describeTimelines(newStore: NewStore): void {
       ['what begins in the range counts as a whole', 11_000, 14_000, 5_000, 0],
       ['nothing', 30_000, 40_000, 0, 0],
       ['of samples with times of their own the part in the range', 100_000, 110_000, 10_000, 0],
+      ['short ones with a gap in one second', 300_000, 310_000, 200, 0],
       ['one that does not tell its length', 200_000, 210_000, 0, null],
     ])('time covered: %s', async (_, from, to, coveredMs, unknown) => {
       const store = await newStore();
@@ -665,6 +666,8 @@ function describeTimelines(newStore: NewStore): void {
         { ...cpu(45_000, 'a 1'), durationMs: 15_000 },
         { ...cpu(90_000, `a 1\na 2 @${T0 + 105_000}`), durationMs: 30_000 },
         { ...cpu(200_000, 'a 1'), durationMs: 0 },
+        { ...cpu(300_000, 'a 1'), durationMs: 100 },
+        { ...cpu(300_500, 'a 1'), durationMs: 100 },
       );
       const found = await store.coveredMs(select(CPU, from, to));
       expect(found).toBe(unknown === null ? null : coveredMs);

@@ -80,9 +80,11 @@ function HowToSend({ row }: { row: BinaryRow }) {
   return (
     <Section title="Send its symbols">
       <p className="small soft">
-        {from === 'any'
-          ? 'From where the build is: the unstripped binary, or the debug file split from it. Its build id must be the one above.'
-          : 'It has no build id and is known by a hash of the file. Upload exactly the file that runs, with the debug file that its .gnu_debuglink names beside it. Better: link it with -Wl,--build-id.'}
+        {from === 'any' ? (
+          'From where the build is: the unstripped binary, or the debug file split from it. Its build id must be the one above.'
+        ) : (
+          <Prose text="It has no build id and is known by a hash of the file. Upload exactly the file that runs, with the debug file that its `.gnu_debuglink` names beside it. Better: link it with `-Wl,--build-id`." />
+        )}
       </p>
       <UploadCommand file={row.file || 'FILE'} />
     </Section>
@@ -258,14 +260,17 @@ function Weights({ row, answer, whole }: BinaryDetailProps) {
   );
 }
 
+const NO_SOURCES: Partial<Record<BinaryRow['state'], string>> = {
+  receiving: 'They are on their way.',
+  failed: 'No file of it is kept.',
+};
+
 function Sources({ row, nowMs }: { row: BinaryRow; nowMs: number }) {
   return (
     <Section title="Where its symbols are from">
       {row.sources.length === 0 ? (
         <p className="soft">
-          {row.state === 'receiving'
-            ? 'They are on their way.'
-            : 'Nobody has sent any, and no other source had them.'}
+          {NO_SOURCES[row.state] ?? 'Nobody has sent any, and no other source had them.'}
         </p>
       ) : (
         <ul className="sources">
