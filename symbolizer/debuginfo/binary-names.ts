@@ -12,6 +12,10 @@ export class BinaryNames {
     return this.#files.get(buildId);
   }
 
+  forget(buildId: BuildId): void {
+    this.#files.delete(buildId);
+  }
+
   /** An empty name leaves the one before. */
   remember(buildId: BuildId, file: string): void {
     const name = file === '' ? (this.#files.get(buildId) ?? '') : file;

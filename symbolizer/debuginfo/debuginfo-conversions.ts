@@ -8,7 +8,7 @@ import { isBuildId } from '../elf/build-id.ts';
 import type { LoadSegment } from '../elf/elf.ts';
 import { damageOf } from '../left-out.ts';
 import { openSymbolFile, type SymbolFile } from '../symbol-file/symbol-file.ts';
-import { compareQuality } from '../symbol-file/symbol-quality.ts';
+import { compareQuality, SymbolQuality } from '../symbol-file/symbol-quality.ts';
 import { ConversionQueue } from './conversion-queue.ts';
 import type { Conversion, ConversionSource } from './convert.ts';
 import type { DebuginfoEntry, StoredSource } from './debuginfo-entry.ts';
@@ -342,8 +342,10 @@ export class DebuginfoConversions {
     // A file of another build id says nothing about the one that has this one.
     const isOther = error.field === 'build_id';
     const tried = isOther ? entry.tried : withTried(entry, incoming, clock() + ASK_AGAIN_MS);
-    const failed = { ...entry, pending, tried, problem: `${problem}.`, remedy };
-    table.saveIfRoom(failed);
+    // What has lines misses nothing; its sender was told.
+    const isGood = entry.generation > 0 && entry.facts.quality === SymbolQuality.lines;
+    const told = isGood && incoming !== null ? {} : { problem: `${problem}.`, remedy };
+    table.saveIfRoom({ ...entry, pending, tried, ...told });
   }
 
   #postpone(buildId: BuildId, error: unknown): void {

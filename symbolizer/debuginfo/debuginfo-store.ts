@@ -5,7 +5,7 @@
  */
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { assert, type ErrorKind, EverflameError } from '../../profile/errors.ts';
+import { assert, EverflameError } from '../../profile/errors.ts';
 import { MAX_DEBUGINFO_BYTES, MAX_WANTED_PER_REQUEST } from '../../profile/limits.ts';
 import type { BuildId, EpochMs } from '../../profile/units.ts';
 import { isBuildId } from '../elf/build-id.ts';
@@ -61,9 +61,6 @@ export interface SymbolizerOptions {
   clock: () => EpochMs;
 }
 
-/** Errors of an upload that the binary's row tells, too. */
-const TOLD_ERRORS: readonly ErrorKind[] = ['storage-full', 'unprocessable'];
-
 export function openSymbolizer(options: SymbolizerOptions): Symbolizer {
   return new DebuginfoStore(options);
 }
@@ -118,7 +115,7 @@ class DebuginfoStore implements Symbolizer {
       received = await this.#receive(request);
     } catch (thrown) {
       const error = toUploadError(thrown);
-      if (error instanceof EverflameError && TOLD_ERRORS.includes(error.kind)) {
+      if (error instanceof EverflameError && this.#isTold(buildId, error)) {
         const { message, remedy = '' } = error;
         this.#table.change(buildId, { problem: `An upload ended: ${message}.`, remedy });
       }
@@ -207,6 +204,7 @@ class DebuginfoStore implements Symbolizer {
     if (this.#receiving.has(buildId)) throw underWay();
     if (this.#table.get(buildId) === undefined) return false;
     this.#leases.end(buildId);
+    this.#names.forget(buildId);
     this.#table.remove(buildId);
     return true;
   }
@@ -385,6 +383,12 @@ class DebuginfoStore implements Symbolizer {
     const file = isNamed || sent === '' ? entry.file : sent;
     this.#table.save({ ...entry, file, pending: [...entry.pending, source], evictedUntilMs: 0 });
     return { receivedBytes, converted: this.#conversions.convert(buildId) };
+  }
+
+  /** Whether the binary's row says, too, why an upload ended. */
+  #isTold(buildId: BuildId, { kind }: EverflameError): boolean {
+    const isEmpty = this.#table.get(buildId)?.generation === 0;
+    return kind === 'storage-full' || (kind === 'unprocessable' && isEmpty);
   }
 
   /** Up to the time that an answer waits; a refusal until then is the answer. */

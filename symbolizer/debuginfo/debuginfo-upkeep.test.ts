@@ -242,6 +242,7 @@ describe('what cannot be used is refused, and what is here stays', () => {
     const before = symbolFile();
     await expect(send(make(forms.full?.bytes as Buffer), kind)).rejects.toThrow(message);
     expect(symbolFile()).toEqual(before);
+    expect(symbolizer.statusOf(buildId)).toMatchObject({ state: 'ready', problem: '' });
     expect(symbolizer.statusOf(buildId)?.sources).toHaveLength(1);
     expect(readdirSync(join(dir, buildId)).filter((file) => file.includes('-'))).toHaveLength(1);
   });
