@@ -8,7 +8,7 @@ export interface BinaryRow extends DebuginfoRowJson {
   key: string;
   /** Weight of frames without names, all reasons together. */
   unnamed: number;
-  /** Of all files that the server keeps for it; those in its folders (--debuginfo-path) it finds. */
+  /** Of all files that the server keeps for it; those of --debuginfo-path it only finds. */
   sizeBytes: number;
 }
 
