@@ -182,7 +182,7 @@ function mappingSites(columns: PprofColumns, normalized: boolean): MappingSite[]
   return sites;
 }
 
-/** Hexadecimal ids with capitals, by row, and the rows of the same in lower case: one file, one id. */
+/** Rows of hexadecimal ids with capitals, and those of the same in lower case: a file has one. */
 function lowerBuildIds(columns: PprofColumns): ReadonlyMap<number, number> {
   const { mappings, texts } = columns;
   const lowered = new Map<number, Uint8Array>();
