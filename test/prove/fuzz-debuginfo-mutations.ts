@@ -90,12 +90,20 @@ function forgeField(mutant: Mutant, file: PlacedFile, random: Random): void {
   const kind = oneOf(random, file.kinds);
   const list = file.places.fields.get(kind) as Place[];
   const place = oneOf(random, list);
-  mutant.touched.add(place.section);
   const length = place.isLeb ? MAX_FIELD_BYTES : place.length;
-  mutant.stretches?.push({ start: place.offset, end: place.offset + length });
+  touch(mutant, file, place, place.offset + length);
   if (random(4) === 0) flip(mutant.bytes, place.offset + random(place.length), random);
   else if (place.isLeb && random(2) === 0) forgeLeb(mutant.bytes, place, kind, random);
   else write(mutant.bytes, place, forgedValue(mutant.bytes, file, kind, list, random));
+}
+
+/** A number that does not end reaches into the sections behind its own. */
+function touch(mutant: Mutant, file: PlacedFile, place: Place, end: number): void {
+  mutant.touched.add(place.section);
+  for (const { name, offset, size } of file.places.sections) {
+    if (offset < end && place.offset < offset + size) mutant.touched.add(name);
+  }
+  mutant.stretches?.push({ start: place.offset, end });
 }
 
 function forgedValue(
