@@ -71,6 +71,8 @@ export interface DebuginfoEntry {
   remedy: string;
   /** All files in its directory. */
   bytesOnDisk: number;
+  /** Of them, those of the symbol file. */
+  symbolFileBytes: number;
   lastUsedMs: number;
   /** It had to go to keep to the budget, and is not asked for before. */
   evictedUntilMs: number;
@@ -96,6 +98,9 @@ export const NO_FACTS: SymbolFacts = {
 
 const ENTRY_FILE = 'entry.json';
 const PART_FILES = ['upload.part', 'part.json'];
+const SYMBOL_FILE = 'symbols.esf';
+
+type DiskBytes = Pick<DebuginfoEntry, 'bytesOnDisk' | 'symbolFileBytes'>;
 
 export class EntryFiles {
   readonly directory: string;
@@ -107,7 +112,7 @@ export class EntryFiles {
   constructor(root: string, buildId: BuildId) {
     this.directory = join(root, buildIdFileName(buildId));
     this.part = join(this.directory, 'upload.part');
-    this.symbols = join(this.directory, 'symbols.esf');
+    this.symbols = join(this.directory, SYMBOL_FILE);
     this.converted = join(this.directory, 'converted.esf');
   }
 
@@ -128,12 +133,17 @@ export class EntryFiles {
     return `${kind}-${randomBytes(6).toString('hex')}`;
   }
 
-  bytesOnDisk(): number {
-    let bytes = 0;
+  measure(): DiskBytes {
+    return sumSizes(this.listSizes());
+  }
+
+  /** Of all files in the directory, by name. */
+  listSizes(): Map<string, number> {
+    const sizes = new Map<string, number>();
     for (const name of listNames(this.directory)) {
-      if (!name.endsWith('.json')) bytes += fileBytes(join(this.directory, name));
+      sizes.set(name, fileBytes(join(this.directory, name)));
     }
-    return bytes;
+    return sizes;
   }
 
   saveEntry(entry: DebuginfoEntry): void {
@@ -185,13 +195,17 @@ export class EntryFiles {
   }
 
   /** Deletes what the entry does not name. Only while nobody is at work on it. */
-  tidy(entry: DebuginfoEntry): void {
+  tidy(entry: DebuginfoEntry): DiskBytes {
+    const sizes = this.listSizes();
     const kept = new Set([ENTRY_FILE, ...PART_FILES]);
-    if (entry.generation > 0) kept.add('symbols.esf');
+    if (entry.generation > 0) kept.add(SYMBOL_FILE);
     for (const source of [...entry.sources, ...entry.pending]) kept.add(source.path);
-    for (const name of listNames(this.directory)) {
-      if (!kept.has(name)) rmSync(join(this.directory, name), { force: true });
+    for (const name of sizes.keys()) {
+      if (kept.has(name)) continue;
+      rmSync(join(this.directory, name), { force: true });
+      sizes.delete(name);
     }
+    return sumSizes(sizes);
   }
 
   remove(): void {
@@ -218,6 +232,7 @@ export function newEntry(buildId: BuildId, file: string, now: EpochMs): Debuginf
     problem: '',
     remedy: '',
     bytesOnDisk: 0,
+    symbolFileBytes: 0,
     lastUsedMs: now,
     evictedUntilMs: 0,
   };
@@ -285,9 +300,7 @@ function checkFiles(root: string, entry: DebuginfoEntry): DebuginfoEntry {
       checked.tried = [];
     }
   }
-  files.tidy(checked);
-  checked.bytesOnDisk = files.bytesOnDisk();
-  return checked;
+  return Object.assign(checked, files.tidy(checked));
 }
 
 function symbolFileDamage(path: string): string | null {
@@ -299,19 +312,35 @@ function symbolFileDamage(path: string): string | null {
   }
 }
 
+/** What is written in `.json` files does not count. */
+function sumSizes(sizes: ReadonlyMap<string, number>): DiskBytes {
+  let bytesOnDisk = 0;
+  for (const [name, bytes] of sizes) if (!name.endsWith('.json')) bytesOnDisk += bytes;
+  return { bytesOnDisk, symbolFileBytes: sizes.get(SYMBOL_FILE) ?? 0 };
+}
+
 function listNames(directory: string): string[] {
-  return statSync(directory, { throwIfNoEntry: false }) === undefined ? [] : readdirSync(directory);
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (isAbsent(error)) return [];
+    throw error;
+  }
 }
 
 /** Null where there is no such file; a broken one is as good as none, its entry is made again. */
 function readJson(path: string): unknown {
-  if (statSync(path, { throwIfNoEntry: false }) === undefined) return null;
   try {
     return JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
-    if (error instanceof SyntaxError) return null;
+    if (error instanceof SyntaxError || isAbsent(error)) return null;
     throw error;
   }
+}
+
+function isAbsent(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : '';
+  return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
 function writeWhole(path: string, value: unknown): void {

@@ -307,6 +307,14 @@ describe('a better source', () => {
   });
 });
 
+test('a row is made anew only where something has changed', async () => {
+  await send(full);
+  const [row] = symbolizer.status();
+  expect(symbolizer.status()[0]).toBe(row);
+  symbolizer.notice([{ buildId, file: 'another-name' }]);
+  expect(symbolizer.status()[0]).toEqual({ ...row, file: 'another-name' });
+});
+
 describe('what is on disk', () => {
   test('is the same after a restart', async () => {
     await send(full);

@@ -12,7 +12,6 @@ import { isBuildId } from '../elf/build-id.ts';
 import { SymbolQuality } from '../symbol-file/symbol-quality.ts';
 import type {
   DebuginfoFacts,
-  DebuginfoSource,
   DebuginfoState,
   DebuginfoStatus,
   KeptBytes,
@@ -28,10 +27,11 @@ import type {
 } from '../symbolizer.ts';
 import { BinaryNames, printableName } from './binary-names.ts';
 import { DebuginfoConversions } from './debuginfo-conversions.ts';
-import { type DebuginfoEntry, fileBytes, type StoredSource } from './debuginfo-entry.ts';
+import type { DebuginfoEntry, StoredSource } from './debuginfo-entry.ts';
 import { DebuginfoLeases } from './debuginfo-leases.ts';
 import { DebuginfoLookups, type FoundFile, type LookupTarget } from './debuginfo-lookups.ts';
 import { isSplitFile, receivePart, toUploadError } from './debuginfo-part.ts';
+import { DebuginfoRows, sourcesOf } from './debuginfo-rows.ts';
 import { DebuginfoTable } from './debuginfo-table.ts';
 import {
   type Advice,
@@ -73,6 +73,7 @@ class DebuginfoStore implements Symbolizer {
   readonly #client: DebuginfodClient;
   readonly #lookups: DebuginfoLookups;
   readonly #names = new BinaryNames();
+  readonly #rows = new DebuginfoRows();
   /** Build ids of which a part is being received right now. */
   readonly #receiving = new Set<BuildId>();
 
@@ -430,15 +431,32 @@ class DebuginfoStore implements Symbolizer {
   }
 
   #describe(entry: DebuginfoEntry, shared: ReadonlySet<string>): DebuginfoStatus {
+    const { buildId, generation, supplementary, symbolFileBytes } = entry;
+    const words = this.#lookups.words(buildId);
+    const retryMs = this.#lookups.retryMs(buildId);
+    const other = supplementary?.isUsed
+      ? this.#table.get(supplementary.buildId as BuildId)
+      : undefined;
+    const postponed = this.#conversions.postponed(buildId);
+    // Where there is no symbol file, what has arrived of an upload counts, which is on disk.
+    const key = generation > 0 ? this.#stateOf(entry) : Symbol();
+    const given = [key, words, retryMs, shared.has(buildId), other, postponed, symbolFileBytes];
+    return this.#rows.of(entry, given, () => this.#describeAnew(entry, other, shared));
+  }
+
+  #describeAnew(
+    entry: DebuginfoEntry,
+    other: DebuginfoEntry | undefined,
+    shared: ReadonlySet<string>,
+  ): DebuginfoStatus {
     const { buildId, file, facts, generation } = entry;
-    const files = this.#table.files(buildId);
     return {
       buildId,
       file,
       state: this.#stateOf(entry),
       quality: qualityName(facts.quality),
-      sources: this.#sourcesOf(entry),
-      symbolFileBytes: generation > 0 ? fileBytes(files.symbols) : 0,
+      sources: sourcesOf(entry, other),
+      symbolFileBytes: generation > 0 ? entry.symbolFileBytes : 0,
       functions: facts.functions,
       inlinedCalls: facts.inlinedCalls,
       leftOut: entry.leftOut,
@@ -478,14 +496,5 @@ class DebuginfoStore implements Symbolizer {
     if (generation > 0) return 'ready';
     if (this.#conversions.postponed(buildId) !== null) return 'converting';
     return problem === '' ? 'absent' : 'failed';
-  }
-
-  #sourcesOf({ sources, supplementary }: DebuginfoEntry): DebuginfoSource[] {
-    const listed: DebuginfoSource[] = sources.map(({ path: _, ...source }) => source);
-    const other = supplementary?.isUsed ? this.#table.get(supplementary.buildId as BuildId) : null;
-    const dwz = other?.sources.find(({ kind }) => kind === 'debuginfo');
-    if (dwz === undefined) return listed;
-    const { path: _, ...source } = dwz;
-    return [...listed, { ...source, kind: 'supplementary' }];
   }
 }

@@ -130,7 +130,7 @@ export class DebuginfoTable {
     const files = this.files(changed.buildId);
     const known = this.#entries.get(changed.buildId);
     if (known !== undefined) files.dropReplaced(known, changed);
-    const entry = { ...changed, bytesOnDisk: files.bytesOnDisk() };
+    const entry = { ...changed, ...files.measure() };
     this.#entries.set(entry.buildId, entry);
     this.#symbolFiles = null;
     this.#missing = null;
@@ -186,7 +186,7 @@ export class DebuginfoTable {
   /** Takes the sizes of an entry's files as they are now. */
   measure(buildId: BuildId): void {
     const entry = this.#entries.get(buildId);
-    if (entry !== undefined) entry.bytesOnDisk = this.files(buildId).bytesOnDisk();
+    if (entry !== undefined) Object.assign(entry, this.files(buildId).measure());
   }
 
   /** Evicts until the budget holds again, if it can: this entry and those at work on stay. */
