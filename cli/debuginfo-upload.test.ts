@@ -96,6 +96,21 @@ test('a program with its lines in it', async () => {
   expect((await upload(path)).lines[0]).toBe('plain: not wanted: have lines');
 });
 
+test('it does not wait for an agent that has the lease', async () => {
+  const path = build('leased');
+  const question = { build_id: readBuildId(path), kind: 'debuginfo', file: 'leased', size: 99 };
+  const asked = await fetch(`${server.url}/api/v1/debuginfo/wanted`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', 'X-Everflame-Agent': 'gone' },
+    body: JSON.stringify([question]),
+  });
+  expect(await asked.json()).toMatchObject({ wanted: [{ wanted: 'debuginfo' }] });
+  expect(await upload(path)).toEqual({
+    code: 0,
+    lines: ['leased: sent N bytes', `leased: ${HAS_LINES}`],
+  });
+});
+
 test('who sent it is its host, or what the sender calls itself', async () => {
   const path = build('sent');
   const buildId = readBuildId(path);

@@ -71,8 +71,7 @@ async function uploadFile(
   for (const warning of warnings) output.err(`everflame: ${path}: ${warning}`);
   for (const item of items) {
     const wanted = await askWanted(item, server);
-    const isHere = wanted.wanted === 'no' && wanted.why.startsWith('have ');
-    const isWanted = wanted.wanted !== 'no' || (isHere && (await isDamaged(item, server)));
+    const isWanted = wanted.wanted !== 'no' || (await isTakenAnyway(item, wanted, server));
     if (isWanted) await sendItem(item, wanted, server);
     const what = isWanted ? `sent ${item.sizeBytes} bytes` : `not wanted: ${wanted.why}`;
     output.out(`${item.name}: ${item.buildId}: ${what}\n`);
@@ -136,8 +135,17 @@ function pathOf(buildId: string): string {
   return `/api/v1/debuginfo/${encodeURIComponent(buildId)}`;
 }
 
-/** What is here was damaged on its way, perhaps: who sends the same again may have it whole. */
-async function isDamaged({ buildId }: UploadItem, server: string): Promise<boolean> {
+/**
+ * What agents are told not to send, and a person may: an agent that has the lease may be gone, and
+ * what is here may have been damaged on its way.
+ */
+async function isTakenAnyway(
+  { buildId }: UploadItem,
+  { why }: Wanted,
+  server: string,
+): Promise<boolean> {
+  if (why.startsWith('leased to another agent')) return true;
+  if (!why.startsWith('have ')) return false;
   const { state, left_out: leftOut = {} } = await readState(buildId, server);
   return state === 'ready' && Object.keys(leftOut).some((reason) => reason.startsWith('damaged_'));
 }
