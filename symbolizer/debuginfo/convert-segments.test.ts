@@ -70,8 +70,8 @@ describe('a kernel module and its debug file', () => {
   const build = (tool: string): string => {
     const path = join(directory, `${tool}.ko`);
     writeFileSync(`${path}.c`, MODULE);
-    execFileSync('gcc', ['-g', '-O1', '-c', '-o', `${path}.o`, `${path}.c`]);
-    execFileSync('ld', ['-r', '--build-id', '-o', path, `${path}.o`]);
+    const options = ['-g', '-O1', '-r', '-nostdlib', '-Wl,--build-id'];
+    execFileSync('gcc', [...options, '-o', path, `${path}.c`]);
     TOOLS[tool]?.(path);
     execFileSync('objcopy', ['--strip-debug', path, `${path}.bare`]);
     return path;
