@@ -21,7 +21,7 @@ import { join } from 'node:path';
 import type { BuildId, EpochMs } from '../../profile/units.ts';
 import { buildIdFileName, isBuildId } from '../elf/build-id.ts';
 import type { LeftOut } from '../left-out.ts';
-import { openSymbolFile } from '../symbol-file/symbol-file.ts';
+import { checkSymbolFile } from '../symbol-file/symbol-file.ts';
 import { syncDirectory } from '../symbol-file/symbol-file-writer.ts';
 import { type SymbolFacts, SymbolQuality } from '../symbol-file/symbol-quality.ts';
 import type { DebuginfoKind, DebuginfoSource } from '../symbolizer.ts';
@@ -137,11 +137,11 @@ export class EntryFiles {
     return sumSizes(this.listSizes());
   }
 
-  /** Of all files in the directory, by name. */
+  /** Of all files in the directory, by name; what is written in `.json` files does not count. */
   listSizes(): Map<string, number> {
     const sizes = new Map<string, number>();
     for (const name of listNames(this.directory)) {
-      sizes.set(name, fileBytes(join(this.directory, name)));
+      sizes.set(name, name.endsWith('.json') ? 0 : fileBytes(join(this.directory, name)));
     }
     return sizes;
   }
@@ -195,8 +195,7 @@ export class EntryFiles {
   }
 
   /** Deletes what the entry does not name. Only while nobody is at work on it. */
-  tidy(entry: DebuginfoEntry): DiskBytes {
-    const sizes = this.listSizes();
+  tidy(entry: DebuginfoEntry, sizes: Map<string, number> = this.listSizes()): DiskBytes {
     const kept = new Set([ENTRY_FILE, ...PART_FILES]);
     if (entry.generation > 0) kept.add(SYMBOL_FILE);
     for (const source of [...entry.sources, ...entry.pending]) kept.add(source.path);
@@ -286,7 +285,11 @@ function withAllFields(read: DebuginfoEntry): DebuginfoEntry {
 /** Compares with the files themselves: a process can die between two renames. */
 function checkFiles(root: string, entry: DebuginfoEntry): DebuginfoEntry {
   const files = new EntryFiles(root, entry.buildId);
-  const isThere = (source: StoredSource) => fileBytes(files.path(source)) === source.sizeBytes;
+  const sizes = files.listSizes();
+  const isThere = (source: StoredSource) => {
+    const { origin, path, sizeBytes } = source;
+    return (origin === 'local' ? fileBytes(path) : sizes.get(path)) === sizeBytes;
+  };
   const checked = {
     ...entry,
     sources: entry.sources.filter(isThere),
@@ -300,22 +303,21 @@ function checkFiles(root: string, entry: DebuginfoEntry): DebuginfoEntry {
       checked.tried = [];
     }
   }
-  return Object.assign(checked, files.tidy(checked));
+  return Object.assign(checked, files.tidy(checked, sizes));
 }
 
 function symbolFileDamage(path: string): string | null {
   try {
-    openSymbolFile(path).close();
+    checkSymbolFile(path);
     return null;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
 }
 
-/** What is written in `.json` files does not count. */
 function sumSizes(sizes: ReadonlyMap<string, number>): DiskBytes {
   let bytesOnDisk = 0;
-  for (const [name, bytes] of sizes) if (!name.endsWith('.json')) bytesOnDisk += bytes;
+  for (const bytes of sizes.values()) bytesOnDisk += bytes;
   return { bytesOnDisk, symbolFileBytes: sizes.get(SYMBOL_FILE) ?? 0 };
 }
 

@@ -15,7 +15,7 @@ import { convertSources } from '../debuginfo/convert.ts';
 import { bytesSource } from '../elf/byte-reader.ts';
 import { type LoadSegment, readElfHeader, readElfIdentity, readSections } from '../elf/elf.ts';
 import type { CodeSymbols } from '../elf/elf-symbols.ts';
-import { openSymbolFile, type SymbolFile } from './symbol-file.ts';
+import { checkSymbolFile, openSymbolFile, type SymbolFile } from './symbol-file.ts';
 import { SymbolFileBuilder } from './symbol-file-builder.ts';
 import { SymbolQuality } from './symbol-quality.ts';
 
@@ -208,6 +208,7 @@ describe('the file', () => {
     for (const length of [0, 100, 4096, good.length - 1]) {
       writeFileSync(path, good.subarray(0, length));
       expect(() => openSymbolFile(path)).toThrow(/esf/);
+      expect(() => checkSymbolFile(path)).toThrow(/esf/);
     }
   });
 });

@@ -102,6 +102,16 @@ export function openSymbolFile(path: string): SymbolFile {
   }
 }
 
+/** Throws as `openSymbolFile`, of the header and the file's length alone: one page is read. */
+export function checkSymbolFile(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    readHeader(fd, path);
+  } finally {
+    closeSync(fd);
+  }
+}
+
 class PagedSymbolFile implements SymbolFile {
   readonly buildId: BuildId;
   readonly quality: SymbolQuality;
