@@ -181,7 +181,9 @@ export class DebuginfoFixture {
   #draw(whole: number, nowMs: number): DebuginfoRowJson[] {
     const more = Array.from({ length: this.more }, (_, index): Sketch => {
       const self = 0.02 / (index + 2) ** 2;
-      return { ...READY, file: `service-${index}`, self, total: self * 2, functions: 5000 - index };
+      const problem = '2 units keep their functions in .dwo files that are not here.';
+      const file = `service-${index}`;
+      return { ...READY, file, self, total: self * 2, functions: 5000 - index, problem };
     });
     return [...SKETCHES, ...more].map((sketch, index) => rowOf(sketch, index, whole, nowMs));
   }

@@ -135,6 +135,9 @@ describe.skipIf(missing !== null)('symbols', () => {
     await details().getByRole('heading', { name: 'service-1500' }).waitFor();
     await session.page.locator('tr[aria-selected=true]').waitFor();
     expect(await rows().count()).toBeLessThan(100);
+    expect(
+      await session.page.evaluate('document.documentElement.scrollHeight - innerHeight'),
+    ).toBeLessThanOrEqual(0);
     await details().getByRole('link', { name: 'Show in the flame graph' }).click();
     await expect.poll(() => new URL(session.page.url()).pathname).toBe(`${PREFIX}/explore`);
     expect(params().get('binary')).toBe('service-1500');

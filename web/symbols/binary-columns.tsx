@@ -94,9 +94,15 @@ export function isTrouble(row: BinaryRow): boolean {
   return row.state === 'failed' || (row.state === 'absent' && row.unnamed > 0);
 }
 
+/** What its symbols cannot say shows as their quality; the mark is for what is missing of it. */
+function isLacking(row: BinaryRow): boolean {
+  const isMissed = row.quality === 'lines' || row.unnamed > 0;
+  return row.state === 'ready' && row.problem !== '' && isMissed;
+}
+
 export function StateMark({ row }: { row: BinaryRow }) {
   const busy = row.state === 'converting' || row.state === 'receiving';
-  const lacks = row.state === 'ready' && row.problem !== '';
+  const lacks = isLacking(row);
   const tone = isTrouble(row) ? ' trouble' : busy ? ' working' : lacks ? ' lacking' : '';
   return (
     <span className={`status${tone}`} title={lacks ? row.problem : undefined}>
