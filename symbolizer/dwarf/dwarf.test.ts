@@ -74,6 +74,7 @@ describe('every row of every function as llvm-symbolizer has it', () => {
     ['clang', '-gdwarf-4', '-O2', '-fuse-ld=lld', '-ffunction-sections', '-Wl,--gc-sections'],
     ['clang', '-gdwarf-5', '-O2', '-fuse-ld=lld', '-ffunction-sections', '-Wl,--gc-sections'],
     ['clang', '-gdwarf-5', '-gdwarf64', '-O1', '-fuse-ld=lld'],
+    ['clang', '-gline-tables-only', '-O1'],
     ['clang', '-gdwarf-5', '-O2', '-m32', '-fuse-ld=lld'],
     ['clang', '-gdwarf-5', '-O2', '--target=aarch64-linux-gnu', '-fuse-ld=lld'],
   ])('%s %s %s %s %s', async (compiler, ...options) => {

@@ -133,6 +133,13 @@ describe('names that are elsewhere', () => {
     expect([name, report.damagedNames]).toEqual([expected, damaged]);
   });
 
+  test('a function that has no name and refers to none is whole', () => {
+    const row = abbreviation(2, SUBPROGRAM, 0, ...CODE);
+    const parts = { abbrev: [...abbreviation(1, UNIT, 1), ...row, 0] };
+    const { name, report } = read({ ...parts, info: unitOf([1, 2, ...PLACE, 0]) });
+    expect([name, report.functions, report.damagedNames]).toEqual(['?', 1, 0]);
+  });
+
   test('a unit that only is referred to, before or behind', () => {
     const partial = unitOf([9, 4, ...text('_Zx'), 0]);
     const before = read({ abbrev, info: [...partial, ...unitOf([1, ...refer(6, 12), 0])] });
