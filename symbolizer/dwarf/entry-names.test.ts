@@ -133,10 +133,16 @@ describe('names that are elsewhere', () => {
     expect([name, report.damagedNames]).toEqual([expected, damaged]);
   });
 
-  test('a function that has no name and refers to none is whole', () => {
-    const row = abbreviation(2, SUBPROGRAM, 0, ...CODE);
-    const parts = { abbrev: [...abbreviation(1, UNIT, 1), ...row, 0] };
-    const { name, report } = read({ ...parts, info: unitOf([1, 2, ...PLACE, 0]) });
+  test.each<[string, number[]]>([
+    ['has no name', [10, ...PLACE]],
+    ['refers to one that has none', [...refer(2, NEXT), 11]],
+  ])('a function that %s is whole', (_, entries) => {
+    const nameless = [
+      ...abbreviation(10, SUBPROGRAM, 0, ...CODE),
+      ...abbreviation(11, SUBPROGRAM, 0),
+      ...abbrev,
+    ];
+    const { name, report } = read({ abbrev: nameless, info: unitOf([1, ...entries, 0]) });
     expect([name, report.functions, report.damagedNames]).toEqual(['?', 1, 0]);
   });
 

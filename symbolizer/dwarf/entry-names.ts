@@ -30,6 +30,8 @@ export class EntryNames {
   readonly #known = new Map<DwarfFile, OffsetTexts>();
   /** The name found last, for where the rest of its chain is damaged. */
   #name: TextId = NO_TEXT;
+  /** Whether an entry of that chain has an attribute with a name. */
+  #isNamed = false;
   #file: DwarfFile | null = null;
   #ofFile = new OffsetTexts();
 
@@ -42,7 +44,6 @@ export class EntryNames {
       const { specification, abstractOrigin } = Slot;
       if (cursor.has(specification)) return this.#ofReference(unit, cursor, specification);
       if (cursor.has(abstractOrigin)) return this.#ofReference(unit, cursor, abstractOrigin);
-      // No damage: clang's -g1 names no function that it made itself.
       return NO_TEXT;
     }
     return this.#guarded(unit.file, offset);
@@ -88,9 +89,10 @@ export class EntryNames {
     try {
       const missing = this.missingSupplementary;
       const name = this.#follow(file, offset);
-      if (name === NO_TEXT && this.missingSupplementary === missing) {
+      // One without a name attribute is whole: clang's -g1 names no function that it made itself.
+      if (name === NO_TEXT && this.#isNamed && this.missingSupplementary === missing) {
         this.damagedNames++;
-        this.firstProblem ||= `the function at 0x${offset.toString(16)} has no name`;
+        this.firstProblem ||= `the name of the function at 0x${offset.toString(16)} is empty`;
       }
       return name;
     } catch (error) {
@@ -107,12 +109,14 @@ export class EntryNames {
     let file = start;
     let offset = startOffset;
     this.#name = NO_TEXT;
+    this.#isNamed = false;
     for (let i = 0; i < MAX_REFERENCES; i++) {
       const unit = file.unitAt(offset);
       if (unit === null) throw damaged('an entry refers to no unit', offset);
       cursor.enter(file.views.info, file.sections.info, offset, unit.end, unit);
       this.#readFunction(unit);
       file.budget.spend(cursor.position - offset);
+      this.#isNamed ||= cursor.has(Slot.linkageName) || cursor.has(Slot.name);
       if (cursor.has(Slot.linkageName)) return this.#text(unit, cursor, Slot.linkageName);
       if (this.#name === NO_TEXT && cursor.has(Slot.name)) {
         this.#name = this.#text(unit, cursor, Slot.name);
