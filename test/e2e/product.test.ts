@@ -66,7 +66,7 @@ async function runWorkloads(): Promise<void> {
 
 const selector = (service: string) => `${TYPE}{service_name="${service}"}`;
 
-/** Samples of each function, itself and all it called, once all windows have arrived. */
+/** Samples of each function, itself and all it called, once all windows and names have arrived. */
 async function functionSamples(service: string, names: readonly string[], enough: number) {
   return waitFor(`samples of ${service}`, async () => {
     const answer = await getJson<FunctionsJson>(url, '/api/v1/functions', {
@@ -77,10 +77,11 @@ async function functionSamples(service: string, names: readonly string[], enough
     }).catch(() => null);
     if (answer === null || answer.total < enough * 1e9) return null;
     const period = 1e9 / FREQUENCY_HZ;
-    return names.map((name) => {
+    const samples = names.map((name) => {
       const found = answer.functions.filter((fn) => fn.name.includes(name));
       return Math.round(found.reduce((sum, fn) => Math.max(sum, fn.total), 0) / period);
     });
+    return samples.every((count) => count > 0) ? samples : null;
   });
 }
 
@@ -131,7 +132,8 @@ afterAll(async () => {
     process.kill(-product.pid, 'SIGTERM');
     await exit;
   }
-  rmSync(folder, { recursive: true, force: true });
+  // npm ends at once, the server when all is written.
+  rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
 });
 
 describe('a known program over HTTP', () => {
