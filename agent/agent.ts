@@ -2,7 +2,7 @@
 import { hostname, release } from 'node:os';
 import { basename } from 'node:path';
 import type { Meter } from '@opentelemetry/api';
-import type { Labels } from '../profile/labels.ts';
+import type { Labels } from '../profile/select/labels.ts';
 import { unaccounted } from '../profile/window-counters.ts';
 import { readAgentId } from './agent-id.ts';
 import { AgentTotals, observeAgent } from './agent-metrics.ts';

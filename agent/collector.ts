@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assert } from '../profile/errors.ts';
-import type { Labels } from '../profile/labels.ts';
+import type { Labels } from '../profile/select/labels.ts';
 import { BUSY_CPU_NS } from '../profile/window-counters.ts';
 import { Binaries } from './binaries.ts';
 import { NamedFrames } from './frames.ts';

@@ -2,7 +2,7 @@
  * Frames as profiles will show them: named ones without an address, native ones as ELF addresses.
  * One object per frame, so that a profile finds its rows by identity.
  */
-import { ANON_MAPPING, unknownFrameName } from '../profile/frame.ts';
+import { ANON_MAPPING, unknownFrameName } from '../profile/flame/frame.ts';
 
 /** A row of a pprof's mapping table; addresses are the ELF file's. */
 export interface FrameMapping {

@@ -1,6 +1,6 @@
 /** Kernel stacks -> named frames by /proc/kallsyms, read again when something was loaded. */
 import { closeSync, openSync, readSync } from 'node:fs';
-import { KERNEL_MAPPING } from '../profile/frame.ts';
+import { KERNEL_MAPPING } from '../profile/flame/frame.ts';
 import { MAX_KALLSYMS_BYTES } from '../profile/limits.ts';
 import { type Kallsyms, parseKallsyms } from '../symbolizer/host/kallsyms.ts';
 import type { Frame, NamedFrames } from './frames.ts';

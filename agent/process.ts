@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { EverflameError } from '../profile/errors.ts';
-import { JIT_MAPPING } from '../profile/frame.ts';
+import { JIT_MAPPING } from '../profile/flame/frame.ts';
 import { PerfMapFile } from '../symbolizer/host/perf-map-file.ts';
 import { type Binaries, Binary, type BinaryProblem } from './binaries.ts';
 import { type CgroupNames, parseCgroup } from './cgroup.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { canonicalLabels } from '../profile/labels.ts';
+import { canonicalLabels } from '../profile/select/labels.ts';
 import { labelsOf, SeriesLimit } from './series-labels.ts';
 
 const plain = {

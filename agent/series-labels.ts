@@ -1,7 +1,7 @@
 /** Which labels a process' samples get, and the bound on how many series a host may have. */
 import { basename } from 'node:path';
-import type { Labels } from '../profile/labels.ts';
 import { MAX_LABEL_VALUE_BYTES, MAX_PROFILES_PER_REQUEST } from '../profile/limits.ts';
+import type { Labels } from '../profile/select/labels.ts';
 import type { Process } from './process.ts';
 
 /** Active series of one host; each is a profile in every window's request. */

@@ -1,5 +1,5 @@
 /** The samples of one series in one window, summed by stack, and written as a pprof. */
-import { PprofWriter } from '../profile/pprof-encode.ts';
+import { PprofWriter } from '../profile/pprof/encode.ts';
 import type { Frame, FrameMapping } from './frames.ts';
 
 export interface ProfileTimes {

@@ -2,7 +2,7 @@
  * Puts a rested window together: stacks become frames, processes become series, and every sample is
  * either in a profile or under a counter.
  */
-import type { Labels } from '../profile/labels.ts';
+import type { Labels } from '../profile/select/labels.ts';
 import {
   BUSY_CPU_NS,
   EXCLUDED,

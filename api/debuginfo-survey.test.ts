@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseProfileType } from '../profile/profile-type.ts';
+import { parseProfileType } from '../profile/select/profile-type.ts';
 import type { EpochMs } from '../profile/units.ts';
 import { surveyBinaries } from './debuginfo-survey.ts';
 import type { BuildWeight } from './query/build-weights.ts';

@@ -3,7 +3,7 @@
  * missing of them is looked for also where no agent asks.
  */
 import { EverflameError } from '../profile/errors.ts';
-import { formatProfileType } from '../profile/profile-type.ts';
+import { formatProfileType } from '../profile/select/profile-type.ts';
 import type { BuildId, EpochMs } from '../profile/units.ts';
 import type { Store } from '../store/store.ts';
 import type { Symbolizer } from '../symbolizer/symbolizer.ts';

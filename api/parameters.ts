@@ -1,7 +1,7 @@
 /** Request parameters: from a URL or a JSON body, by one zod schema, with errors that name them. */
 import type { z } from 'zod';
 import { EverflameError } from '../profile/errors.ts';
-import { suggestName } from '../profile/nearest.ts';
+import { suggestName } from '../profile/select/nearest.ts';
 
 /** The parts of a zod schema that reading a URL looks at. */
 interface SchemaNode {

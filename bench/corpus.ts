@@ -10,7 +10,7 @@ import {
   type PprofFunction,
   type PprofInput,
   type PprofLocation,
-} from '../profile/pprof-encode.ts';
+} from '../profile/pprof/encode.ts';
 import { createRandom, createZipf, type Random } from './random.ts';
 
 export const HOSTS = 10;

@@ -1,6 +1,6 @@
 /** Decoding the binary flame graph and deriving its tree, as the browser's worker does. */
-import { decodeFg1, encodeFg1 } from '../profile/fg1.ts';
-import { deriveTree } from '../profile/flame-graph.ts';
+import { decodeFg1, encodeFg1 } from '../profile/flame/fg1.ts';
+import { deriveTree } from '../profile/flame/flame-graph.ts';
 import { percentile } from './process-usage.ts';
 import { makeFlameGraph } from './synthetic-graph.ts';
 

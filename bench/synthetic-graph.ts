@@ -1,6 +1,6 @@
 /** A flame graph of a given size with realistic fan-out, for measuring what reads one. */
-import type { FlameGraph } from '../profile/flame-graph.ts';
-import { emptySeriesQuality } from '../profile/quality.ts';
+import type { FlameGraph } from '../profile/flame/flame-graph.ts';
+import { emptySeriesQuality } from '../profile/flame/quality.ts';
 import { createRandom } from './random.ts';
 
 const MAX_DEPTH = 80;

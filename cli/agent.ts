@@ -1,7 +1,7 @@
 /** `everflame agent`: flags to a running agent, signals to its end. */
 import { formatLine, type Log } from '../agent/log.ts';
 import { EverflameError } from '../profile/errors.ts';
-import { canonicalLabels } from '../profile/labels.ts';
+import { canonicalLabels } from '../profile/select/labels.ts';
 import type { Command } from './command.ts';
 import { type Environment, flag, parseFlags } from './flags.ts';
 import { readVersion } from './version.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { compareFunctions } from '../profile/diff.ts';
+import { compareFunctions } from '../profile/flame/diff.ts';
 import { parseGraphText } from '../profile/text.ts';
 import { describeGrown, formatChanges } from './diff.ts';
 

@@ -1,11 +1,12 @@
 /** `everflame diff`: what changed between two selections, function by function; a check for CI. */
-import type { Change, FunctionChange } from '../profile/diff.ts';
-import { compareFunctions, sidesOf } from '../profile/diff.ts';
+
 import { EverflameError } from '../profile/errors.ts';
-import { decodeFg1, FG1_MEDIA_TYPE } from '../profile/fg1.ts';
-import type { FlameGraph } from '../profile/flame-graph.ts';
+import type { Change, FunctionChange } from '../profile/flame/diff.ts';
+import { compareFunctions, sidesOf } from '../profile/flame/diff.ts';
+import { decodeFg1, FG1_MEDIA_TYPE } from '../profile/flame/fg1.ts';
+import type { FlameGraph } from '../profile/flame/flame-graph.ts';
+import { frameAt } from '../profile/flame/frame-table.ts';
 import { formatChange, formatShare } from '../profile/format-value.ts';
-import { frameAt } from '../profile/frame-table.ts';
 import { stringReader } from '../profile/strings.ts';
 import { SERVER_FLAG, send } from './client.ts';
 import type { Command } from './command.ts';

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { parseDurationMs } from '../profile/duration.ts';
 import { EverflameError } from '../profile/errors.ts';
-import { suggestName } from '../profile/nearest.ts';
+import { suggestName } from '../profile/select/nearest.ts';
 
 const require = createRequire(import.meta.url);
 

@@ -1,7 +1,7 @@
 /** The command line's entry: finds the command, prints help, turns errors into one line. */
 import { realpathSync } from 'node:fs';
 import { EverflameError } from '../profile/errors.ts';
-import { suggestName } from '../profile/nearest.ts';
+import { suggestName } from '../profile/select/nearest.ts';
 import type { Command, Output } from './command.ts';
 import type { Environment } from './flags.ts';
 import { checkEnvironment, describeFlags, hasOwnVariable } from './flags.ts';

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { EverflameError, fromErrorRecord, toErrorRecord } from '../profile/errors.ts';
-import { canonicalLabels } from '../profile/labels.ts';
+import { canonicalLabels } from '../profile/select/labels.ts';
 import type { PushJson } from '../wire/http.ts';
 import { encodeWriteRaw } from '../wire/write-raw.ts';
 import { SERVER_FLAG, send } from './client.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { emptySeriesQuality } from '../profile/quality.ts';
+import { emptySeriesQuality } from '../profile/flame/quality.ts';
 import type { FunctionsJson } from '../wire/http.ts';
 import { formatFunctions } from './query.ts';
 

@@ -5,16 +5,17 @@
  *   main 1                          main 1/3
  *                                     read@libc.so 2/2
  */
-import { CallTree } from './call-tree.ts';
+
 import { assert } from './errors.ts';
-import { deriveTree, type FlameGraph, type FlameMeta, NodeFlag } from './flame-graph.ts';
-import { flattenTree } from './flatten.ts';
-import { parseFolded } from './folded.ts';
-import { FrameKind } from './frame.ts';
-import { type Frame, FrameTable, namedFrame } from './frame-table.ts';
-import { emptySeriesQuality } from './quality.ts';
+import { CallTree } from './flame/call-tree.ts';
+import { deriveTree, type FlameGraph, type FlameMeta, NodeFlag } from './flame/flame-graph.ts';
+import { flattenTree } from './flame/flatten.ts';
+import { parseFolded } from './flame/folded.ts';
+import { FrameKind } from './flame/frame.ts';
+import { type Frame, FrameTable, namedFrame } from './flame/frame-table.ts';
+import { emptySeriesQuality } from './flame/quality.ts';
+import { gatherTree, type LeafWeights } from './flame/weighted-tree.ts';
 import { stringReader } from './strings.ts';
-import { gatherTree, type LeafWeights } from './weighted-tree.ts';
 
 /** Facts of a graph about which a text says nothing. */
 export function textMeta(total: number, baseTotal?: number): FlameMeta {

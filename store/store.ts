@@ -3,9 +3,9 @@
  * test/conformance/store.ts can take the place of the embedded one.
  */
 import type { DictionarySnapshot } from '../profile/dictionary.ts';
-import type { Labels } from '../profile/labels.ts';
-import type { ProfileType } from '../profile/profile-type.ts';
-import type { Matcher } from '../profile/selector.ts';
+import type { Labels } from '../profile/select/labels.ts';
+import type { ProfileType } from '../profile/select/profile-type.ts';
+import type { Matcher } from '../profile/select/selector.ts';
 import type { IdKey } from '../profile/siphash.ts';
 import type { EpochMs, TimeRange } from '../profile/units.ts';
 import type { WindowTotals } from '../profile/window-counters.ts';
@@ -76,7 +76,7 @@ export interface WindowRow {
 
 export interface SeriesRow {
   id: [low: number, high: number];
-  /** Canonical (profile/labels.ts). */
+  /** Canonical (profile/select/labels.ts). */
   labels: Labels;
   /** In the period type's unit; 0 where there is none. */
   period: number;

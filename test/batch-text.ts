@@ -1,6 +1,6 @@
 /** A WriteBatch as lines of text, for tests: one per row of samples. */
-import { AddressSpace, FRAME_KIND_NAMES } from '../profile/frame.ts';
-import { formatProfileType } from '../profile/profile-type.ts';
+import { AddressSpace, FRAME_KIND_NAMES } from '../profile/flame/frame.ts';
+import { formatProfileType } from '../profile/select/profile-type.ts';
 import type { WriteBatch } from '../store/store.ts';
 
 const SPACE_NAMES = Object.keys(AddressSpace);

@@ -8,7 +8,7 @@
  * `file:0x1f@/bin/x#abc` a file offset.
  */
 import type { DictionaryColumns } from '../profile/dictionary.ts';
-import { AddressSpace, FrameKind } from '../profile/frame.ts';
+import { AddressSpace, FrameKind } from '../profile/flame/frame.ts';
 
 export function parseDictionaryText(text: string): DictionaryColumns {
   const tables = new Tables();

@@ -5,7 +5,7 @@ import {
   type PprofFunction,
   type PprofLocation,
   type PprofValueType,
-} from '../profile/pprof-encode.ts';
+} from '../profile/pprof/encode.ts';
 
 export interface PprofText {
   timeMs: number;

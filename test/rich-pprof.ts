@@ -1,5 +1,5 @@
 /** A small pprof that has one of everything: for tests that damage it or read it twice. */
-import { encodePprof } from '../profile/pprof-encode.ts';
+import { encodePprof } from '../profile/pprof/encode.ts';
 
 const TYPES = [
   { type: 'samples', unit: 'count' },

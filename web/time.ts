@@ -1,6 +1,6 @@
 /** Time ranges as the URL has them (`now-1h`, epoch ms) and as a query needs them. */
 import { EverflameError } from '../profile/errors.ts';
-import { parseTime } from '../profile/time-range.ts';
+import { parseTime } from '../profile/select/time-range.ts';
 
 export interface RangeText {
   from: string;
@@ -26,7 +26,7 @@ export const PRESETS: readonly { title: string; from: string }[] = [
   { title: 'Last 24 hours', from: 'now-24h' },
 ];
 
-/** A time as profile/time-range.ts reads it; null where it cannot be read. */
+/** A time as profile/select/time-range.ts reads it; null where it cannot be read. */
 export function resolveTime(text: string, nowMs: number): number | null {
   try {
     return parseTime(text, nowMs, 'time');

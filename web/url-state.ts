@@ -2,7 +2,7 @@
  * The URL is the state of a page: everything that makes two people see the same is in it, defaults
  * left out. `v` is the version of this layout; a link from a newer version is not guessed at.
  */
-import type { ChangeKind, DiffMode } from '../profile/diff.ts';
+import type { ChangeKind, DiffMode } from '../profile/flame/diff.ts';
 import type { DebuginfoRowJson } from '../wire/http.ts';
 import { DEFAULT_RANGE, type Range, type RangeText, resolveTime } from './time.ts';
 

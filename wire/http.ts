@@ -1,7 +1,7 @@
 /** The JSON of /api/v1, shared by `api/` and `web/`. Field names are snake_case on the wire. */
-import type { DiffMode } from '../profile/diff.ts';
-import type { Aggregation } from '../profile/profile-type.ts';
-import type { Quality } from '../profile/quality.ts';
+import type { DiffMode } from '../profile/flame/diff.ts';
+import type { Quality } from '../profile/flame/quality.ts';
+import type { Aggregation } from '../profile/select/profile-type.ts';
 
 /** RFC 9457. `parameter`, `limit` and `position` say where the fault is and what was exceeded. */
 export interface Problem {

@@ -1,9 +1,9 @@
 /** Decoded profiles -> one WriteBatch. Its tables are reused; a batch's columns are its own. */
 import { EverflameError } from '../../profile/errors.ts';
 import type { SharedHashTable } from '../../profile/hash-table.ts';
-import type { Labels } from '../../profile/labels.ts';
 import { MAX_ROWS_PER_REQUEST } from '../../profile/limits.ts';
-import { formatProfileType } from '../../profile/profile-type.ts';
+import type { Labels } from '../../profile/select/labels.ts';
+import { formatProfileType } from '../../profile/select/profile-type.ts';
 import {
   absorb,
   type HashState,

@@ -5,7 +5,7 @@
 import { EverflameError } from '../../profile/errors.ts';
 import type { SharedHashTable } from '../../profile/hash-table.ts';
 import { MAX_STACK_ENTRIES_PER_PROFILE } from '../../profile/limits.ts';
-import type { PprofColumns } from '../../profile/pprof-columns.ts';
+import type { PprofColumns } from '../../profile/pprof/columns.ts';
 import type { WriteBatch } from '../../store/store.ts';
 import type { ColumnBlock } from './column-block.ts';
 import { GrowingWords } from './growing-words.ts';

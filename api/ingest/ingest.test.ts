@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startThread } from '../../cli/thread.ts';
 import { refs, stringAt } from '../../profile/dictionary.ts';
 import { MAX_QUEUED_INGESTS } from '../../profile/limits.ts';
-import { parseProfileType } from '../../profile/profile-type.ts';
+import { parseProfileType } from '../../profile/select/profile-type.ts';
 import type { EpochMs } from '../../profile/units.ts';
 import { openDuckStore } from '../../store/duckdb/duck-store.ts';
 import type { Store } from '../../store/store.ts';

@@ -11,9 +11,9 @@ import {
   JIT_MAPPING,
   unknownFrameName,
   unknownReason,
-} from '../../profile/frame.ts';
+} from '../../profile/flame/frame.ts';
 import { MAX_BUILD_ID_LENGTH } from '../../profile/limits.ts';
-import { growTable, type PprofColumns } from '../../profile/pprof-columns.ts';
+import { growTable, type PprofColumns } from '../../profile/pprof/columns.ts';
 
 const encoder = new TextEncoder();
 const NO_MAPPING = encoder.encode(unknownFrameName('no mapping'));

@@ -1,8 +1,8 @@
 /** What a decoded profile says about itself: its types, its period, its time. */
 import { EverflameError } from '../../profile/errors.ts';
 import { MAX_FUTURE_MS, MAX_TYPE_FIELD_LENGTH } from '../../profile/limits.ts';
-import type { PprofColumns } from '../../profile/pprof-columns.ts';
-import type { PprofValueType } from '../../profile/pprof-encode.ts';
+import type { PprofColumns } from '../../profile/pprof/columns.ts';
+import type { PprofValueType } from '../../profile/pprof/encode.ts';
 import type { EpochMs } from '../../profile/units.ts';
 
 /** The fields of a profile type are written with colons between them, before a selector's braces. */

@@ -1,7 +1,7 @@
 /** The ids of one decoded profile's rows: docs/formats.md section 1. */
 import { isUtf8 } from 'node:buffer';
 import { MAX_LINES_PER_LOCATION } from '../../profile/limits.ts';
-import type { PprofColumns } from '../../profile/pprof-columns.ts';
+import type { PprofColumns } from '../../profile/pprof/columns.ts';
 import {
   absorb,
   type HashState,

@@ -1,7 +1,7 @@
 /** Pyroscope's `name` parameter: `app{key=value,...}`, values quoted or not. */
 import { EverflameError } from '../../profile/errors.ts';
-import type { Labels } from '../../profile/labels.ts';
 import { MAX_SELECTOR_LENGTH, MAX_SENT_LABELS_PER_SERIES } from '../../profile/limits.ts';
+import type { Labels } from '../../profile/select/labels.ts';
 
 const FIELD = 'name';
 const QUOTED = /"((?:[^"\\]|\\.)*)"\s*/y;

@@ -1,7 +1,7 @@
 /** The body of Pyroscope's /ingest: a pprof, or a form with one and what its types mean. */
 import { EverflameError } from '../../profile/errors.ts';
 import { MAX_SAMPLE_TYPES } from '../../profile/limits.ts';
-import type { SampleTypeConfig } from '../../profile/profile-name.ts';
+import type { SampleTypeConfig } from '../../profile/select/profile-name.ts';
 import type { PyroscopePush } from './ingest-request.ts';
 import { multipartBoundary, parseMultipart } from './multipart.ts';
 

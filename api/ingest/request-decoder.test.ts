@@ -1,8 +1,8 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { SharedHashTable } from '../../profile/hash-table.ts';
-import { encodePprof, type PprofInput } from '../../profile/pprof-encode.ts';
-import { parseSelector } from '../../profile/selector.ts';
+import { encodePprof, type PprofInput } from '../../profile/pprof/encode.ts';
+import { parseSelector } from '../../profile/select/selector.ts';
 import type { EpochMs } from '../../profile/units.ts';
 import type { WriteBatch } from '../../store/store.ts';
 import { drawSamples, drawTypes } from '../../test/batch-text.ts';

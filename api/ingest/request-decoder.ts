@@ -5,11 +5,11 @@
 import { randomUUID } from 'node:crypto';
 import { EverflameError } from '../../profile/errors.ts';
 import type { SharedHashTable } from '../../profile/hash-table.ts';
-import { canonicalLabels, type Labels } from '../../profile/labels.ts';
 import { MAX_REPORT_TEXT_LENGTH } from '../../profile/limits.ts';
-import { PprofColumns } from '../../profile/pprof-columns.ts';
-import { PprofDecoder } from '../../profile/pprof-decode.ts';
-import { nameProfileTypes, type SampleTypeConfig } from '../../profile/profile-name.ts';
+import { PprofColumns } from '../../profile/pprof/columns.ts';
+import { PprofDecoder } from '../../profile/pprof/decode.ts';
+import { canonicalLabels, type Labels } from '../../profile/select/labels.ts';
+import { nameProfileTypes, type SampleTypeConfig } from '../../profile/select/profile-name.ts';
 import type { IdKey } from '../../profile/siphash.ts';
 import type { EpochMs } from '../../profile/units.ts';
 import type { WriteBatch } from '../../store/store.ts';

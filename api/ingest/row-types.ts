@@ -1,6 +1,6 @@
 /** Which of a profile's value columns are stored, and under which types. */
-import type { PprofColumns } from '../../profile/pprof-columns.ts';
-import { aggregationOf, isCountType, type ProfileType } from '../../profile/profile-type.ts';
+import type { PprofColumns } from '../../profile/pprof/columns.ts';
+import { aggregationOf, isCountType, type ProfileType } from '../../profile/select/profile-type.ts';
 import type { RowType } from '../../store/store.ts';
 
 export interface StoredColumn {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { MAX_LABELS_PER_SAMPLE, MAX_LABELSETS_PER_PROFILE } from '../../profile/limits.ts';
-import { PprofColumns } from '../../profile/pprof-columns.ts';
-import { PprofDecoder } from '../../profile/pprof-decode.ts';
-import { encodePprof, type PprofLabel } from '../../profile/pprof-encode.ts';
+import { PprofColumns } from '../../profile/pprof/columns.ts';
+import { PprofDecoder } from '../../profile/pprof/decode.ts';
+import { encodePprof, type PprofLabel } from '../../profile/pprof/encode.ts';
 import { ColumnBlock } from './column-block.ts';
 import { SampleLabels } from './sample-labels.ts';
 

@@ -3,14 +3,14 @@
  * batch. Over a limit a sample keeps its value and loses its set, which is counted.
  */
 
-import type { Labels } from '../../profile/labels.ts';
 import {
   MAX_LABEL_VALUE_BYTES,
   MAX_LABELS_PER_SAMPLE,
   MAX_LABELSET_BYTES_PER_REQUEST,
   MAX_LABELSETS_PER_PROFILE,
 } from '../../profile/limits.ts';
-import type { PprofColumns } from '../../profile/pprof-columns.ts';
+import type { PprofColumns } from '../../profile/pprof/columns.ts';
+import type { Labels } from '../../profile/select/labels.ts';
 import { type HashState, hashText, type IdKey, IdTag, startHash } from '../../profile/siphash.ts';
 import type { SampleLabel } from '../../store/store.ts';
 import type { ColumnBlock } from './column-block.ts';

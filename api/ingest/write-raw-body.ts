@@ -1,7 +1,7 @@
 /** The body of a WriteRaw request: which of its two forms it has, and what the report says. */
 import { EverflameError } from '../../profile/errors.ts';
-import type { Labels } from '../../profile/labels.ts';
 import { MAX_REPORT_TEXT_LENGTH } from '../../profile/limits.ts';
+import type { Labels } from '../../profile/select/labels.ts';
 import type { EpochMs } from '../../profile/units.ts';
 import type { AgentInfo, WindowRow } from '../../store/store.ts';
 import { type AgentReport, decodeWriteRaw, type WriteRawRequest } from '../../wire/write-raw.ts';

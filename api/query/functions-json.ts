@@ -1,9 +1,9 @@
 /** One page of the function table as `FunctionsJson`. */
-import { type FlameGraph, NodeFlag } from '../../profile/flame-graph.ts';
-import { FRAME_KIND_NAMES } from '../../profile/frame.ts';
-import { frameAt } from '../../profile/frame-table.ts';
-import { type FunctionTable, tabulateFunctions } from '../../profile/functions.ts';
-import { compileRegex } from '../../profile/regex.ts';
+import { type FlameGraph, NodeFlag } from '../../profile/flame/flame-graph.ts';
+import { FRAME_KIND_NAMES } from '../../profile/flame/frame.ts';
+import { frameAt } from '../../profile/flame/frame-table.ts';
+import { type FunctionTable, tabulateFunctions } from '../../profile/flame/functions.ts';
+import { compileRegex } from '../../profile/select/regex.ts';
 import { stringReader } from '../../profile/strings.ts';
 import type { FunctionJson, FunctionsJson } from '../../wire/http.ts';
 import type { FunctionSort } from './params.ts';

@@ -1,9 +1,10 @@
 /** A flame graph as `MergeJson`: the columns of fg1 with totals derived, in units or shares. */
-import type { DiffMode } from '../../profile/diff.ts';
+
 import { EverflameError } from '../../profile/errors.ts';
-import { deriveTree, type FlameGraph } from '../../profile/flame-graph.ts';
-import { FRAME_KIND_NAMES } from '../../profile/frame.ts';
-import { type Frame, formatAddress, frameAt } from '../../profile/frame-table.ts';
+import type { DiffMode } from '../../profile/flame/diff.ts';
+import { deriveTree, type FlameGraph } from '../../profile/flame/flame-graph.ts';
+import { FRAME_KIND_NAMES } from '../../profile/flame/frame.ts';
+import { type Frame, formatAddress, frameAt } from '../../profile/flame/frame-table.ts';
 import { MAX_JSON_NODES } from '../../profile/limits.ts';
 import { stringReader } from '../../profile/strings.ts';
 import type { FrameJson, MergeJson } from '../../wire/http.ts';

@@ -1,15 +1,15 @@
 /** One tree of many groups: the groups' label values are the levels below the root. */
-import { FrameKind } from '../../profile/frame.ts';
-import { namedFrame } from '../../profile/frame-table.ts';
-import type { Labels } from '../../profile/labels.ts';
-import { labelValue } from '../../profile/selector.ts';
+import { FrameKind } from '../../profile/flame/frame.ts';
+import { namedFrame } from '../../profile/flame/frame-table.ts';
 import {
   type Branch,
   gatherTree,
   joinTrees,
   type LeafWeights,
   type WeightedTree,
-} from '../../profile/weighted-tree.ts';
+} from '../../profile/flame/weighted-tree.ts';
+import type { Labels } from '../../profile/select/labels.ts';
+import { labelValue } from '../../profile/select/selector.ts';
 import type { StackTree } from './stack-tree.ts';
 import type { StackWeights } from './tree-messages.ts';
 

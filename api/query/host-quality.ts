@@ -1,5 +1,5 @@
 /** The quality block: what the store knows of a selection; the trees add theirs in the worker. */
-import { emptySeriesQuality, type HostQuality, type Quality } from '../../profile/quality.ts';
+import { emptySeriesQuality, type HostQuality, type Quality } from '../../profile/flame/quality.ts';
 import {
   BUSY_CPU_NS,
   EXCLUDED,

@@ -1,6 +1,6 @@
 import { Profile } from 'pprof-format';
 import { describe, expect, test } from 'vitest';
-import { parseProfileType } from '../../profile/profile-type.ts';
+import { parseProfileType } from '../../profile/select/profile-type.ts';
 import { textMeta } from '../../profile/text.ts';
 import type { BuildId } from '../../profile/units.ts';
 import { parseDictionaryText } from '../../test/dictionary-text.ts';

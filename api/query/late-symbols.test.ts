@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { DictionaryColumns } from '../../profile/dictionary.ts';
-import { decodeFg1 } from '../../profile/fg1.ts';
+import { decodeFg1 } from '../../profile/flame/fg1.ts';
 import { formatGraphText, textMeta } from '../../profile/text.ts';
 import type { BuildId } from '../../profile/units.ts';
 import { demangle } from '../../symbolizer/demangle/demangle.ts';

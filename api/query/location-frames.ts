@@ -1,7 +1,12 @@
 /** Locations of the dictionary -> frames, each resolved once until its symbol file changes. */
 import { type DictionaryColumns, refs } from '../../profile/dictionary.ts';
-import { AddressSpace, ANON_MAPPING, FrameKind, unknownReason } from '../../profile/frame.ts';
-import { type Frame, FrameTable, formatAddress, functionKey } from '../../profile/frame-table.ts';
+import { AddressSpace, ANON_MAPPING, FrameKind, unknownReason } from '../../profile/flame/frame.ts';
+import {
+  type Frame,
+  FrameTable,
+  formatAddress,
+  functionKey,
+} from '../../profile/flame/frame-table.ts';
 import { stringReader } from '../../profile/strings.ts';
 import type { Granularity } from './params.ts';
 import type { NativeName, SymbolNames } from './symbol-names.ts';

@@ -1,5 +1,5 @@
 /** Queries about what is stored: types, labels, single profiles, agents. */
-import { aggregationOf, formatProfileType } from '../../profile/profile-type.ts';
+import { aggregationOf, formatProfileType } from '../../profile/select/profile-type.ts';
 import type { Store } from '../../store/store.ts';
 import type { AgentsJson, NamesJson, ProfilesJson, ProfileTypesJson } from '../../wire/http.ts';
 import type { Answer, LabelsParams, Queries } from './params.ts';

@@ -1,5 +1,5 @@
 /** What the queries of /api/v1 take and give, free of HTTP. Selectors come as text. */
-import type { DiffMode } from '../../profile/diff.ts';
+import type { DiffMode } from '../../profile/flame/diff.ts';
 import type { TimeRange } from '../../profile/units.ts';
 import type { BuildWeights } from './build-weights.ts';
 

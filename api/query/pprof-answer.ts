@@ -1,6 +1,6 @@
 /** The whole selection as a pprof: the writers' locations and mappings, with the names found. */
 import { type DictionaryColumns, refs } from '../../profile/dictionary.ts';
-import type { AddressSpace } from '../../profile/frame.ts';
+import type { AddressSpace } from '../../profile/flame/frame.ts';
 import {
   encodePprof,
   type PprofFunction,
@@ -9,7 +9,7 @@ import {
   type PprofLocation,
   type PprofMapping,
   type PprofSamples,
-} from '../../profile/pprof-encode.ts';
+} from '../../profile/pprof/encode.ts';
 import { stringReader } from '../../profile/strings.ts';
 import type { SymbolNames } from './symbol-names.ts';
 import type { PprofJob } from './tree-messages.ts';

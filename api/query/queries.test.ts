@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startThread } from '../../cli/thread.ts';
 import type { EverflameError } from '../../profile/errors.ts';
-import { decodeFg1 } from '../../profile/fg1.ts';
+import { decodeFg1 } from '../../profile/flame/fg1.ts';
 import { formatGraphText } from '../../profile/text.ts';
 import type { EpochMs, TimeRange } from '../../profile/units.ts';
 import { openDuckStore } from '../../store/duckdb/duck-store.ts';

@@ -4,9 +4,9 @@
  */
 import type { Worker } from 'node:worker_threads';
 import { assert, EverflameError } from '../../profile/errors.ts';
-import type { FlameMeta } from '../../profile/flame-graph.ts';
+import type { FlameMeta } from '../../profile/flame/flame-graph.ts';
 import { MAX_MERGE_GROUPS } from '../../profile/limits.ts';
-import { aggregationOf, formatProfileType } from '../../profile/profile-type.ts';
+import { aggregationOf, formatProfileType } from '../../profile/select/profile-type.ts';
 import type { SelectionSummary, Store } from '../../store/store.ts';
 import type { Symbolizer } from '../../symbolizer/symbolizer.ts';
 import type { SeriesJson } from '../../wire/http.ts';

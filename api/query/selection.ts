@@ -1,8 +1,8 @@
 /** Selectors as text -> what the store is asked. */
 import { EverflameError, fromErrorRecord, toErrorRecord } from '../../profile/errors.ts';
-import { nearestName } from '../../profile/nearest.ts';
-import { formatProfileType } from '../../profile/profile-type.ts';
-import { parseSelector, type Selector } from '../../profile/selector.ts';
+import { nearestName } from '../../profile/select/nearest.ts';
+import { formatProfileType } from '../../profile/select/profile-type.ts';
+import { parseSelector, type Selector } from '../../profile/select/selector.ts';
 import type { TimeRange } from '../../profile/units.ts';
 import type { MetaSelection, Selection, Store } from '../../store/store.ts';
 

@@ -2,7 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { EverflameError } from '../../profile/errors.ts';
 import { MAX_SERIES_POINTS, MAX_SERIES_STEPS } from '../../profile/limits.ts';
-import type { Aggregation } from '../../profile/profile-type.ts';
+import type { Aggregation } from '../../profile/select/profile-type.ts';
 import type { TimeRange } from '../../profile/units.ts';
 import type { TimelineGroup } from '../../store/store.ts';
 import type { SeriesJson, SeriesLineJson } from '../../wire/http.ts';

@@ -2,12 +2,13 @@
  * Stacks as leaves of a tree that lives between queries and is filled as stacks are asked for. A
  * stack costs its path once; afterwards it is one number. Bounded: over the limit it starts anew.
  */
-import { CallTree } from '../../profile/call-tree.ts';
+
 import type { DictionaryColumns } from '../../profile/dictionary.ts';
 import { assert, EverflameError } from '../../profile/errors.ts';
-import { FrameKind } from '../../profile/frame.ts';
+import { CallTree } from '../../profile/flame/call-tree.ts';
+import { FrameKind } from '../../profile/flame/frame.ts';
+import type { SeriesQuality } from '../../profile/flame/quality.ts';
 import { MAX_TREE_NODES } from '../../profile/limits.ts';
-import type { SeriesQuality } from '../../profile/quality.ts';
 import type { LocationFrames } from './location-frames.ts';
 
 /** Distinct reasons that fit a byte per stack; the writers' own names can make more of them. */

@@ -1,5 +1,5 @@
 /** Functions and lines at native addresses, from the symbol files that there are by build id. */
-import { AddressSpace } from '../../profile/frame.ts';
+import { AddressSpace } from '../../profile/flame/frame.ts';
 import { MAX_OPEN_SYMBOL_FILES } from '../../profile/limits.ts';
 import type { FileOffset } from '../../profile/units.ts';
 import type {

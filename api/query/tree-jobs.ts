@@ -3,18 +3,18 @@
  * stacks between jobs; everything else is made for one job.
  */
 
-import { Arena, type ColumnSource } from '../../profile/arena.ts';
 import type { DictionaryColumns } from '../../profile/dictionary.ts';
-import { type DiffMode, scaleOf, sidesOf } from '../../profile/diff.ts';
 import { assert, EverflameError, toErrorRecord } from '../../profile/errors.ts';
-import { encodeFg1, FG1_MEDIA_TYPE } from '../../profile/fg1.ts';
-import type { FlameGraph, FlameMeta } from '../../profile/flame-graph.ts';
-import { flattenTree } from '../../profile/flatten.ts';
-import { formatFolded } from '../../profile/folded.ts';
-import { formatPlace, ROOT_FRAME } from '../../profile/frame-table.ts';
-import { pruneTree } from '../../profile/prune.ts';
-import type { LeafWeights, WeightedTree } from '../../profile/weighted-tree.ts';
-import { gatherTree } from '../../profile/weighted-tree.ts';
+import { Arena, type ColumnSource } from '../../profile/flame/arena.ts';
+import { type DiffMode, scaleOf, sidesOf } from '../../profile/flame/diff.ts';
+import { encodeFg1, FG1_MEDIA_TYPE } from '../../profile/flame/fg1.ts';
+import type { FlameGraph, FlameMeta } from '../../profile/flame/flame-graph.ts';
+import { flattenTree } from '../../profile/flame/flatten.ts';
+import { formatFolded } from '../../profile/flame/folded.ts';
+import { formatPlace, ROOT_FRAME } from '../../profile/flame/frame-table.ts';
+import { pruneTree } from '../../profile/flame/prune.ts';
+import type { LeafWeights, WeightedTree } from '../../profile/flame/weighted-tree.ts';
+import { gatherTree } from '../../profile/flame/weighted-tree.ts';
 import { sumByBuild } from './build-weights.ts';
 import { formatFunctionsJson } from './functions-json.ts';
 import { formatGraphJson } from './graph-json.ts';

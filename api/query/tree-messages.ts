@@ -1,10 +1,10 @@
 /** What passes between the main thread and the tree workers. Plain data and typed arrays only. */
 import type { DictionaryColumns } from '../../profile/dictionary.ts';
-import type { DiffMode } from '../../profile/diff.ts';
 import type { ErrorRecord } from '../../profile/errors.ts';
-import type { FlameMeta } from '../../profile/flame-graph.ts';
-import type { Labels } from '../../profile/labels.ts';
-import type { ProfileType } from '../../profile/profile-type.ts';
+import type { DiffMode } from '../../profile/flame/diff.ts';
+import type { FlameMeta } from '../../profile/flame/flame-graph.ts';
+import type { Labels } from '../../profile/select/labels.ts';
+import type { ProfileType } from '../../profile/select/profile-type.ts';
 import type { Answer, FunctionNames, FunctionSort, MergeFormat, TreeParams } from './params.ts';
 import type { SymbolRow } from './symbol-names.ts';
 

@@ -1,7 +1,7 @@
 /** What became of debug information: one row per binary, and what profiles lose without it. */
 import { z } from 'zod';
 import { EverflameError } from '../../profile/errors.ts';
-import { formatProfileType } from '../../profile/profile-type.ts';
+import { formatProfileType } from '../../profile/select/profile-type.ts';
 import type { BuildId } from '../../profile/units.ts';
 import type { DebuginfoStatus, Symbolizer } from '../../symbolizer/symbolizer.ts';
 import type { DebuginfoJson, DebuginfoRowJson, DebuginfoStateJson } from '../../wire/http.ts';

@@ -6,7 +6,7 @@ import {
   MAX_IDEMPOTENCY_KEY_LENGTH,
   MAX_SELECTOR_LENGTH,
 } from '../../profile/limits.ts';
-import { parseTime } from '../../profile/time-range.ts';
+import { parseTime } from '../../profile/select/time-range.ts';
 import type { EpochMs } from '../../profile/units.ts';
 import type { PushJson } from '../../wire/http.ts';
 import type { BodyBudget } from '../body.ts';

@@ -2,7 +2,7 @@
 import { accepts } from 'hono/accepts';
 import { parseDurationMs } from '../../profile/duration.ts';
 import { EverflameError } from '../../profile/errors.ts';
-import { isLabelName } from '../../profile/labels.ts';
+import { isLabelName } from '../../profile/select/labels.ts';
 import type { BodyBudget } from '../body.ts';
 import type { DiffFormat, MergeFormat, Queries } from '../query/params.ts';
 import type { Answer } from './answer.ts';

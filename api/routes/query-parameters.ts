@@ -11,7 +11,7 @@ import {
   MAX_SERIES_LINES,
   MAX_STRING_BYTES,
 } from '../../profile/limits.ts';
-import { parseRange } from '../../profile/time-range.ts';
+import { parseRange } from '../../profile/select/time-range.ts';
 import type { TimeRange } from '../../profile/units.ts';
 import type { TreeParams } from '../query/params.ts';
 import {

@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs';
 import duckdb from '@duckdb/node-bindings';
 import type { DictionarySnapshot } from '../../profile/dictionary.ts';
-import { aggregationOf, type ProfileType } from '../../profile/profile-type.ts';
+import { aggregationOf, type ProfileType } from '../../profile/select/profile-type.ts';
 import type { IdKey } from '../../profile/siphash.ts';
 import type { EpochMs, TimeRange } from '../../profile/units.ts';
 import type {
@@ -18,17 +18,22 @@ import type {
   TimelineGroup,
   WriteBatch,
 } from '../store.ts';
-import { readCoveredMs } from './coverage.ts';
-import { type Database, type DuckStoreOptions, openDatabase, probeDatabase } from './database.ts';
-import { mergeGauges } from './gauges.ts';
-import { GroupWriter } from './group-writer.ts';
 import { loadActivity, loadBatchIds, loadCatalogue, loadCounts, loadDictionaries } from './load.ts';
-import { mergeDeltas } from './merge.ts';
-import { type Read, readLabelNames, readLabelValues, readProfileTypes } from './metadata.ts';
-import { ReaderPool, type ReadSession } from './reader-pool.ts';
-import { readProfiles, readSummary } from './summary.ts';
-import { readTimeline } from './timeline.ts';
-import { readAgents } from './windows.ts';
+import { readCoveredMs } from './read/coverage.ts';
+import { mergeGauges } from './read/gauges.ts';
+import { mergeDeltas } from './read/merge.ts';
+import { type Read, readLabelNames, readLabelValues, readProfileTypes } from './read/metadata.ts';
+import { readProfiles, readSummary } from './read/summary.ts';
+import { readTimeline } from './read/timeline.ts';
+import { readAgents } from './read/windows.ts';
+import {
+  type Database,
+  type DuckStoreOptions,
+  openDatabase,
+  probeDatabase,
+} from './sql/database.ts';
+import { ReaderPool, type ReadSession } from './sql/reader-pool.ts';
+import { GroupWriter } from './write/group-writer.ts';
 
 /**
  * Opens or makes the store in a directory. One store per directory: a second open, by this process

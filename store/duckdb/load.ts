@@ -2,13 +2,13 @@
 import duckdb from '@duckdb/node-bindings';
 import { assert } from '../../profile/errors.ts';
 import type { AgentInfo, SampleLabel } from '../store.ts';
-import { Activity } from './activity.ts';
-import { type BatchIds, oldestKeptMs } from './batch-ids.ts';
-import { type Catalogue, rowTypeOf } from './catalogue.ts';
-import type { Dictionaries } from './dictionaries.ts';
-import type { IdIndex } from './id-index.ts';
-import { ResultColumns } from './result-columns.ts';
-import type { SharedColumn } from './shared-column.ts';
+import { Activity } from './catalogue/activity.ts';
+import { type BatchIds, oldestKeptMs } from './catalogue/batch-ids.ts';
+import { type Catalogue, rowTypeOf } from './catalogue/catalogue.ts';
+import type { Dictionaries } from './dictionary/dictionaries.ts';
+import type { IdIndex } from './dictionary/id-index.ts';
+import type { SharedColumn } from './dictionary/shared-column.ts';
+import { ResultColumns } from './sql/result-columns.ts';
 
 /** Every table is read in the order it was written, so that refs come out as 0, 1, 2, ... */
 async function read(connection: duckdb.Connection, sql: string): Promise<ResultColumns> {

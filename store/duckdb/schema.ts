@@ -1,5 +1,5 @@
 /** The tables, their version, and the raw column types that their appenders write. */
-import type { ColumnType } from './table-appender.ts';
+import type { ColumnType } from './sql/table-appender.ts';
 
 /** Grows with every change of the tables; a file of another version is refused. */
 export const SCHEMA_VERSION = 1;

@@ -4,7 +4,7 @@
  */
 
 import { EverflameError } from '../../profile/errors.ts';
-import { BPF_MAPPING, KERNEL_MAPPING } from '../../profile/frame.ts';
+import { BPF_MAPPING, KERNEL_MAPPING } from '../../profile/flame/frame.ts';
 import { MAX_KALLSYMS_BYTES, MAX_KALLSYMS_LINES } from '../../profile/limits.ts';
 
 export interface KernelSymbol {

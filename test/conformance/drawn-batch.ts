@@ -1,9 +1,9 @@
 /** Batches and answers as text, for tests of stores: stacks are drawn root first, `main;work 5`. */
 import { type DictionarySnapshot, refs, stringAt } from '../../profile/dictionary.ts';
 import { assert } from '../../profile/errors.ts';
-import { AddressSpace, FrameKind } from '../../profile/frame.ts';
-import type { Labels } from '../../profile/labels.ts';
-import { parseProfileType } from '../../profile/profile-type.ts';
+import { AddressSpace, FrameKind } from '../../profile/flame/frame.ts';
+import type { Labels } from '../../profile/select/labels.ts';
+import { parseProfileType } from '../../profile/select/profile-type.ts';
 import { hashText, type IdKey, IdTag, startHash } from '../../profile/siphash.ts';
 import type { EpochMs } from '../../profile/units.ts';
 import type {

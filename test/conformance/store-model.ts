@@ -1,9 +1,9 @@
 /** A random workload against a model that is too simple to be wrong. */
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Labels } from '../../profile/labels.ts';
-import { parseProfileType } from '../../profile/profile-type.ts';
-import { compileMatchers, type Matcher } from '../../profile/selector.ts';
+import type { Labels } from '../../profile/select/labels.ts';
+import { parseProfileType } from '../../profile/select/profile-type.ts';
+import { compileMatchers, type Matcher } from '../../profile/select/selector.ts';
 import type { EpochMs } from '../../profile/units.ts';
 import type { Store } from '../../store/store.ts';
 import { type DrawnProfile, drawBatch, mergeText } from './drawn-batch.ts';

@@ -1,7 +1,7 @@
 /** What every store must do, whatever it is built on; each implementation's test runs this. */
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { formatProfileType, parseProfileType } from '../../profile/profile-type.ts';
-import { parseSelector } from '../../profile/selector.ts';
+import { formatProfileType, parseProfileType } from '../../profile/select/profile-type.ts';
+import { parseSelector } from '../../profile/select/selector.ts';
 import type { EpochMs, TimeRange } from '../../profile/units.ts';
 import type {
   AgentInfo,

@@ -1,5 +1,5 @@
 /** What debug information adds to the invented shop's frames: other names, lines, inlined calls. */
-import { type FlameGraph, NodeFlag } from '../../profile/flame-graph.ts';
+import { type FlameGraph, NodeFlag } from '../../profile/flame/flame-graph.ts';
 import { stringReader, TextTable } from '../../profile/strings.ts';
 import { buildIdOf, PRICING_ENGINE } from './web-fixture-debuginfo.ts';
 

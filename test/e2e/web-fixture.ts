@@ -8,9 +8,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
 import { formatFunctionsJson } from '../../api/query/functions-json.ts';
-import { encodeFg1, FG1_MEDIA_TYPE } from '../../profile/fg1.ts';
-import type { FlameGraph, FlameMeta } from '../../profile/flame-graph.ts';
-import type { Quality } from '../../profile/quality.ts';
+import { encodeFg1, FG1_MEDIA_TYPE } from '../../profile/flame/fg1.ts';
+import type { FlameGraph, FlameMeta } from '../../profile/flame/flame-graph.ts';
+import type { Quality } from '../../profile/flame/quality.ts';
 import { parseGraphText } from '../../profile/text.ts';
 import type { ProfileTypeJson, SeriesJson } from '../../wire/http.ts';
 import { DebuginfoFixture } from './web-fixture-debuginfo.ts';

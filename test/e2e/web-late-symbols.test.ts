@@ -11,7 +11,7 @@ import { join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { encodePprof } from '../../profile/pprof-encode.ts';
+import { encodePprof } from '../../profile/pprof/encode.ts';
 import { runEverflame, type ServerProcess, startServerProcess } from './server-process.ts';
 import { CHROMIUM, CHROMIUM_ARGS } from './web-chromium.ts';
 import { missing } from './web-session.ts';

@@ -1,6 +1,6 @@
 /** The page of symbols, and how names and their absence show on the others. */
 import { describe, expect, test } from 'vitest';
-import { decodeFg1, encodeFg1, FG1_MEDIA_TYPE } from '../../profile/fg1.ts';
+import { decodeFg1, encodeFg1, FG1_MEDIA_TYPE } from '../../profile/flame/fg1.ts';
 import { missing, PREFIX, useSession } from './web-session.ts';
 
 const TYPE = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';

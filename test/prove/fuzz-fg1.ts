@@ -4,8 +4,8 @@
  */
 import fc from 'fast-check';
 import { EverflameError } from '../../profile/errors.ts';
-import { decodeFg1, encodeFg1 } from '../../profile/fg1.ts';
-import { deriveTree } from '../../profile/flame-graph.ts';
+import { decodeFg1, encodeFg1 } from '../../profile/flame/fg1.ts';
+import { deriveTree } from '../../profile/flame/flame-graph.ts';
 import { parseGraphText } from '../../profile/text.ts';
 import { watchFuzz } from './fuzz-watch.ts';
 import type { ProofOptions } from './proof.ts';

@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 import { assert, EverflameError } from '../../profile/errors.ts';
-import { compileMatchers, formatSelector, parseSelector } from '../../profile/selector.ts';
+import { compileMatchers, formatSelector, parseSelector } from '../../profile/select/selector.ts';
 import { watchFuzz } from './fuzz-watch.ts';
 import type { ProofOptions } from './proof.ts';
 

@@ -1,6 +1,6 @@
 /** Functions by the size of their change, with the noise that sample counts alone explain. */
 import type { KeyboardEvent } from 'react';
-import type { FunctionChange } from '../../profile/diff.ts';
+import type { FunctionChange } from '../../profile/flame/diff.ts';
 import { CHARACTER_PX } from '../explore/function-table.tsx';
 import { pathOf } from '../flame/flame-keys.ts';
 import type { FlameNodes } from '../flame/flame-model.ts';

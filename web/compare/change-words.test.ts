@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Change } from '../../profile/diff.ts';
+import type { Change } from '../../profile/flame/diff.ts';
 import { parseGraphText } from '../../profile/text.ts';
 import type { ProfileTypeJson, SeriesJson } from '../../wire/http.ts';
 import { buildFlameView } from '../flame/flame-view.ts';

@@ -1,5 +1,5 @@
 /** Changes in words, signs and steps of colour: pure. */
-import type { Change, ChangeKind, DiffMode } from '../../profile/diff.ts';
+import type { Change, ChangeKind, DiffMode } from '../../profile/flame/diff.ts';
 import { formatChange } from '../../profile/format-value.ts';
 import { formatShare } from '../format.ts';
 import type { Quantity } from '../quantity.ts';

@@ -1,6 +1,6 @@
 /** Everything Compare asks the server, from its state. */
-import { type DiffMode, sidesOf } from '../../profile/diff.ts';
-import type { FlameGraph } from '../../profile/flame-graph.ts';
+import { type DiffMode, sidesOf } from '../../profile/flame/diff.ts';
+import type { FlameGraph } from '../../profile/flame/flame-graph.ts';
 import type { ProfileTypeJson } from '../../wire/http.ts';
 import { type Selection, useDiff, useSeries } from '../answers.ts';
 import { useClock } from '../parts/hooks.ts';

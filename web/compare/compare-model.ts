@@ -8,8 +8,8 @@ import {
   type DiffMode,
   type FunctionChange,
   sidesOf,
-} from '../../profile/diff.ts';
-import { tabulateFunctions } from '../../profile/functions.ts';
+} from '../../profile/flame/diff.ts';
+import { tabulateFunctions } from '../../profile/flame/functions.ts';
 import type { FlameModel } from '../flame/flame-model.ts';
 import type { FrameStyle } from '../flame/flame-paint.ts';
 import { CHANGE_KINDS, GLYPHS, STEP_LIMITS, stepOf } from './change-words.ts';

@@ -1,6 +1,6 @@
 /** The four panes of Compare and the two strips below them. */
 import { useMemo, useState } from 'react';
-import type { DiffMode } from '../../profile/diff.ts';
+import type { DiffMode } from '../../profile/flame/diff.ts';
 import { type FlameModel, resolveNodes, useFlameModel, useMatches } from '../flame/flame-model.ts';
 import { matchedWeight } from '../flame/flame-view.ts';
 import { type NameStyle, useNameStyle } from '../flame/name-style.ts';

@@ -1,5 +1,5 @@
 /** The detail strip of a comparison: both sides of one frame. */
-import type { DiffMode } from '../../profile/diff.ts';
+import type { DiffMode } from '../../profile/flame/diff.ts';
 import { formatCount } from '../../profile/format-value.ts';
 import { describeFrame, FrameSymbols } from '../explore/node-detail.tsx';
 import { Detail, type DetailFigure } from '../parts/detail.tsx';

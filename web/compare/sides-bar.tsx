@@ -1,5 +1,5 @@
 /** The two queries, one below the other, and what lies between them. */
-import type { Matcher } from '../../profile/selector.ts';
+import type { Matcher } from '../../profile/select/selector.ts';
 import type { ProfileTypeJson } from '../../wire/http.ts';
 import { ApiError } from '../api.ts';
 import { choiceOf, useNameStyle } from '../flame/name-style.ts';

@@ -1,8 +1,8 @@
 /** Every function of the selection, exact, asked for a page at a time as it is scrolled. */
 import { useQueries } from '@tanstack/react-query';
 import { type KeyboardEvent, useEffect } from 'react';
+import { FRAME_KIND_NAMES, FrameKind } from '../../profile/flame/frame.ts';
 import { formatCount } from '../../profile/format-value.ts';
-import { FRAME_KIND_NAMES, FrameKind } from '../../profile/frame.ts';
 import type { FunctionJson } from '../../wire/http.ts';
 import { FUNCTION_PAGE, functionPageQuery, type Selection } from '../answers.ts';
 import { fitterOf, styleName } from '../flame/frame-texts.ts';

@@ -1,8 +1,8 @@
 /** The detail strip of a plain graph: the frame under the pointer, else the selected one. */
 
-import { NodeFlag } from '../../profile/flame-graph.ts';
+import { NodeFlag } from '../../profile/flame/flame-graph.ts';
+import { FRAME_KIND_NAMES, FrameKind } from '../../profile/flame/frame.ts';
 import { formatCount } from '../../profile/format-value.ts';
-import { FRAME_KIND_NAMES, FrameKind } from '../../profile/frame.ts';
 import { type FlameModel, namesTo } from '../flame/flame-model.ts';
 import { formatShare } from '../format.ts';
 import { Detail, type DetailFigure } from '../parts/detail.tsx';

@@ -1,8 +1,8 @@
 /** What a page derives once from an answer and the theme: texts, colours, the search's matches. */
 import { useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
-import { NodeFlag } from '../../profile/flame-graph.ts';
-import { FrameKind } from '../../profile/frame.ts';
+import { NodeFlag } from '../../profile/flame/flame-graph.ts';
+import { FrameKind } from '../../profile/flame/frame.ts';
 import { useDelayed } from '../parts/hooks.ts';
 import { resolvePath } from './flame-keys.ts';
 import type { FrameStyle } from './flame-paint.ts';

@@ -1,5 +1,5 @@
 /** Draws laid-out boxes on a canvas. No decisions here but pixels. */
-import { NodeFlag } from '../../profile/flame-graph.ts';
+import { NodeFlag } from '../../profile/flame/flame-graph.ts';
 import type { FlameBoxes } from './flame-layout.ts';
 import { type FlameView, isWithin } from './flame-view.ts';
 import type { FrameTexts } from './frame-texts.ts';

@@ -2,8 +2,8 @@
  * What the canvas needs of a flame graph: the columns as they arrived, what follows from them, and
  * where each node lies. Built in a worker; every column is a typed array, so it moves for free.
  */
-import { deriveTree, type FlameGraph, type FlameTree } from '../../profile/flame-graph.ts';
-import { type FunctionTable, tabulateFunctions } from '../../profile/functions.ts';
+import { deriveTree, type FlameGraph, type FlameTree } from '../../profile/flame/flame-graph.ts';
+import { type FunctionTable, tabulateFunctions } from '../../profile/flame/functions.ts';
 import { sortSiblings } from './sibling-order.ts';
 
 export interface FlameView {

@@ -1,8 +1,8 @@
 /** Decodes and searches off the page's thread. One message in, one message out. */
 
 import { EverflameError, fromErrorRecord, toErrorRecord } from '../../profile/errors.ts';
-import { decodeFg1 } from '../../profile/fg1.ts';
-import { FrameKind } from '../../profile/frame.ts';
+import { decodeFg1 } from '../../profile/flame/fg1.ts';
+import { FrameKind } from '../../profile/flame/frame.ts';
 import { stringReader } from '../../profile/strings.ts';
 import { buildFlameView, transferables } from './flame-view.ts';
 import { searchFrames } from './frame-search.ts';

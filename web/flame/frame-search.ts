@@ -1,7 +1,7 @@
 /** Which frames a search text matches: RE2 without regard to case, else plain text. */
 
 import { EverflameError } from '../../profile/errors.ts';
-import { compileRegex } from '../../profile/regex.ts';
+import { compileRegex } from '../../profile/select/regex.ts';
 
 export interface SearchResult {
   /** 1 per matching frame. */

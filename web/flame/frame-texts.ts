@@ -1,7 +1,7 @@
 /** The texts of a graph's frames, decoded when first asked for: most frames are never drawn. */
 
-import type { FlameGraph } from '../../profile/flame-graph.ts';
-import { formatPlace } from '../../profile/frame-table.ts';
+import type { FlameGraph } from '../../profile/flame/flame-graph.ts';
+import { formatPlace } from '../../profile/flame/frame-table.ts';
 import { stringReader } from '../../profile/strings.ts';
 import { fitFullName, fitName, packageOf, shortenName } from './frame-names.ts';
 import type { NameStyle } from './name-style.ts';
@@ -24,7 +24,7 @@ export interface FrameTexts {
   file: (frame: number) => string;
   buildId: (frame: number) => string;
   reason: (frame: number) => string;
-  /** Equal for equal frames in any answer (profile/frame.ts: name, binary, kind; its line). */
+  /** Equal for equal frames in any answer: name, binary, kind (profile/flame/frame.ts); line. */
   identity: (frame: number) => string;
 }
 

@@ -1,5 +1,5 @@
 /** Binaries and their hues, the heaviest first; a click makes only that binary's frames strong. */
-import { FrameKind } from '../../profile/frame.ts';
+import { FrameKind } from '../../profile/flame/frame.ts';
 import { Dropdown, Item, Items } from '../parts/dropdown.tsx';
 import type { FlameModel } from './flame-model.ts';
 

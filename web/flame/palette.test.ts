@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { FrameKind } from '../../profile/frame.ts';
+import { FrameKind } from '../../profile/flame/frame.ts';
 import { assignSlots, createPalette, type FlameTokens, hashText, SLOT_COUNT } from './palette.ts';
 
 const TOKENS: FlameTokens = {

@@ -3,7 +3,7 @@
  * seven for shared libraries, so that one's own code comes forward. Lightness shifts a little by
  * package and by function, so that a large binary keeps one hue and still shows its parts.
  */
-import { FrameKind } from '../../profile/frame.ts';
+import { FrameKind } from '../../profile/flame/frame.ts';
 
 export interface Oklch {
   l: number;

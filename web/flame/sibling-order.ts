@@ -2,7 +2,7 @@
  * Puts siblings in the order they are drawn in, the widest first, so that node numbers rise from
  * left to right. An answer's siblings come in no particular order.
  */
-import { deriveTree, type FlameGraph } from '../../profile/flame-graph.ts';
+import { deriveTree, type FlameGraph } from '../../profile/flame/flame-graph.ts';
 
 /** The same graph with its nodes renumbered. O(nodes + siblings log siblings). */
 export function sortSiblings(graph: FlameGraph): FlameGraph {

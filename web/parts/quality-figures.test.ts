@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { emptySeriesQuality, type HostQuality, type Quality } from '../../profile/quality.ts';
+import { emptySeriesQuality, type HostQuality, type Quality } from '../../profile/flame/quality.ts';
 import { describeQuality } from './quality-figures.ts';
 
 const HOSTS: HostQuality = {

@@ -1,6 +1,7 @@
 /** The figures of a quality block in words: pure. */
+
+import type { Quality } from '../../profile/flame/quality.ts';
 import { formatCount } from '../../profile/format-value.ts';
-import type { Quality } from '../../profile/quality.ts';
 import { formatShare } from '../format.ts';
 import { wordsOfReason } from './reason-words.ts';
 

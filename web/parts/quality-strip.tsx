@@ -1,7 +1,7 @@
 /** What an answer rests on, always in sight: samples, rate, losses, each with its reasons. */
 import { useId } from 'react';
+import type { Quality } from '../../profile/flame/quality.ts';
 import { formatCount } from '../../profile/format-value.ts';
-import type { Quality } from '../../profile/quality.ts';
 import { formatCounted } from '../format.ts';
 import { describeQuality, type QualityFigure } from './quality-figures.ts';
 import { SymbolsLink, type SymbolsPlace } from './symbols-link.tsx';

@@ -1,7 +1,7 @@
 /** The matchers of a selector as chips: a click edits one, × removes it, the last button adds. */
 import { useRef, useState } from 'react';
 import { MAX_MATCHERS } from '../../profile/limits.ts';
-import type { Matcher, MatchOp } from '../../profile/selector.ts';
+import type { Matcher, MatchOp } from '../../profile/select/selector.ts';
 import { type Selection, useLabelNames, useLabelValues } from '../answers.ts';
 import { Combobox } from '../parts/combobox.tsx';
 import { Dropdown } from '../parts/dropdown.tsx';

@@ -1,7 +1,11 @@
 /** A selector from the URL against the types the server has: what is really asked for. */
 import { EverflameError } from '../../profile/errors.ts';
-import { formatProfileType, parseProfileType } from '../../profile/profile-type.ts';
-import { formatSelector, type Matcher, parseSelectorSyntax } from '../../profile/selector.ts';
+import { formatProfileType, parseProfileType } from '../../profile/select/profile-type.ts';
+import {
+  formatSelector,
+  type Matcher,
+  parseSelectorSyntax,
+} from '../../profile/select/selector.ts';
 import type { ProfileTypeJson } from '../../wire/http.ts';
 import { defaultType, type Quantity, quantityOf } from '../quantity.ts';
 

@@ -1,7 +1,7 @@
 /** The list of binaries; only the rows in view exist. */
 import { type KeyboardEvent, useEffect, useMemo, useRef } from 'react';
+import { FrameKind } from '../../profile/flame/frame.ts';
 import { formatCount } from '../../profile/format-value.ts';
-import { FrameKind } from '../../profile/frame.ts';
 import { useBinaryPalette } from '../flame/flame-model.ts';
 import type { Palette } from '../flame/palette.ts';
 import { rowForKey, useVirtualRows } from '../parts/virtual-rows.ts';

@@ -1,0 +1,275 @@
+/**
+ * Strings, functions, locations and stacks in memory: dense refs by id, and the shared columns that
+ * snapshots are made of. What a batch adds is tentative until `commit`; `rollback` drops it.
+ */
+import { isUtf8 } from 'node:buffer';
+import type { DictionarySnapshot } from '../../../profile/dictionary.ts';
+import { EverflameError } from '../../../profile/errors.ts';
+import type { WriteBatch } from '../../store.ts';
+import { IdIndex } from './id-index.ts';
+import { sharedBytes, sharedWords } from './shared-column.ts';
+
+/** How many rows of each table there are; a commit makes those below a mark final. */
+export interface DictionaryMark {
+  strings: number;
+  functions: number;
+  locations: number;
+  stacks: number;
+}
+
+export class Dictionaries {
+  readonly strings = { index: new IdIndex(), offsets: sharedWords(), bytes: sharedBytes() };
+  readonly functions = {
+    index: new IdIndex(),
+    name: sharedWords(),
+    systemName: sharedWords(),
+    file: sharedWords(),
+    startLine: sharedWords(),
+  };
+  readonly locations = {
+    index: new IdIndex(),
+    binary: sharedWords(),
+    buildId: sharedWords(),
+    space: sharedBytes(),
+    kind: sharedBytes(),
+    flags: sharedBytes(),
+    address: sharedWords(),
+    lineOffsets: sharedWords(),
+    lineFunction: sharedWords(),
+    lineNumber: sharedWords(),
+    lineColumn: sharedWords(),
+  };
+  readonly stacks = { index: new IdIndex(), offsets: sharedWords(), locations: sharedWords() };
+  #snapshot: DictionarySnapshot | null = null;
+
+  constructor() {
+    this.strings.offsets.push(0);
+    this.locations.lineOffsets.push(0);
+    this.stacks.offsets.push(0);
+  }
+
+  mark(): DictionaryMark {
+    return {
+      strings: this.strings.index.count,
+      functions: this.functions.index.count,
+      locations: this.locations.index.count,
+      stacks: this.stacks.index.count,
+    };
+  }
+
+  committedMark(): DictionaryMark {
+    return {
+      strings: this.strings.index.committedCount,
+      functions: this.functions.index.committedCount,
+      locations: this.locations.index.committedCount,
+      stacks: this.stacks.index.committedCount,
+    };
+  }
+
+  /** Adds the rows of a checked batch that are not there yet. */
+  add(batch: WriteBatch): void {
+    const strings = this.#addStrings(batch.strings);
+    const functions = this.#addFunctions(batch.functions, strings);
+    const locations = this.#addLocations(batch.locations, strings, functions);
+    this.#addStacks(batch.stacks, locations);
+  }
+
+  #addStrings(rows: WriteBatch['strings']): Uint32Array {
+    const { index, offsets, bytes } = this.strings;
+    const { ids } = rows;
+    const refs = new Uint32Array(ids.length / 2);
+    for (let row = 0; row < refs.length; row++) {
+      const low = ids[2 * row] as number;
+      const high = ids[2 * row + 1] as number;
+      let ref = index.find(low, high);
+      if (ref < 0) {
+        const text = rows.bytes.subarray(rows.offsets[row], rows.offsets[row + 1]);
+        if (!isUtf8(text)) {
+          throw new EverflameError('invalid', `string ${row} is not UTF-8`, { field: 'strings' });
+        }
+        bytes.append(text);
+        offsets.push(bytes.length);
+        ref = index.assign(low, high);
+      }
+      refs[row] = ref;
+    }
+    return refs;
+  }
+
+  #addFunctions(rows: WriteBatch['functions'], strings: Uint32Array): Uint32Array {
+    const table = this.functions;
+    const { ids } = rows;
+    const refs = new Uint32Array(ids.length / 2);
+    for (let row = 0; row < refs.length; row++) {
+      const low = ids[2 * row] as number;
+      const high = ids[2 * row + 1] as number;
+      let ref = table.index.find(low, high);
+      if (ref < 0) {
+        table.name.push(strings[rows.name[row] as number] as number);
+        table.systemName.push(strings[rows.systemName[row] as number] as number);
+        table.file.push(strings[rows.file[row] as number] as number);
+        table.startLine.push(rows.startLine[row] as number);
+        ref = table.index.assign(low, high);
+      }
+      refs[row] = ref;
+    }
+    return refs;
+  }
+
+  #addLocations(
+    rows: WriteBatch['locations'],
+    strings: Uint32Array,
+    functions: Uint32Array,
+  ): Uint32Array {
+    const table = this.locations;
+    const { ids } = rows;
+    const refs = new Uint32Array(ids.length / 2);
+    for (let row = 0; row < refs.length; row++) {
+      const low = ids[2 * row] as number;
+      const high = ids[2 * row + 1] as number;
+      let ref = table.index.find(low, high);
+      if (ref < 0) {
+        table.binary.push(strings[rows.binary[row] as number] as number);
+        table.buildId.push(strings[rows.buildId[row] as number] as number);
+        table.space.push(rows.space[row] as number);
+        table.kind.push(rows.kind[row] as number);
+        table.flags.push(rows.flags[row] as number);
+        table.address.push(rows.address[2 * row] as number);
+        table.address.push(rows.address[2 * row + 1] as number);
+        const end = rows.lineOffsets[row + 1] as number;
+        for (let line = rows.lineOffsets[row] as number; line < end; line++) {
+          table.lineFunction.push(functions[rows.lineFunction[line] as number] as number);
+          table.lineNumber.push(rows.lineNumber[line] as number);
+          table.lineColumn.push(rows.lineColumn[line] as number);
+        }
+        table.lineOffsets.push(table.lineFunction.length);
+        ref = table.index.assign(low, high);
+      }
+      refs[row] = ref;
+    }
+    return refs;
+  }
+
+  #addStacks(rows: WriteBatch['stacks'], locations: Uint32Array): void {
+    const table = this.stacks;
+    const { ids } = rows;
+    for (let row = 0; row < ids.length / 2; row++) {
+      const low = ids[2 * row] as number;
+      const high = ids[2 * row + 1] as number;
+      if (table.index.find(low, high) >= 0) continue;
+      const end = rows.offsets[row + 1] as number;
+      for (let at = rows.offsets[row] as number; at < end; at++) {
+        table.locations.push(locations[rows.locations[at] as number] as number);
+      }
+      table.offsets.push(table.locations.length);
+      table.index.assign(low, high);
+    }
+  }
+
+  /** Makes what lies below the mark final and visible in the next snapshot. */
+  commit(mark: DictionaryMark): void {
+    const before = this.committedMark();
+    if (
+      mark.strings === before.strings &&
+      mark.functions === before.functions &&
+      mark.locations === before.locations &&
+      mark.stacks === before.stacks
+    ) {
+      return;
+    }
+    this.strings.index.commit(mark.strings);
+    this.functions.index.commit(mark.functions);
+    this.locations.index.commit(mark.locations);
+    this.stacks.index.commit(mark.stacks);
+    this.#snapshot = null;
+  }
+
+  /** Drops what is not final. The shared columns' tails are written again later. */
+  rollback(): void {
+    const { strings, functions, locations, stacks } = this;
+    const tables = [strings, functions, locations, stacks];
+    for (const table of tables) table.index.rollback();
+    const mark = this.mark();
+    strings.offsets.length = mark.strings + 1;
+    strings.bytes.length = strings.offsets.data[mark.strings] as number;
+    for (const column of [
+      functions.name,
+      functions.systemName,
+      functions.file,
+      functions.startLine,
+    ]) {
+      column.length = mark.functions;
+    }
+    locations.lineOffsets.length = mark.locations + 1;
+    const lines = locations.lineOffsets.data[mark.locations] as number;
+    for (const column of [
+      locations.binary,
+      locations.buildId,
+      locations.space,
+      locations.kind,
+      locations.flags,
+    ]) {
+      column.length = mark.locations;
+    }
+    locations.address.length = 2 * mark.locations;
+    for (const column of [locations.lineFunction, locations.lineNumber, locations.lineColumn]) {
+      column.length = lines;
+    }
+    stacks.offsets.length = mark.stacks + 1;
+    stacks.locations.length = stacks.offsets.data[mark.stacks] as number;
+  }
+
+  snapshot(): DictionarySnapshot {
+    this.#snapshot ??= this.#makeSnapshot();
+    return this.#snapshot;
+  }
+
+  #makeSnapshot(): DictionarySnapshot {
+    const { strings, functions, locations, stacks } = this;
+    const count = this.committedMark();
+    const textEnd = strings.offsets.data[count.strings] as number;
+    const lineEnd = locations.lineOffsets.data[count.locations] as number;
+    const stackEnd = stacks.offsets.data[count.stacks] as number;
+    return {
+      strings: {
+        count: count.strings,
+        offsets: strings.offsets.first(count.strings + 1),
+        bytes: strings.bytes.first(textEnd),
+      },
+      functions: {
+        count: count.functions,
+        name: functions.name.first(count.functions),
+        systemName: functions.systemName.first(count.functions),
+        file: functions.file.first(count.functions),
+        startLine: functions.startLine.first(count.functions),
+      },
+      locations: {
+        count: count.locations,
+        binary: locations.binary.first(count.locations),
+        buildId: locations.buildId.first(count.locations),
+        space: locations.space.first(count.locations),
+        kind: locations.kind.first(count.locations),
+        flags: locations.flags.first(count.locations),
+        address: locations.address.first(2 * count.locations),
+        lineOffsets: locations.lineOffsets.first(count.locations + 1),
+        lineFunction: locations.lineFunction.first(lineEnd),
+        lineNumber: locations.lineNumber.first(lineEnd),
+        lineColumn: locations.lineColumn.first(lineEnd),
+      },
+      stacks: {
+        count: count.stacks,
+        offsets: stacks.offsets.first(count.stacks + 1),
+        locations: stacks.locations.first(stackEnd),
+      },
+      knownStacks: stacks.index.committed,
+    };
+  }
+
+  get byteLength(): number {
+    let bytes = 0;
+    for (const table of [this.strings, this.functions, this.locations, this.stacks]) {
+      for (const column of Object.values(table)) bytes += column.byteLength;
+    }
+    return bytes;
+  }
+}

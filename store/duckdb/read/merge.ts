@@ -1,0 +1,97 @@
+/** Sums by group and stack. */
+import { EverflameError } from '../../../profile/errors.ts';
+import { MAX_MERGE_ROWS } from '../../../profile/limits.ts';
+import type { MergeColumns, Selection } from '../../store.ts';
+import type { Catalogue } from '../catalogue/catalogue.ts';
+import type { ReadSession } from '../sql/reader-pool.ts';
+import type { ResultColumns } from '../sql/result-columns.ts';
+import { valueTypes } from './row-types.ts';
+import { type Plan, planSelection, timeCondition } from './selection.ts';
+
+export async function mergeDeltas(
+  session: ReadSession,
+  catalogue: Catalogue,
+  selection: Selection,
+  by: readonly string[],
+): Promise<MergeColumns> {
+  const types = valueTypes(catalogue, selection.type);
+  const plan = await planSelection(session, catalogue, types, selection, by);
+  if (plan === null) return emptyMerge(by);
+  const keys = [plan.group, plan.factor].filter((key) => !key.constant).map((key) => key.sql);
+  const rows = await session.query(
+    `SELECT s.stack, sum(s.value)::DOUBLE, ${plan.group.sql}, ${plan.factor.sql}
+     FROM ${plan.samplesFrom} AND ${timeCondition('s.ts_ms', selection.range)}
+     GROUP BY ${['s.stack', ...keys].join(', ')}
+     LIMIT ${MAX_MERGE_ROWS + 1}`,
+  );
+  checkRowCount(rows);
+  const value = rows.f64(1);
+  checkSums(value);
+  return foldFactors(plan, rows, value);
+}
+
+export function emptyMerge(by: readonly string[]): MergeColumns {
+  return {
+    groups: by.length === 0 ? [{}] : [],
+    group: new Uint32Array(0),
+    stack: new Uint32Array(0),
+    value: new Float64Array(0),
+    multiplier: 1,
+    integer: true,
+  };
+}
+
+export function checkRowCount(rows: ResultColumns): void {
+  if (rows.rows <= MAX_MERGE_ROWS) return;
+  throw new EverflameError('too-large', 'the merge has too many stacks', {
+    limit: `MAX_MERGE_ROWS = ${MAX_MERGE_ROWS}`,
+    remedy: 'Ask for a shorter range or fewer groups, or match fewer series.',
+  });
+}
+
+/** A float64 is exact up to 2^53: beyond it the answer would be wrong without saying so. */
+export function checkSums(value: Float64Array): void {
+  for (let row = 0; row < value.length; row++) {
+    if ((value[row] as number) > Number.MAX_SAFE_INTEGER) {
+      throw new EverflameError('unprocessable', 'the sum of a stack is over 2^53', {
+        limit: 'MAX_SAFE_INTEGER = 9007199254740991',
+        remedy: 'Ask for a shorter range, or match fewer series.',
+      });
+    }
+  }
+}
+
+/** Integer counts with one multiplier where all rows have the same factor, else products. */
+function foldFactors(plan: Plan, rows: ResultColumns, value: Float64Array): MergeColumns {
+  const stack = rows.u32(0);
+  const group = rows.u32(2);
+  const factor = rows.u32(3);
+  const first = factor[0] ?? 0;
+  if (factor.every((number) => number === first)) {
+    const multiplier = plan.factors[first] ?? 1;
+    return { groups: plan.groups, group, stack, value, multiplier, integer: true };
+  }
+  const slots = new Map<number, number>();
+  let count = 0;
+  for (let row = 0; row < rows.rows; row++) {
+    const product = (value[row] as number) * (plan.factors[factor[row] as number] ?? 1);
+    const key = (group[row] as number) * 2 ** 32 + (stack[row] as number);
+    const slot = slots.get(key);
+    if (slot !== undefined) {
+      value[slot] = (value[slot] as number) + product;
+      continue;
+    }
+    slots.set(key, count);
+    stack[count] = stack[row] as number;
+    group[count] = group[row] as number;
+    value[count++] = product;
+  }
+  return {
+    groups: plan.groups,
+    group: group.slice(0, count),
+    stack: stack.slice(0, count),
+    value: value.slice(0, count),
+    multiplier: 1,
+    integer: false,
+  };
+}

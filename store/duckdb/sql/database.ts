@@ -1,0 +1,159 @@
+/** Opens the database file: settings, exclusivity, schema version, and the store's id key. */
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, realpathSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import duckdb from '@duckdb/node-bindings';
+import { EverflameError } from '../../../profile/errors.ts';
+import type { IdKey } from '../../../profile/siphash.ts';
+import { createTableSql, SCHEMA_VERSION, sqlText, TABLE_NAMES } from '../schema.ts';
+import { ResultColumns } from './result-columns.ts';
+import { toStoreError } from './store-error.ts';
+
+export interface DuckStoreOptions {
+  dataDir: string;
+  /** DuckDB's own; the dictionaries in memory come on top. */
+  memoryLimitBytes?: number;
+  /** Threads of queries. */
+  threads?: number;
+}
+
+const DEFAULT_MEMORY_LIMIT_BYTES = 2 ** 30;
+/** The write-ahead log is at most about this long; replaying more delays a start by seconds. */
+const CHECKPOINT_BYTES = 64 * 2 ** 20;
+const FILE_NAME = 'everflame.duckdb';
+
+/**
+ * Files open in this process. DuckDB's file lock keeps other processes out and dies with its
+ * process, but a second instance in one process would pass it and lose rows.
+ */
+const openFiles = new Set<string>();
+
+export class Database {
+  readonly path: string;
+  readonly idKey: IdKey;
+  readonly #database: duckdb.Database;
+
+  constructor(path: string, database: duckdb.Database, idKey: IdKey) {
+    this.path = path;
+    this.#database = database;
+    this.idKey = idKey;
+  }
+
+  connect(): Promise<duckdb.Connection> {
+    return duckdb.connect(this.#database);
+  }
+
+  /** Writes a checkpoint. Every connection must have been disconnected. */
+  close(): void {
+    duckdb.close_sync(this.#database);
+    openFiles.delete(this.path);
+  }
+}
+
+export async function openDatabase(options: DuckStoreOptions): Promise<Database> {
+  mkdirSync(options.dataDir, { recursive: true });
+  const path = join(realpathSync(options.dataDir), FILE_NAME);
+  if (openFiles.has(path)) throw inUse(path, 'this process');
+  openFiles.add(path);
+  let database: duckdb.Database | null = null;
+  try {
+    database = await duckdb.open(path, configure(options));
+    const connection = await duckdb.connect(database);
+    const idKey = await prepareSchema(connection, path);
+    duckdb.disconnect_sync(connection);
+    return new Database(path, database, idKey);
+  } catch (cause) {
+    if (database !== null) duckdb.close_sync(database);
+    openFiles.delete(path);
+    const holder = /Conflicting lock is held in (.*?)\.? See also/s.exec(String(cause));
+    throw holder === null ? toStoreError(cause) : inUse(path, holder[1] ?? 'another process');
+  }
+}
+
+/** A durable write and a read, on a connection of their own. Throws where either fails. */
+export async function probeDatabase(database: Database, nowMs: number): Promise<void> {
+  const connection = await database.connect();
+  try {
+    await duckdb.query(connection, `UPDATE meta SET value = '${nowMs}' WHERE name = 'probed_ms'`);
+    await duckdb.query(connection, 'SELECT count(*) FROM meta');
+  } finally {
+    duckdb.disconnect_sync(connection);
+  }
+}
+
+function inUse(path: string, holder: string): EverflameError {
+  return new EverflameError('conflict', `${path} is in use by ${holder}`, {
+    field: '--data-dir',
+    remedy: 'Stop that server, or give this one a data directory of its own.',
+  });
+}
+
+function configure(options: DuckStoreOptions): duckdb.Config {
+  const config = duckdb.create_config();
+  const memory = options.memoryLimitBytes ?? DEFAULT_MEMORY_LIMIT_BYTES;
+  const settings: Record<string, string> = {
+    threads: String(options.threads ?? availableParallelism()),
+    memory_limit: `${memory}B`,
+    checkpoint_threshold: `${CHECKPOINT_BYTES}B`,
+    // Sums by dense stack ref index an array instead of hashing: 2^20 groups of 24 bytes at most.
+    perfect_ht_threshold: '20',
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+    allow_community_extensions: 'false',
+  };
+  for (const [name, value] of Object.entries(settings)) duckdb.set_config(config, name, value);
+  return config;
+}
+
+/** Makes the tables of a new file, or checks the version of an old one. Returns the id key. */
+async function prepareSchema(connection: duckdb.Connection, path: string): Promise<IdKey> {
+  const tables = new ResultColumns(
+    await duckdb.query(connection, 'SELECT table_name FROM duckdb_tables() WHERE NOT temporary'),
+  ).texts(0);
+  if (tables.length === 0) return createSchema(connection);
+  if (!tables.includes('meta')) throw otherFile(path);
+  const rows = new ResultColumns(await duckdb.query(connection, 'SELECT name, value FROM meta'));
+  const values = rows.texts(1);
+  const meta = new Map(rows.texts(0).map((name, row) => [name, values[row] ?? '']));
+  const version = meta.get('schema_version');
+  if (version !== String(SCHEMA_VERSION)) {
+    throw new EverflameError(
+      'unsupported',
+      `${path} has schema version ${version}, this program reads version ${SCHEMA_VERSION}`,
+      {
+        field: '--data-dir',
+        remedy: 'Start the version of everflame that wrote it, or name an empty directory.',
+      },
+    );
+  }
+  return { k0: Number(meta.get('id_key_0')), k1: Number(meta.get('id_key_1')) };
+}
+
+function otherFile(path: string): EverflameError {
+  return new EverflameError('unsupported', `${path} is not a store of everflame`, {
+    field: '--data-dir',
+    remedy: 'Name an empty directory.',
+  });
+}
+
+async function createSchema(connection: duckdb.Connection): Promise<IdKey> {
+  const random = randomBytes(8);
+  const idKey = { k0: random.readUInt32LE(0), k1: random.readUInt32LE(4) };
+  const meta = {
+    schema_version: String(SCHEMA_VERSION),
+    probed_ms: '0',
+    id_key_0: String(idKey.k0),
+    id_key_1: String(idKey.k1),
+  };
+  const rows = Object.entries(meta).map(([name, value]) => `(${sqlText(name)}, ${sqlText(value)})`);
+  const statements = [
+    'BEGIN',
+    'CREATE TABLE meta (name VARCHAR NOT NULL, value VARCHAR NOT NULL)',
+    ...TABLE_NAMES.map(createTableSql),
+    `INSERT INTO meta VALUES ${rows.join(', ')}`,
+    'COMMIT',
+  ];
+  for (const statement of statements) await duckdb.query(connection, statement);
+  return idKey;
+}

@@ -1,0 +1,111 @@
+/** Query results as typed arrays, copied chunk by chunk out of DuckDB's own memory. */
+import duckdb from '@duckdb/node-bindings';
+import { assert } from '../../../profile/errors.ts';
+
+/** A result whose columns are read by position. */
+export class ResultColumns {
+  readonly rows: number;
+  readonly #chunks: duckdb.DataChunk[] = [];
+
+  constructor(result: duckdb.Result) {
+    let rows = 0;
+    const count = duckdb.result_chunk_count(result);
+    for (let index = 0; index < count; index++) {
+      const chunk = duckdb.result_get_chunk(result, index);
+      this.#chunks.push(chunk);
+      rows += duckdb.data_chunk_get_size(chunk);
+    }
+    this.rows = rows;
+  }
+
+  u16(column: number): Uint16Array {
+    return new Uint16Array(this.#bytes(column, 2));
+  }
+
+  u32(column: number): Uint32Array {
+    return new Uint32Array(this.#bytes(column, 4));
+  }
+
+  u8(column: number): Uint8Array {
+    return new Uint8Array(this.#bytes(column, 1));
+  }
+
+  f64(column: number): Float64Array {
+    return new Float64Array(this.#bytes(column, 8));
+  }
+
+  /** 64-bit numbers as low and high halves. */
+  words(column: number): Int32Array {
+    return new Int32Array(this.#bytes(column, 8));
+  }
+
+  texts(column: number): string[] {
+    const texts: string[] = [];
+    this.eachText(column, (bytes) => texts.push(bytes.toString('utf8')));
+    return texts;
+  }
+
+  /** The buffer is valid during the call only. */
+  eachText(column: number, visit: (bytes: Buffer) => void): void {
+    for (const chunk of this.#chunks) {
+      const size = duckdb.data_chunk_get_size(chunk);
+      const vector = duckdb.data_chunk_get_vector(chunk, column);
+      // A string has 16 bytes: its length, then 12 bytes of text, or 4 of it and a pointer.
+      const entries = Buffer.from(copyOf(duckdb.vector_get_data(vector, size * 16)));
+      for (let row = 0; row < size; row++) {
+        const length = entries.readUInt32LE(row * 16);
+        const inline = entries.subarray(row * 16 + 4, row * 16 + 4 + length);
+        visit(
+          length <= 12
+            ? inline
+            : Buffer.from(
+                copyOf(duckdb.get_data_from_pointer(entries.buffer, row * 16 + 8, length)),
+              ),
+        );
+      }
+    }
+  }
+
+  /** Lists of u32, chunk by chunk: ends of the chunk's lists within `values`. */
+  eachList(column: number, visit: (ends: Uint32Array, values: Uint32Array) => void): void {
+    for (const chunk of this.#chunks) {
+      const size = duckdb.data_chunk_get_size(chunk);
+      const vector = duckdb.data_chunk_get_vector(chunk, column);
+      const entries = new Uint32Array(copyOf(duckdb.vector_get_data(vector, size * 16)));
+      const total = duckdb.list_vector_get_size(vector);
+      const child = duckdb.list_vector_get_child(vector);
+      const all = new Uint32Array(copyOf(duckdb.vector_get_data(child, total * 4)));
+      const ends = new Uint32Array(size);
+      const values = new Uint32Array(total);
+      let end = 0;
+      for (let row = 0; row < size; row++) {
+        const start = entries[4 * row] as number;
+        const length = entries[4 * row + 2] as number;
+        assert(start + length <= total && end + length <= total, 'lists that overlap');
+        values.set(all.subarray(start, start + length), end);
+        end += length;
+        ends[row] = end;
+      }
+      visit(ends, values.subarray(0, end));
+    }
+  }
+
+  #bytes(column: number, width: number): ArrayBuffer {
+    const bytes = new Uint8Array(this.rows * width);
+    let offset = 0;
+    for (const chunk of this.#chunks) {
+      const length = duckdb.data_chunk_get_size(chunk) * width;
+      const vector = duckdb.data_chunk_get_vector(chunk, column);
+      bytes.set(duckdb.vector_get_data(vector, length), offset);
+      offset += length;
+    }
+    return bytes.buffer;
+  }
+}
+
+/** The binding's arrays show DuckDB's own memory, which lives only as long as the chunk. */
+function copyOf(bytes: Uint8Array): ArrayBuffer {
+  const copy = new Uint8Array(bytes.length);
+  copy.set(bytes);
+  return copy.buffer;
+}

@@ -1,0 +1,260 @@
+/**
+ * Group commit. A batch is turned into rows when it arrives; a transaction takes all rows that wait
+ * and its writers are answered after COMMIT. While it runs, the next group gathers. Idle, a batch
+ * starts its own transaction at once; under load groups start GROUP_INTERVAL_MS apart, or further
+ * where transactions take long: each costs some milliseconds however few rows it has.
+ */
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import duckdb from '@duckdb/node-bindings';
+import { EverflameError } from '../../../profile/errors.ts';
+import type { IdKey } from '../../../profile/siphash.ts';
+import type { WriteBatch } from '../../store.ts';
+import { type BatchHash, BatchIds, hashBatchId, oldestKeptMs } from '../catalogue/batch-ids.ts';
+import { Catalogue } from '../catalogue/catalogue.ts';
+import { Dictionaries } from '../dictionary/dictionaries.ts';
+import { loadActivity } from '../load.ts';
+import { toStoreError } from '../sql/store-error.ts';
+import {
+  Appenders,
+  flushBatchIds,
+  flushCatalogue,
+  flushDictionaries,
+  flushRows,
+  replacedWindowsSql,
+} from './flush.ts';
+import { WriteBuffer } from './write-buffer.ts';
+
+const GROUP_INTERVAL_MS = 20;
+const MAX_GROUP_INTERVAL_MS = 100;
+/** Under load a transaction takes at most this part of the time from one to the next. */
+const TRANSACTION_SHARE = 0.25;
+/** Sample rows that may wait for their transaction, about 30 bytes each. */
+const MAX_WAITING_SAMPLES = 4_000_000;
+
+interface Entry {
+  batch: WriteBatch;
+  hash: BatchHash;
+  resolve: () => void;
+  reject: (error: unknown) => void;
+}
+
+export class GroupWriter {
+  readonly dictionaries = new Dictionaries();
+  readonly catalogue = new Catalogue();
+  readonly batchIds = new BatchIds();
+  readonly buffer = new WriteBuffer(this.dictionaries, this.catalogue);
+  readonly counts = { samples: 0, profiles: 0, commits: 0, duplicateBatches: 0 };
+  readonly #connection: duckdb.Connection;
+  readonly #key: IdKey;
+  #appenders: Appenders;
+  #waiting: Entry[] = [];
+  /** Batches that are not answered yet, by id. */
+  readonly #unanswered = new Map<string, Promise<void>>();
+  #running: Promise<void> | null = null;
+  #committing: Promise<void> | null = null;
+  /** While a failed group is taken back, batches wait without being turned into rows. */
+  #recovering = false;
+  #closed = false;
+  #lastGroupSize = 0;
+  #lastStartMs = 0;
+  #lastEndMs = 0;
+
+  constructor(connection: duckdb.Connection, key: IdKey) {
+    this.#connection = connection;
+    this.#key = key;
+    this.#appenders = new Appenders(connection);
+  }
+
+  get pendingBatches(): number {
+    return this.#unanswered.size;
+  }
+
+  /** Resolves when the transaction that runs now, if any, is over and its rows are published. */
+  async settled(): Promise<void> {
+    const commit = this.#committing;
+    if (commit !== null) await Promise.allSettled([commit]);
+  }
+
+  async write(batch: WriteBatch): Promise<void> {
+    const hash = hashBatchId(this.#key, batch.batchId);
+    for (;;) {
+      if (this.#closed) throw new EverflameError('unavailable', 'the store is closed');
+      if (this.batchIds.has(hash)) {
+        this.counts.duplicateBatches++;
+        return;
+      }
+      const first = this.#unanswered.get(batch.batchId);
+      if (first === undefined) break;
+      // If the first fails, its own sender hears why, and this one is written in its place.
+      await Promise.allSettled([first]);
+    }
+    const done = new Promise<void>((resolve, reject) => {
+      this.#accept({ batch, hash, resolve, reject });
+    });
+    this.#unanswered.set(batch.batchId, done);
+    try {
+      await done;
+    } finally {
+      this.#unanswered.delete(batch.batchId);
+    }
+  }
+
+  /** Finishes what was accepted; later writes are refused. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#running;
+  }
+
+  #accept(entry: Entry): void {
+    if (this.buffer.samples.count + entry.batch.samples.count > MAX_WAITING_SAMPLES) {
+      throw new EverflameError('overloaded', 'too many samples wait to be stored', {
+        limit: `MAX_WAITING_SAMPLES = ${MAX_WAITING_SAMPLES}`,
+        remedy: 'Send the request again later.',
+      });
+    }
+    if (!this.#recovering) this.buffer.add(entry.batch);
+    this.#waiting.push(entry);
+    this.#running ??= this.#run();
+  }
+
+  async #run(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      await this.#gather();
+      this.#lastStartMs = performance.now();
+      if (!(await this.#begin())) continue;
+      // From here to COMMIT nothing is awaited, so that the rows that wait are those of the group.
+      const group = this.#waiting;
+      this.#waiting = [];
+      this.#lastGroupSize = group.length;
+      await this.#commitOrRetry(group);
+      this.#lastEndMs = performance.now();
+    }
+    this.#running = null;
+  }
+
+  async #gather(): Promise<void> {
+    const busy = this.#lastGroupSize > 1 && !this.#closed;
+    const wantedMs = (this.#lastEndMs - this.#lastStartMs) / TRANSACTION_SHARE;
+    const intervalMs = Math.min(MAX_GROUP_INTERVAL_MS, Math.max(GROUP_INTERVAL_MS, wantedMs));
+    const pauseMs = busy ? this.#lastStartMs + intervalMs - performance.now() : 0;
+    // A turn of the event loop lets requests join that arrived together with the first.
+    await (pauseMs > 0 ? sleep(Math.ceil(pauseMs)) : nextTurn());
+  }
+
+  /** Opens a transaction; if there is none to be had, whoever waits is told. */
+  async #begin(): Promise<boolean> {
+    try {
+      await duckdb.query(this.#connection, 'BEGIN');
+      return true;
+    } catch (cause) {
+      const error = toStoreError(cause);
+      for (const entry of this.#waiting.splice(0)) entry.reject(error);
+      this.#takeBack();
+      return false;
+    }
+  }
+
+  async #commitOrRetry(group: Entry[]): Promise<void> {
+    const failure = await this.#tryCommit(group);
+    if (failure === null) {
+      for (const entry of group) entry.resolve();
+      return;
+    }
+    this.#recovering = true;
+    await this.#recover();
+    if (group.length === 1) group[0]?.reject(failure);
+    else for (const entry of group) await this.#commitAlone(entry);
+    this.#recovering = false;
+    this.#waiting = this.#waiting.filter((entry) => this.#addAgain(entry));
+  }
+
+  /** So that one batch that cannot be stored does not take its neighbours with it. */
+  async #commitAlone(entry: Entry): Promise<void> {
+    if (!this.#addAgain(entry)) return;
+    try {
+      await duckdb.query(this.#connection, 'BEGIN');
+    } catch (cause) {
+      this.#takeBack();
+      entry.reject(toStoreError(cause));
+      return;
+    }
+    const failure = await this.#tryCommit([entry]);
+    if (failure === null) {
+      entry.resolve();
+      return;
+    }
+    await this.#recover();
+    entry.reject(failure);
+  }
+
+  #addAgain(entry: Entry): boolean {
+    try {
+      this.buffer.add(entry.batch);
+      return true;
+    } catch (error) {
+      entry.reject(error);
+      return false;
+    }
+  }
+
+  /** The error, or null when the group is durable and published. */
+  async #tryCommit(group: Entry[]): Promise<EverflameError | null> {
+    const commit = this.#commit(group);
+    this.#committing = commit;
+    try {
+      await commit;
+      return null;
+    } catch (cause) {
+      return toStoreError(cause);
+    } finally {
+      this.#committing = null;
+    }
+  }
+
+  async #commit(group: Entry[]): Promise<void> {
+    const { dictionaries, catalogue, buffer, counts } = this;
+    const nowMs = Date.now();
+    const marks = { dictionaries: dictionaries.mark(), catalogue: catalogue.mark() };
+    const samples = buffer.samples.count;
+    const profiles = buffer.profiles.count;
+    flushDictionaries(this.#appenders, dictionaries);
+    flushCatalogue(this.#appenders, catalogue);
+    flushRows(this.#appenders, buffer);
+    const hashes = group.map(({ hash }) => hash);
+    flushBatchIds(this.#appenders, hashes, nowMs);
+    const lateReports = buffer.lateReports;
+    buffer.clear();
+    if (lateReports.length > 0) {
+      await duckdb.query(this.#connection, replacedWindowsSql(lateReports));
+    }
+    if (this.batchIds.expire(nowMs)) {
+      const oldest = oldestKeptMs(nowMs);
+      await duckdb.query(this.#connection, `DELETE FROM batches WHERE ts_ms < ${oldest}`);
+    }
+    await duckdb.query(this.#connection, 'COMMIT');
+    dictionaries.commit(marks.dictionaries);
+    catalogue.commit(marks.catalogue);
+    for (const hash of hashes) this.batchIds.add(hash, nowMs);
+    counts.samples += samples;
+    counts.profiles += profiles;
+    counts.commits++;
+  }
+
+  #takeBack(): void {
+    this.buffer.clear();
+    this.dictionaries.rollback();
+    this.catalogue.rollback();
+  }
+
+  /** Takes back everything in memory that is not durable, and starts with fresh appenders. */
+  async #recover(): Promise<void> {
+    this.#takeBack();
+    this.#appenders.discard();
+    this.#appenders = new Appenders(this.#connection);
+    // COMMIT that failed has ended its transaction, so that ROLLBACK may find none: both are fine.
+    await Promise.allSettled([duckdb.query(this.#connection, 'ROLLBACK')]);
+    const loading = loadActivity(this.#connection, this.catalogue);
+    // A database that cannot be read any more fails the next write too, which then reports it.
+    await Promise.allSettled([loading]);
+  }
+}
