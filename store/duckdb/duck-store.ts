@@ -182,7 +182,7 @@ class DuckStore implements Store {
       series: catalogue.seriesIndex.committedCount,
       ...dictionaries.committedMark(),
       bytesOnDisk: sizeOf(this.#database.path) + sizeOf(`${this.#database.path}.wal`),
-      bytesOfMemory: dictionaries.byteLength + batchIds.byteLength,
+      bytesOfMemory: dictionaries.byteLength + catalogue.byteLength + batchIds.byteLength,
       pendingBatches,
       samplesWithoutLabels: this.#writer.buffer.samplesWithoutLabels,
     };

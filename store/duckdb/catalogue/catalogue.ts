@@ -1,9 +1,8 @@
 /**
  * What there is besides stacks: types, series, sample label sets and agents, small enough to be
- * held in memory as objects. New items are visible to reads before they are durable (rows that
+ * held in memory. New items are visible to reads before they are durable (rows that
  * refer to them are not); a failed transaction takes them back.
  */
-import type { Labels } from '../../../profile/select/labels.ts';
 import {
   formatProfileType,
   type ProfileType,
@@ -13,21 +12,17 @@ import type { AgentInfo, RowType, SampleLabel, SeriesRow, WriteBatch } from '../
 import { IdIndex } from '../dictionary/id-index.ts';
 import { Interner } from '../dictionary/interner.ts';
 import { Activity } from './activity.ts';
-import { LabelIndex } from './label-index.ts';
 import { SampleLabels } from './sample-labels.ts';
+import { SeriesTable } from './series-table.ts';
 
 /** Types and sets of them are u16 in the tables. */
 const MAX_TYPES = 65_535;
 const MAX_AGENTS = 1_000_000;
-/** Sets of sample labels are held in memory, about 300 bytes each; over it samples lose theirs. */
+/** Sets of sample labels are held in memory; over it samples lose theirs. */
 const MAX_LABELSETS = 1_000_000;
+const LABELSET_BYTES = 300;
 /** In place of a ref: the sample keeps its value with the empty set, and is counted. */
 export const NO_ROOM = 0xffff_ffff;
-
-export interface StoredSeries {
-  labels: Labels;
-  period: number;
-}
 
 export interface CatalogueMark {
   series: number;
@@ -42,15 +37,14 @@ export class Catalogue {
   readonly typesets = new Interner<number[]>('MAX_TYPES', MAX_TYPES);
   readonly agents = new Interner<AgentInfo>('MAX_AGENTS', MAX_AGENTS);
   readonly seriesIndex = new IdIndex();
-  readonly series: StoredSeries[] = [];
+  readonly series = new SeriesTable();
   readonly labelsetIndex = new IdIndex();
   readonly sampleLabels = new SampleLabels();
-  labelIndex = new LabelIndex();
   activity = new Activity();
 
   mark(): CatalogueMark {
     return {
-      series: this.series.length,
+      series: this.series.count,
       labelsets: this.sampleLabels.count,
       types: this.types.items.length,
       typesets: this.typesets.items.length,
@@ -72,8 +66,7 @@ export class Catalogue {
     const [low, high] = row.id;
     const known = this.seriesIndex.find(low, high);
     if (known >= 0) return known;
-    this.series.push({ labels: row.labels, period: row.period });
-    this.labelIndex.add(row.labels);
+    this.series.add(row.labels, row.period);
     return this.seriesIndex.assign(low, high);
   }
 
@@ -122,6 +115,13 @@ export class Catalogue {
     this.agents.committedCount = mark.agents;
   }
 
+  /** Of what grows without bound but by limits; sample label sets are estimated. */
+  get byteLength(): number {
+    const { series, seriesIndex, labelsetIndex, sampleLabels } = this;
+    const sets = sampleLabels.count * LABELSET_BYTES;
+    return series.byteLength + seriesIndex.byteLength + labelsetIndex.byteLength + sets;
+  }
+
   /** Drops what is not durable. Activity must be loaded again: spans cannot be narrowed. */
   rollback(): void {
     this.seriesIndex.rollback();
@@ -130,11 +130,7 @@ export class Catalogue {
     this.typesets.rollback();
     this.agents.rollback();
     this.sampleLabels.truncate(this.labelsetIndex.count);
-    if (this.series.length > this.seriesIndex.count) {
-      this.series.length = this.seriesIndex.count;
-      this.labelIndex = new LabelIndex();
-      for (const { labels } of this.series) this.labelIndex.add(labels);
-    }
+    this.series.truncate(this.seriesIndex.count);
   }
 }
 

@@ -41,7 +41,7 @@ function pairsOf(
 function selectedSeries(catalogue: Catalogue, selection: MetaSelection): Uint8Array {
   const types = typesOf(catalogue, selection);
   const range = selection.range ?? ALWAYS;
-  const marks = new Uint8Array(catalogue.series.length);
+  const marks = new Uint8Array(catalogue.series.count);
   for (const series of activeSeries(catalogue, types, selection.matchers, range).selected) {
     marks[series] = 1;
   }
@@ -97,7 +97,7 @@ export async function readLabelNames(
   const names = new Set<string>();
   if (!needsSampleLabels(catalogue, selection.matchers, [])) {
     const selected = selectedSeries(catalogue, selection);
-    for (const name of catalogue.labelIndex.namesAmong(selected)) names.add(name);
+    for (const name of catalogue.series.namesAmong(selected)) names.add(name);
   }
   if (catalogue.sampleLabels.count > 0) {
     for (const union of await unionsOf(read, catalogue, selection)) {
@@ -116,7 +116,7 @@ export async function readLabelValues(
   const values = new Set<string>();
   if (!needsSampleLabels(catalogue, selection.matchers, [])) {
     const selected = selectedSeries(catalogue, selection);
-    for (const value of catalogue.labelIndex.valuesAmong(name, selected)) values.add(value);
+    for (const value of catalogue.series.valuesAmong(name, selected)) values.add(value);
   }
   if (needsSampleLabels(catalogue, selection.matchers, [name])) {
     for (const union of await unionsOf(read, catalogue, selection)) {

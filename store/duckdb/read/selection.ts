@@ -102,7 +102,7 @@ export function activeSeries(
   range: TimeRange,
 ): { selected: number[]; active: number } {
   const certain = matchers.filter(({ name }) => !catalogue.sampleLabels.mayHave(name));
-  const accepted = catalogue.labelIndex.select(certain);
+  const accepted = catalogue.series.select(certain);
   const typesets = typesetsWith(catalogue, types);
   const selected = new Set<number>();
   const active = new Set<number>();
@@ -161,8 +161,7 @@ export async function selectPairs(
 }
 
 export function unionOf(catalogue: Catalogue, pair: Pair): Labels {
-  const labels = catalogue.series[pair.series]?.labels ?? {};
-  return catalogue.sampleLabels.union(labels, pair.labelset);
+  return catalogue.sampleLabels.union(catalogue.series.labels(pair.series), pair.labelset);
 }
 
 interface ChosenRow {
@@ -256,7 +255,7 @@ export async function planSelection(
     const allowed = selected.filter(isAllowed);
     whole = allowed.length === active;
     rows = allowed.map((series) =>
-      rowOf(catalogue, grouping, series, catalogue.series[series]?.labels ?? {}),
+      rowOf(catalogue, grouping, series, catalogue.series.labels(series)),
     );
   }
   if (rows.length === 0) return null;
@@ -311,7 +310,7 @@ function rowOf(
   series: number,
   labels: Labels,
 ): ChosenRow {
-  const period = catalogue.series[series]?.period ?? 0;
+  const period = catalogue.series.period(series);
   return { series, group: grouping.groupOf(labels), factor: grouping.factorOf(period) };
 }
 

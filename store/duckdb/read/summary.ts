@@ -25,7 +25,7 @@ export async function readSummary(
        AND ${timeCondition('p.ts_ms', selection.range)}) GROUP BY series`,
   );
   const hosts = new Set<string>();
-  for (const series of rows.u32(0)) hosts.add(catalogue.series[series]?.labels.host ?? '');
+  for (const series of rows.u32(0)) hosts.add(catalogue.series.labelValue(series, 'host'));
   hosts.delete('');
   return {
     series: rows.rows,
@@ -128,7 +128,7 @@ export async function readProfiles(
   return Array.from(series, (ref, row) => ({
     tsMs: tsMs[row] as EpochMs,
     durationMs: durationMs[row] as number,
-    labels: catalogue.series[ref]?.labels ?? {},
+    labels: catalogue.series.labels(ref),
     types: publicTypes(catalogue, (typesets[row] ?? '').split(' ').map(Number)),
     samples: sizes[row] as number,
     comments: (comments[row] ?? '')

@@ -78,13 +78,14 @@ export function flushCatalogue(to: Appenders, catalogue: Catalogue): void {
   const { series, seriesIndex, labelsetIndex, sampleLabels, types, typesets, agents } = catalogue;
 
   to.append('series', end.series - from.series, (writer) => {
-    const rows = series.slice(from.series);
     writer.sequence(0, from.series);
     writer.numbers(1, seriesIndex.pendingIds(from.series, end.series), 2);
-    writer.text(2, (row) => JSON.stringify(Object.entries(rows[row]?.labels ?? {})));
+    writer.text(2, (row) => JSON.stringify(Object.entries(series.labels(from.series + row))));
     writer.numbers(
       3,
-      Float64Array.from(rows, ({ period }) => period),
+      Float64Array.from({ length: end.series - from.series }, (_, row) =>
+        series.period(from.series + row),
+      ),
     );
   });
   to.append('labelsets', end.labelsets - from.labelsets, (writer) => {
