@@ -182,6 +182,8 @@ export const MAX_MINI_DEBUGINFO_BYTES = 128 * 2 ** 20;
 /** Stubs of a procedure linkage table, 16 bytes each mostly, and the names of all of them. */
 export const MAX_PLT_BYTES = 2 ** 20;
 export const MAX_PLT_NAMES_BYTES = 64 * 2 ** 20;
+/** Each is as if the server had nothing else to do for a moment every 5 ms. */
+export const MAX_SELF_PROFILE_SECONDS = 60;
 /** Members of an archive of .dwo files, one for each compilation unit. */
 export const MAX_AR_MEMBERS = 262_144;
 /** Split files of one program, decompressed; a .dwo file counts each time that it is read. */
@@ -191,3 +193,19 @@ export const MAX_SERVED_SECTIONS = 65_536;
 export const MAX_SERVED_SECTION_NAMES_BYTES = 8 * 2 ** 20;
 /** Units of one .debug_info; Chromium has 60,000. */
 export const MAX_DWARF_UNITS = 2 ** 22;
+
+/** Time that one query may take, its waiting included. */
+export const MAX_QUERY_MS = 60_000;
+/** Rows of samples that one query may read: a minute's work of a large machine. */
+export const MAX_QUERY_ROWS = 10_000_000_000;
+/** A query that reads so many rows is heavy: about 30 ms of one CPU. */
+export const MIN_HEAVY_ROWS = 1_000_000;
+/** Queries of each weight that run at one time, at most. */
+export const MAX_LIGHT_QUERIES = 4;
+export const MAX_HEAVY_QUERIES = 2;
+/** Queries of one client that wait or run. */
+export const MAX_QUERIES_PER_CLIENT = 64;
+
+/** Filters of one question, and one of them as text: a name with its field, or an expression. */
+export const MAX_FILTERS = 32;
+export const MAX_FILTER_LENGTH = MAX_STRING_BYTES;

@@ -47,6 +47,12 @@ export function functionKey(frame: Frame): string {
   return `${base}\0${frame.buildId}\0${frame.addressHigh}:${frame.addressLow}`;
 }
 
+/** The function a frame is of: one with a name is one function at all its places. */
+export function functionIdentity(frame: Frame): string {
+  const named = frame.reason === '';
+  return functionKey(named ? { ...frame, addressLow: 0, addressHigh: 0 } : frame);
+}
+
 /**
  * What tells frames of one name apart where they are of one file, line or address: `a.c`, `a.c:12`,
  * `a.c:12@0x1f`, `@0x1f`. Empty where none is known.

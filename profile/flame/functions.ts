@@ -4,7 +4,7 @@ import { stringReader } from '../strings.ts';
 import type { FlameGraph } from './flame-graph.ts';
 import { deriveTree } from './flame-graph.ts';
 import { FrameKind } from './frame.ts';
-import { type Frame, frameAt, functionKey } from './frame-table.ts';
+import { frameAt, functionIdentity } from './frame-table.ts';
 
 /** One row per function: columns for the numbers, a representative frame for the rest. */
 export interface FunctionTable {
@@ -51,7 +51,7 @@ function groupFrames(graph: FlameGraph): { functionOf: Int32Array; frame: number
   const rows = new Map<string, number>();
   for (let row = 0; row < frames.count; row++) {
     if (frames.kind[row] === FrameKind.label) continue;
-    const key = keyOf(frameAt(frames, text, row));
+    const key = functionIdentity(frameAt(frames, text, row));
     let known = rows.get(key);
     if (known === undefined) {
       known = frame.push(row) - 1;
@@ -60,11 +60,6 @@ function groupFrames(graph: FlameGraph): { functionOf: Int32Array; frame: number
     functionOf[row] = known;
   }
   return { functionOf, frame };
-}
-
-/** A function with a name is one function at all its addresses. */
-function keyOf(frame: Frame): string {
-  return functionKey(frame.reason === '' ? { ...frame, addressLow: 0, addressHigh: 0 } : frame);
 }
 
 function sumSide(
