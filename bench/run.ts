@@ -3,12 +3,17 @@ import { benchAgent } from './agent.ts';
 import { benchFg1 } from './fg1.ts';
 import { benchIngest } from './ingest.ts';
 import { recordResult } from './results.ts';
+import { benchStore, readStoreOptions } from './store.ts';
 import { benchSymbolizer } from './symbolizer.ts';
 
 const BENCHES: Record<string, { title: string; run: () => Promise<string> }> = {
   ingest: {
     title: "Ingest and merges, the peers' corpus",
     run: () => benchIngest(Number(process.env.WINDOWS ?? 60)),
+  },
+  store: {
+    title: 'The store under a fleet of 100 hosts',
+    run: () => benchStore(readStoreOptions(process.argv.slice(3))),
   },
   fg1: { title: 'Decoding fg1', run: benchFg1 },
   agent: { title: 'What the agent costs', run: benchAgent },

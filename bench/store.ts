@@ -1,0 +1,213 @@
+/**
+ * The store under a fleet: 100 hosts as our agent ships them, through HTTP. How many rows a CPU
+ * second takes in durably, what they cost in bytes and memory, how long questions take: alone,
+ * while the fleet sends ten times as fast as it lives, and with ten times the history beside them;
+ * and how long a start takes after kill -9.
+ */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import {
+  getJson,
+  type ServerProcess,
+  startServerProcess,
+  withFolder,
+} from '../test/e2e/server-process.ts';
+import type { MergeJson } from '../wire/http.ts';
+import { createFleet, PERIOD_NS, WINDOW_MS, WINDOWS_PER_HOUR } from './fleet.ts';
+import { type FleetSums, startFleetPush } from './fleet-push.ts';
+import { placeSymbolFiles } from './fleet-symbols.ts';
+import { cpuSeconds, diskBytes, memoryMb, percentile } from './process-usage.ts';
+import { CPU_TYPE, endOf, storeQueries, type TimedQuery, timeQueries } from './store-queries.ts';
+
+const CLIENTS = 32;
+/** The fleet lives at 10 requests a second. */
+const TENFOLD = 100;
+/** What is left of the past for the windows that are sent while questions are asked. */
+const ROOM_MS = 2 * 3_600_000;
+const RESTARTS = 3;
+const WINDOWS_BEFORE_KILL = 6;
+
+/** What was sent to a data directory; kept beside it, so that a long load is done once. */
+interface Loaded {
+  run: string;
+  startMs: number;
+  /** Of the load that all questions are about. */
+  windows: number;
+  /** The next one to send. */
+  nextWindow: number;
+  rows: number;
+  cpuSamples: number;
+  offCpuNs: number;
+  /** Rows of the figures' table. */
+  figures: string[];
+}
+
+export interface StoreBenchOptions {
+  hours: number;
+  /** Filled by an earlier run, or empty; a folder of its own that goes when there is none. */
+  dataDir?: string;
+}
+
+export function readStoreOptions(args: readonly string[]): StoreBenchOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { hours: { type: 'string', default: '24' }, data: { type: 'string' } },
+  });
+  const dataDir = values.data === undefined ? {} : { dataDir: values.data };
+  return { hours: Number(values.hours), ...dataDir };
+}
+
+export async function benchStore({ hours, dataDir }: StoreBenchOptions): Promise<string> {
+  if (dataDir !== undefined) return benchFolder(dataDir, hours);
+  return withFolder((folder) => benchFolder(folder, hours));
+}
+
+async function benchFolder(folder: string, hours: number): Promise<string> {
+  const dataDir = join(folder, 'data');
+  const state = join(folder, 'fleet.json');
+  const load = loadavg().map((value) => value.toFixed(1));
+  const loaded = existsSync(state)
+    ? (JSON.parse(readFileSync(state, 'utf8')) as Loaded)
+    : await loadFleet(dataDir, hours);
+  writeFileSync(state, JSON.stringify(loaded));
+  const queries = storeQueries(loaded.windows);
+  const endMs = endOf(loaded.startMs, loaded.windows);
+
+  const server = await startServerProcess(dataDir);
+  console.log('questions, nothing else');
+  const idle = await timeQueries(server, queries, endMs);
+  console.log('questions, while ten fleets live');
+  const push = startPush(server, loaded, { requestsPerSecond: TENFOLD });
+  const busy = await timeQueries(server, queries, endMs);
+  book(loaded, await push.stop());
+  const peakMb = memoryMb(server.pid, 'VmHWM');
+  const restartMs = await timeRestarts(server, dataDir, loaded);
+  writeFileSync(state, JSON.stringify(loaded));
+
+  return [
+    `Load of the machine at the start: ${load.join(' ')}. A question's figures are those of 30 runs.`,
+    '',
+    '| figure | value |',
+    '|---|---|',
+    ...loaded.figures,
+    `| start after kill -9 to ready, ms, ${RESTARTS} times | ${restartMs.map(Math.round).join(', ')} |`,
+    `| peak memory while questions are asked and ten fleets live, MB | ${peakMb.toFixed(0)} |`,
+    '',
+    '| question, HTTP to fg1 or JSON, untruncated | p50 / p95 ms (CPU ms; kB) | aim | while ten fleets live, p50 / p95 ms (times p95) |',
+    '|---|---|---|---|',
+    ...idle.map((query, row) => queryRow(query, busy[row], queries[row]?.aimMs ?? 0)),
+  ].join('\n');
+}
+
+function queryRow(idle: TimedQuery, busy: TimedQuery | undefined, aimMs: number): string {
+  const ms = (value: number) => value.toFixed(1);
+  const busyP95 = busy?.p95Ms ?? Number.NaN;
+  const cells = [
+    idle.name,
+    `${ms(idle.p50Ms)} / ${ms(idle.p95Ms)} (${ms(idle.cpuMs)}; ${(idle.bytes / 1e3).toFixed(0)})`,
+    `${aimMs}`,
+    `${ms(busy?.p50Ms ?? Number.NaN)} / ${ms(busyP95)} (${(busyP95 / idle.p95Ms).toFixed(2)})`,
+  ];
+  return `| ${cells.join(' | ')} |`;
+}
+
+/** Sends windows on from where the last ones ended. */
+function startPush(
+  server: ServerProcess,
+  { run, startMs, nextWindow }: Loaded,
+  { windows = Infinity, requestsPerSecond = 0 },
+) {
+  const room = Math.floor((Date.now() - startMs) / WINDOW_MS) - 1;
+  const toWindow = Math.min(room, nextWindow + windows);
+  const clients = CLIENTS;
+  const job = { url: server.url, run, startMs, fromWindow: nextWindow, toWindow, clients };
+  return startFleetPush({ ...job, requestsPerSecond });
+}
+
+function book(loaded: Loaded, sums: FleetSums): void {
+  loaded.nextWindow = sums.endWindow;
+  loaded.rows += sums.rows;
+  loaded.cpuSamples += sums.cpuSamples;
+  loaded.offCpuNs += sums.offCpuNs;
+}
+
+async function loadFleet(dataDir: string, hours: number): Promise<Loaded> {
+  mkdirSync(dataDir, { recursive: true });
+  placeSymbolFiles(dataDir, createFleet());
+  const symbolBytes = diskBytes(dataDir);
+  const windows = Math.round(hours * WINDOWS_PER_HOUR);
+  const startMs = Date.now() - ROOM_MS - windows * WINDOW_MS;
+  const loaded: Loaded = {
+    run: `fleet-${startMs}`,
+    startMs,
+    windows,
+    nextWindow: 0,
+    rows: 0,
+    cpuSamples: 0,
+    offCpuNs: 0,
+    figures: [],
+  };
+  const server = await startServerProcess(dataDir);
+  console.log(`sending ${windows} windows`);
+  const [startCpu, start] = [cpuSeconds(server.pid), performance.now()];
+  const sums = await startPush(server, loaded, { windows }).done;
+  const cpu = cpuSeconds(server.pid) - startCpu;
+  const seconds = (performance.now() - start) / 1_000;
+  book(loaded, sums);
+  await checkTotals(server.url, loaded);
+  const peakMb = memoryMb(server.pid, 'VmHWM');
+  const stopStart = performance.now();
+  await server.stop();
+  const stopMs = performance.now() - stopStart;
+  const bytes = diskBytes(dataDir) - symbolBytes;
+  const latency = [0.5, 0.95, 0.99].map((p) => percentile(sums.latenciesMs, p).toFixed(0));
+  loaded.figures = [
+    `| requests, profiles, rows | ${sums.requests}, ${sums.profiles}, ${sums.rows} |`,
+    `| body, bytes per row | ${(sums.bytes / sums.rows).toFixed(0)} |`,
+    `| rows per CPU second of the server, durable | ${Math.round(sums.rows / cpu)} |`,
+    `| requests per CPU second of the server | ${Math.round(sums.requests / cpu)} |`,
+    `| rows per second, ${CLIENTS} clients on the same machine | ${Math.round(sums.rows / seconds)} |`,
+    `| acknowledgement p50 / p95 / p99 ms at that rate | ${latency.join(' / ')} |`,
+    `| requests refused for a while and sent again | ${sums.refused} |`,
+    `| stored bytes per row, all files but symbols, after a clean stop | ${(bytes / sums.rows).toFixed(2)} |`,
+    `| clean stop, ms | ${stopMs.toFixed(0)} |`,
+    `| peak memory while ingesting, MB | ${peakMb.toFixed(0)} |`,
+    `| totals of both types | as pushed |`,
+  ];
+  return loaded;
+}
+
+async function checkTotals(url: string, loaded: Loaded): Promise<void> {
+  const range = { from: String(loaded.startMs), to: String(Date.now()) };
+  const totals: [string, number][] = [
+    [CPU_TYPE, loaded.cpuSamples * PERIOD_NS],
+    ['off_cpu:off_cpu:nanoseconds:off_cpu:nanoseconds', loaded.offCpuNs],
+  ];
+  for (const [type, pushed] of totals) {
+    const parameters = { query: `${type}{}`, ...range, max_nodes: '10' };
+    const { total } = await getJson<MergeJson>(url, '/api/v1/merge', parameters);
+    if (total !== pushed) throw new Error(`${type}: stored ${total}, pushed ${pushed}`);
+  }
+}
+
+/** Each time after windows that went in as fast as they could; what was sent is there again. */
+async function timeRestarts(
+  running: ServerProcess,
+  dataDir: string,
+  loaded: Loaded,
+): Promise<number[]> {
+  const times: number[] = [];
+  let server = running;
+  for (let restart = 0; restart < RESTARTS; restart++) {
+    book(loaded, await startPush(server, loaded, { windows: WINDOWS_BEFORE_KILL }).done);
+    await server.kill();
+    const start = performance.now();
+    server = await startServerProcess(dataDir);
+    times.push(performance.now() - start);
+    await checkTotals(server.url, loaded);
+  }
+  await server.stop();
+  return times;
+}
