@@ -108,7 +108,7 @@ describe('the document', () => {
       .filter(({ method, path }) => method !== 'ALL' && path !== '/*')
       .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`);
     expect(described.sort()).toEqual(mounted.sort());
-    expect(described).toHaveLength(34);
+    expect(described).toHaveLength(36);
   });
 
   test('parameters and answers are described', async () => {

@@ -62,10 +62,11 @@ export async function surveyBinaries(
   const now = clock();
   const range = { from: (now - LOOK_BACK_MS) as EpochMs, to: now };
   const types = await store.profileTypes({ matchers: [], range });
+  const caller = { client: 'debuginfo survey', signal };
   const files = new Map<string, string>();
   for (const type of types.slice(0, MAX_TYPES)) {
     const query = `${formatProfileType(type)}{}`;
-    const { builds } = await queries.buildWeights({ query, range }, signal);
+    const { builds } = await queries.buildWeights({ query, range }, caller);
     for (const { needsSymbols, buildId, file } of builds) {
       if (needsSymbols && buildId !== '') files.set(buildId, file);
     }

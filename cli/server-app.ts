@@ -11,6 +11,8 @@ import type { Ingest } from '../api/ingest/ingest-request.ts';
 import type { Gauge } from '../api/metrics.ts';
 import { createMetrics, observeGauges, processGauges, storeGauges } from '../api/metrics.ts';
 import { createQueries } from '../api/query/queries.ts';
+import { QueryLanes, seatsFor } from '../api/query/query-lanes.ts';
+import { queryGauges } from '../api/query-gauges.ts';
 import { readWebFiles } from '../api/routes/pages.ts';
 import type { EpochMs } from '../profile/units.ts';
 import { openDuckStore } from '../store/duckdb/duck-store.ts';
@@ -84,10 +86,14 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
   closers.push(() => symbolizer.close());
   const workers = Math.min(MAX_WORKERS, Math.max(1, availableParallelism() - 1));
   const queries = createQueries({
+  const seats = seatsFor(availableParallelism());
+  const lanes = new QueryLanes(seats);
     store,
     symbolizer,
     createWorker: () => startThread('tree-worker'),
-    workers,
+    // Heavy queries leave one to the light ones.
+    workers: Math.max(workers, seats.heavy + 1),
+    lanes,
   });
   closers.push(() => queries.close());
   const survey = startDebuginfoSurvey({ store, queries, symbolizer, clock, log: settings.log });
@@ -105,6 +111,7 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
     ...storeGauges(() => store.stats()),
     ...ingestGauges(ingest, bodies),
     ...debuginfoGauges(() => symbolizer.stats()),
+    ...queryGauges(() => lanes.stats()),
     ...processGauges(),
   ]);
   return createApp({

@@ -127,6 +127,25 @@ export interface Selection {
   range: TimeRange;
 }
 
+/** What a read of a selection touches at most, and what of it is expected to match. */
+export interface Estimate {
+  /** Series that may have data in the range. */
+  series: number;
+  /** Sealed blocks whose times meet the range. */
+  blocks: number;
+  /** Bytes of the files of these blocks; parts of them are read. */
+  bytes: number;
+  /** Rows of samples in these blocks and not yet sealed: no read looks at more. */
+  maxRows: number;
+  /** Of them, those not yet sealed. */
+  hotRows: number;
+  /**
+   * Rows expected to match: each block's, scaled by the part of its time that lies in the range and
+   * by the part of the series of the type that the selection takes.
+   */
+  rows: number;
+}
+
 export interface ReadOptions {
   signal?: AbortSignal;
 }
@@ -217,6 +236,8 @@ export interface Store {
   labelNames(selection: MetaSelection): Promise<string[]>;
   labelValues(name: string, selection: MetaSelection): Promise<string[]>;
 
+  /** The cost of reading a selection, from memory. */
+  estimate(selection: Selection): Promise<Estimate>;
   /** Sums by group and stack over the whole selection; fails over a limit, never cuts. */
   merge(selection: Selection, by: readonly string[], options?: ReadOptions): Promise<MergeColumns>;
   /** The first group is the sum of all where `by` is empty. Steps start at `range.from`. */

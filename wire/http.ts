@@ -93,6 +93,17 @@ export interface MergeJson {
   mode?: DiffMode;
 }
 
+/** What a query would read; `/api/v1/estimate`. */
+export interface EstimateJson {
+  series: number;
+  blocks: number;
+  bytes: number;
+  rows: number;
+  max_rows: number;
+  hot_rows: number;
+  lane: 'light' | 'heavy';
+}
+
 export interface ProfilesJson {
   profiles: {
     ts_ms: number;
@@ -236,6 +247,20 @@ export interface WantedJson {
     lease: string;
     offset: number;
   }[];
+}
+
+/** A profile that the server recorded of itself. */
+export interface SelfProfileJson {
+  /** A selector of what was stored, and the range it lies in. */
+  query: string;
+  from_ms: number;
+  to_ms: number;
+  /** Rows of samples. */
+  samples: number;
+  /** Wall-clock time that a thread did not wait for events. */
+  threads: { thread: string; active_ns: number }[];
+  /** Threads that did not hand over their profile. */
+  missing_threads: string[];
 }
 
 /** What a push has stored, durably. */

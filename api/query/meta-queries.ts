@@ -1,13 +1,35 @@
 /** Queries about what is stored: types, labels, single profiles, agents. */
 import { aggregationOf, formatProfileType } from '../../profile/select/profile-type.ts';
 import type { Store } from '../../store/store.ts';
-import type { AgentsJson, NamesJson, ProfilesJson, ProfileTypesJson } from '../../wire/http.ts';
-import type { Answer, LabelsParams, Queries } from './params.ts';
-import { readMetaSelection, readSelection, requireKnownType } from './selection.ts';
+import type {
+  AgentsJson,
+  EstimateJson,
+  NamesJson,
+  ProfilesJson,
+  ProfileTypesJson,
+} from '../../wire/http.ts';
+import type { Answer, Caller, LabelsParams, Queries } from './params.ts';
+import { laneOf } from './query-lanes.ts';
+import {
+  readMetaSelection,
+  readSelection,
+  requireKnownType,
+  type TypedSelection,
+} from './selection.ts';
 
-type MetaQueries = Pick<Queries, 'profileTypes' | 'labels' | 'labelValues' | 'profiles' | 'agents'>;
+type MetaQueries = Pick<
+  Queries,
+  'estimate' | 'profileTypes' | 'labels' | 'labelValues' | 'profiles' | 'agents'
+>;
 
-export function createMetaQueries(store: Store): MetaQueries {
+/** Runs the work when it is its turn, by what reading the selections costs. */
+export type Admit = <T>(
+  caller: Caller,
+  selections: readonly TypedSelection[],
+  work: (signal: AbortSignal) => Promise<T>,
+) => Promise<T>;
+
+export function createMetaQueries(store: Store, admit: Admit): MetaQueries {
   return {
     async profileTypes({ query, range }) {
       const types = await store.profileTypes(readMetaSelection(query, range));
@@ -34,9 +56,24 @@ export function createMetaQueries(store: Store): MetaQueries {
       const selection = readMetaSelection(params.query, params.range);
       return jsonAnswer(pageNames(await store.labelValues(params.name, selection), params));
     },
-    async profiles({ query, range, limit }, signal) {
+    async estimate({ query, range }) {
+      const estimate = await store.estimate(readSelection(query, range, 'query'));
+      const json: EstimateJson = {
+        series: estimate.series,
+        blocks: estimate.blocks,
+        bytes: estimate.bytes,
+        rows: estimate.rows,
+        max_rows: estimate.maxRows,
+        hot_rows: estimate.hotRows,
+        lane: laneOf(estimate.rows),
+      };
+      return jsonAnswer(json);
+    },
+    async profiles({ query, range, limit }, caller) {
       const selection = readSelection(query, range, 'query');
-      const stored = await store.profiles(selection, limit, { signal });
+      const stored = await admit(caller, [selection], (signal) =>
+        store.profiles(selection, limit, { signal }),
+      );
       if (stored.length === 0) await requireKnownType(store, selection);
       const json: ProfilesJson = {
         profiles: stored.map((profile) => ({

@@ -99,24 +99,39 @@ export interface AgentsParams {
   range: TimeRange;
 }
 
+export interface EstimateParams {
+  query: string;
+  range: TimeRange;
+}
+
 export interface BuildWeightsParams {
   query: string;
   range: TimeRange;
 }
 
-/** Every method throws EverflameError; `signal` gives up waiting and interrupts the store. */
+/** Who asks. */
+export interface Caller {
+  /** Its token, else its address: clients take turns. */
+  client: string;
+  /** Gives up waiting, interrupts the store and stops the tree worker. */
+  signal: AbortSignal;
+}
+
+/** Every method throws EverflameError. */
 export interface Queries {
-  merge(params: MergeParams, signal: AbortSignal): Promise<Answer>;
-  diff(params: DiffParams, signal: AbortSignal): Promise<Answer>;
-  functions(params: FunctionsParams, signal: AbortSignal): Promise<Answer>;
-  series(params: SeriesParams, signal: AbortSignal): Promise<Answer>;
-  profileTypes(params: ProfileTypesParams, signal: AbortSignal): Promise<Answer>;
-  labels(params: LabelsParams, signal: AbortSignal): Promise<Answer>;
-  labelValues(params: LabelValuesParams, signal: AbortSignal): Promise<Answer>;
-  profiles(params: ProfilesParams, signal: AbortSignal): Promise<Answer>;
-  agents(params: AgentsParams, signal: AbortSignal): Promise<Answer>;
+  merge(params: MergeParams, caller: Caller): Promise<Answer>;
+  diff(params: DiffParams, caller: Caller): Promise<Answer>;
+  functions(params: FunctionsParams, caller: Caller): Promise<Answer>;
+  series(params: SeriesParams, caller: Caller): Promise<Answer>;
+  profileTypes(params: ProfileTypesParams, caller: Caller): Promise<Answer>;
+  labels(params: LabelsParams, caller: Caller): Promise<Answer>;
+  labelValues(params: LabelValuesParams, caller: Caller): Promise<Answer>;
+  /** What reading a selection costs; throws where it is over the limit. */
+  estimate(params: EstimateParams, caller: Caller): Promise<Answer>;
+  profiles(params: ProfilesParams, caller: Caller): Promise<Answer>;
+  agents(params: AgentsParams, caller: Caller): Promise<Answer>;
   /** All zero, without an error, where no profile of the type is stored. */
-  buildWeights(params: BuildWeightsParams, signal: AbortSignal): Promise<BuildWeights>;
+  buildWeights(params: BuildWeightsParams, caller: Caller): Promise<BuildWeights>;
   /** Ends the workers; queries under way fail as `unavailable`. */
   close(): Promise<void>;
 }

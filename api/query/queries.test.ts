@@ -22,12 +22,13 @@ import type {
 } from '../../wire/http.ts';
 import type { Answer, MergeParams, Queries } from './params.ts';
 import { createQueries } from './queries.ts';
+import { QueryLanes } from './query-lanes.ts';
 
 const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
 const SAMPLES = 'process_cpu:samples:count:cpu:nanoseconds';
 const GOROUTINES = 'goroutines:goroutines:count::';
 const T0 = Math.floor(Date.now() / 60_000) * 60_000 - 600_000;
-const never = new AbortController().signal;
+const caller = { client: 'test', signal: new AbortController().signal };
 
 const directory = mkdtempSync(join(tmpdir(), 'everflame-queries-'));
 let store: Store;
@@ -45,7 +46,7 @@ function mergeParams(more: Partial<MergeParams> = {}): MergeParams {
 }
 
 async function drawn(more: Partial<MergeParams> = {}): Promise<string> {
-  const answer = await queries.merge(mergeParams(more), never);
+  const answer = await queries.merge(mergeParams(more), caller);
   return formatGraphText(decodeFg1(answer.body as Uint8Array));
 }
 
@@ -63,6 +64,7 @@ beforeAll(async () => {
     symbolizer: { symbolFiles: () => [], missingSymbolFiles: () => [] },
     createWorker: () => startThread('tree-worker'),
     workers: 1,
+    lanes: new QueryLanes({ light: 2, heavy: 1 }),
   });
   const cpu = `${SAMPLES}=>${CPU}`;
   const period = 10;
@@ -121,7 +123,7 @@ describe('merge', () => {
     fresh@app 9/9
     parse@app 31/31
 `);
-    const answer = await queries.merge(mergeParams(), never);
+    const answer = await queries.merge(mergeParams(), caller);
     const graph = decodeFg1(answer.body as Uint8Array);
     expect([graph.multiplier, graph.meta.unit, graph.meta.totalAfterFilters]).toEqual([
       10,
@@ -141,7 +143,7 @@ describe('merge', () => {
   });
 
   test('JSON in units, with the weights conserved', async () => {
-    const answer = json<MergeJson>(await queries.merge(mergeParams({ format: 'json' }), never));
+    const answer = json<MergeJson>(await queries.merge(mergeParams({ format: 'json' }), caller));
     expect(answer.total).toBe(460);
     expect(answer.nodes.self.reduce((sum, value) => sum + value)).toBe(460);
     expect(answer.nodes.total[0]).toBe(460);
@@ -157,7 +159,7 @@ describe('merge', () => {
   });
 
   test('folded', async () => {
-    const answer = await queries.merge(mergeParams({ format: 'folded' }), never);
+    const answer = await queries.merge(mergeParams({ format: 'folded' }), caller);
     expect((answer.body as string).split('\n').sort()).toEqual([
       '',
       'main;eval;apply 60',
@@ -168,7 +170,7 @@ describe('merge', () => {
 
   test('a gauge is a mean over time, not an integer', async () => {
     const query = GOROUTINES;
-    const answer = await queries.merge(mergeParams({ query, range: range(0, 15_000) }), never);
+    const answer = await queries.merge(mergeParams({ query, range: range(0, 15_000) }), caller);
     const graph = decodeFg1(answer.body as Uint8Array);
     expect(graph.nodeCount).toBe(3);
     expect(graph.meta.totalAfterFilters).toBeGreaterThan(0);
@@ -191,7 +193,7 @@ test('diff: both sides of each node', async () => {
       format: 'fg1',
       granularity: 'function',
     },
-    never,
+    caller,
   );
   expect(formatGraphText(decodeFg1(answer.body as Uint8Array))).toBe(`total 0/26 -> 0/10
   main@app 0/26 -> 0/10
@@ -205,7 +207,7 @@ test('diff: both sides of each node', async () => {
 test('functions', async () => {
   const page = { sort: 'total', names: 'full', search: 'a', offset: 0, limit: 2 } as const;
   const params = { query: CPU, range: range(0, 60_000), ...page };
-  const answer = json<FunctionsJson>(await queries.functions(params, never));
+  const answer = json<FunctionsJson>(await queries.functions(params, caller));
   expect([answer.count, answer.total]).toEqual([4, 460]);
   expect(answer.functions.map((row) => `${row.name} ${row.self}/${row.total}`)).toEqual([
     'main 0/460',
@@ -215,16 +217,16 @@ test('functions', async () => {
 
 test('weights by build: none has an id here, and none is stored of another type', async () => {
   const all = range(0, 60_000);
-  const cpu = await queries.buildWeights({ query: CPU, range: all }, never);
+  const cpu = await queries.buildWeights({ query: CPU, range: all }, caller);
   expect(cpu).toEqual({ total: 460, builds: [] });
-  const other = await queries.buildWeights({ query: 'a:b:c:d:e', range: all }, never);
+  const other = await queries.buildWeights({ query: 'a:b:c:d:e', range: all }, caller);
   expect(other).toEqual({ total: 0, builds: [] });
 });
 
 describe('series', () => {
   const params = { query: CPU, range: range(0, 60_000), stepMs: 30_000 };
   test('the whole', async () => {
-    const answer = json<SeriesJson>(await queries.series({ ...params, by: [], limit: 10 }, never));
+    const answer = json<SeriesJson>(await queries.series({ ...params, by: [], limit: 10 }, caller));
     expect(answer.ts_ms).toEqual([T0, T0 + 30_000]);
     expect(answer.covered_ms).toBe(20_000);
     expect(answer.series).toMatchObject([{ total: 460, value: [360, 100], samples: [36, 10] }]);
@@ -234,7 +236,7 @@ describe('series', () => {
 
   test('the largest, and the rest as one', async () => {
     const by = ['service_name'];
-    const answer = json<SeriesJson>(await queries.series({ ...params, by, limit: 1 }, never));
+    const answer = json<SeriesJson>(await queries.series({ ...params, by, limit: 1 }, caller));
     expect(answer.series).toMatchObject([{ labels: { service_name: 'a' }, total: 360 }]);
     expect(answer.rest).toMatchObject({ count: 1, total: 100 });
   });
@@ -242,7 +244,7 @@ describe('series', () => {
 
 describe('what is stored', () => {
   test('profile types', async () => {
-    const answer = json<ProfileTypesJson>(await queries.profileTypes({}, never));
+    const answer = json<ProfileTypesJson>(await queries.profileTypes({}, caller));
     expect(answer.profile_types.map((row) => `${row.type} ${row.aggregation}`)).toEqual([
       `${GOROUTINES} gauge`,
       `${CPU} delta`,
@@ -252,24 +254,24 @@ describe('what is stored', () => {
 
   test('label names and values, a page of them', async () => {
     const page = { prefix: '', limit: 1 };
-    expect(json<NamesJson>(await queries.labels(page, never))).toEqual({
+    expect(json<NamesJson>(await queries.labels(page, caller))).toEqual({
       values: ['host'],
       omitted: 1,
     });
     const values = { name: 'service_name', prefix: 'b', limit: 9, query: CPU };
-    expect(json<NamesJson>(await queries.labelValues(values, never)).values).toEqual(['b']);
+    expect(json<NamesJson>(await queries.labelValues(values, caller)).values).toEqual(['b']);
   });
 
   test('single profiles', async () => {
     const params = { query: `${CPU}{service_name="a"}`, range: range(0, 20_000), limit: 10 };
-    const { profiles } = json<ProfilesJson>(await queries.profiles(params, never));
+    const { profiles } = json<ProfilesJson>(await queries.profiles(params, caller));
     expect(profiles).toMatchObject([
       { ts_ms: T0, labels: { service_name: 'a' }, comments: ['first'] },
     ]);
   });
 
   test('agents', async () => {
-    const { agents } = json<AgentsJson>(await queries.agents({ range: range(0, 60_000) }, never));
+    const { agents } = json<AgentsJson>(await queries.agents({ range: range(0, 60_000) }, caller));
     expect(agents).toMatchObject([{ id: 'agent-1', host: 'h1', windows: 1 }]);
   });
 });
@@ -277,7 +279,7 @@ describe('what is stored', () => {
 describe('refused', () => {
   test('a type that was never stored, with those that are', async () => {
     const query = 'process_cpu:cpu:nanosecond:cpu:nanoseconds';
-    const error = await failure(queries.merge(mergeParams({ query }), never));
+    const error = await failure(queries.merge(mergeParams({ query }), caller));
     expect(error).toMatchObject({ kind: 'not-found', field: 'query' });
     expect(error.remedy).toContain(`Stored types: ${CPU}`);
   });
@@ -285,7 +287,7 @@ describe('refused', () => {
   test('a selector with a fault, in the parameter that has it', async () => {
     const sides = { rangeA: range(0, 1), rangeB: range(0, 1), queryA: CPU, queryB: `${CPU}{a=}` };
     const more = { mode: 'share', format: 'json', granularity: 'function' } as const;
-    const error = await failure(queries.diff({ ...sides, ...more }, never));
+    const error = await failure(queries.diff({ ...sides, ...more }, caller));
     expect(error).toMatchObject({ kind: 'invalid', field: 'query_b' });
     expect(error.position).toBeGreaterThan(CPU.length);
   });
@@ -294,19 +296,21 @@ describe('refused', () => {
     ['no type', { query: '{service_name="a"}' }, 'names no profile type'],
     ['a root that is not there', { root: ['parse'] }, 'no stack begins with parse'],
   ])('%s', async (_, more, message) => {
-    const error = await failure(queries.merge(mergeParams(more), never));
+    const error = await failure(queries.merge(mergeParams(more), caller));
     expect(error.message).toContain(message);
   });
 
   test('two units in one diff', async () => {
     const sides = { rangeA: range(0, 1), rangeB: range(0, 1), queryA: CPU, queryB: SAMPLES };
     const more = { mode: 'share', format: 'json', granularity: 'function' } as const;
-    const error = await failure(queries.diff({ ...sides, ...more }, never));
+    const error = await failure(queries.diff({ ...sides, ...more }, caller));
     expect(error).toMatchObject({ kind: 'unprocessable', field: 'query_b' });
   });
 
   test('a query that is given up', async () => {
-    const error = await failure(queries.merge(mergeParams(), AbortSignal.abort()));
+    const error = await failure(
+      queries.merge(mergeParams(), { client: 'test', signal: AbortSignal.abort() }),
+    );
     expect(error).toMatchObject({ kind: 'cancelled' });
   });
 });

@@ -12,7 +12,7 @@ import type { Symbolizer } from '../../symbolizer/symbolizer.ts';
 import type { SeriesJson } from '../../wire/http.ts';
 import type { BuildWeights } from './build-weights.ts';
 import { qualityOf } from './host-quality.ts';
-import { createMetaQueries, jsonAnswer } from './meta-queries.ts';
+import { type Admit, createMetaQueries, jsonAnswer } from './meta-queries.ts';
 import type {
   Answer,
   BuildWeightsParams,
@@ -22,6 +22,7 @@ import type {
   Queries,
   SeriesParams,
 } from './params.ts';
+import { laneOf, type QueryLanes } from './query-lanes.ts';
 import { readSelection, requireKnownType, type TypedSelection } from './selection.ts';
 import { chooseStep, summarizeTimelines } from './series-json.ts';
 import type { SymbolRow } from './symbol-names.ts';
@@ -34,6 +35,7 @@ export interface QueriesOptions {
   /** Starts the thread of cli/tree-worker.ts. */
   createWorker: () => Worker;
   workers: number;
+  lanes: QueryLanes;
 }
 
 export function createQueries(options: QueriesOptions): Queries {
@@ -44,15 +46,42 @@ export function createQueries(options: QueriesOptions): Queries {
     snapshot: () => store.snapshot(),
     symbolFiles: knownSymbols(symbolizer),
   });
+  const admit: Admit = async (caller, selections, work) => {
+    const lane = laneOf(await rowsOf(store, selections));
+    return options.lanes.run(lane, caller, work);
+  };
   return {
-    ...createMetaQueries(store),
-    merge: (params, signal) => merge(store, pool, params, signal),
-    diff: (params, signal) => diff(store, pool, params, signal),
-    functions: (params, signal) => functions(store, pool, params, signal),
-    series: (params, signal) => series(store, params, signal),
-    buildWeights: (params, signal) => buildWeights(store, pool, params, signal),
+    ...createMetaQueries(store, admit),
+    merge: async (params, caller) => {
+      const selection = readSelection(params.query, params.range, 'query');
+      return admit(caller, [selection], (signal) => merge(store, pool, params, signal));
+    },
+    diff: async (params, caller) => {
+      const a = readSelection(params.queryA, params.rangeA, 'query_a');
+      const b = readSelection(params.queryB, params.rangeB, 'query_b');
+      return admit(caller, [a, b], (signal) => diff(store, pool, params, signal));
+    },
+    functions: async (params, caller) => {
+      const selection = readSelection(params.query, params.range, 'query');
+      return admit(caller, [selection], (signal) => functions(store, pool, params, signal));
+    },
+    series: async (params, caller) => {
+      const selection = readSelection(params.query, params.range, 'query');
+      return admit(caller, [selection], (signal) => series(store, params, signal));
+    },
+    buildWeights: async (params, caller) => {
+      const selection = readSelection(params.query, params.range, 'query');
+      return admit(caller, [selection], (signal) => buildWeights(store, pool, params, signal));
+    },
     close: () => pool.close(),
   };
+}
+
+/** Rows of samples that the selections are expected to read together. */
+async function rowsOf(store: Store, selections: readonly TypedSelection[]): Promise<number> {
+  let rows = 0;
+  for (const selection of selections) rows += (await store.estimate(selection)).rows;
+  return rows;
 }
 
 /** Symbol files and those that are missing; the same array until one of the lists is another. */

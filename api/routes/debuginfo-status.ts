@@ -33,10 +33,10 @@ export function debuginfoStatusEndpoints(services: DebuginfoStatusServices): End
       summary: 'Debug information by build id: its state, what it says, what is missing.',
       parameters: debuginfoParameters,
       answers: { 'application/json': debuginfoJson },
-      read: async ({ query, from, to, search, limit }, _, signal) => {
+      read: async ({ query, from, to, search, limit }, _, caller) => {
         const range = rangeOf(from, to, clock());
         const selection = readSelection(query, range, 'query');
-        const { total, builds } = await services.queries.buildWeights({ query, range }, signal);
+        const { total, builds } = await services.queries.buildWeights({ query, range }, caller);
         const { bytesOnDisk, maxBytes, localPaths, debuginfodUrls } = symbolizer.facts();
         const rows = listRows(symbolizer, builds).filter((row) =>
           textsOf(row).some((text) => text.includes(search)),

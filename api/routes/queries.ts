@@ -11,6 +11,7 @@ import type { AppContext, Endpoint } from './endpoint.ts';
 import {
   agentsParameters,
   diffParameters,
+  estimateParameters,
   functionsParameters,
   mergeParameters,
   metaParameters,
@@ -24,6 +25,7 @@ import {
 import { readEndpoints } from './read.ts';
 import {
   agentsJson,
+  estimateJson,
   functionsJson,
   mergeJson,
   namesJson,
@@ -67,8 +69,8 @@ function metaEndpoints({ queries, bodies, clock }: QueryServices): Endpoint[] {
       summary: 'The profile types stored.',
       parameters: metaParameters,
       answers: { 'application/json': profileTypesJson },
-      read: ({ query, from, to }, _, signal) =>
-        queries.profileTypes({ ...queryOf(query), ...optionalRange(from, to, clock()) }, signal),
+      read: ({ query, from, to }, _, caller) =>
+        queries.profileTypes({ ...queryOf(query), ...optionalRange(from, to, clock()) }, caller),
     },
     bodies,
   );
@@ -78,9 +80,9 @@ function metaEndpoints({ queries, bodies, clock }: QueryServices): Endpoint[] {
       summary: 'The names of labels.',
       parameters: namesParameters,
       answers: { 'application/json': namesJson },
-      read: ({ query, from, to, prefix, limit }, _, signal) => {
+      read: ({ query, from, to, prefix, limit }, _, caller) => {
         const range = optionalRange(from, to, clock());
-        return queries.labels({ ...queryOf(query), ...range, prefix, limit }, signal);
+        return queries.labels({ ...queryOf(query), ...range, prefix, limit }, caller);
       },
     },
     bodies,
@@ -91,10 +93,10 @@ function metaEndpoints({ queries, bodies, clock }: QueryServices): Endpoint[] {
       summary: 'The values of a label.',
       parameters: namesParameters,
       answers: { 'application/json': namesJson },
-      read: ({ query, from, to, prefix, limit }, context, signal) => {
+      read: ({ query, from, to, prefix, limit }, context, caller) => {
         const range = optionalRange(from, to, clock());
         const name = readLabelName(context.req.param('name') ?? '');
-        return queries.labelValues({ ...queryOf(query), ...range, name, prefix, limit }, signal);
+        return queries.labelValues({ ...queryOf(query), ...range, name, prefix, limit }, caller);
       },
     },
     bodies,
@@ -109,11 +111,22 @@ function seriesEndpoints({ queries, bodies, clock }: QueryServices): Endpoint[] 
       summary: 'Totals over time, the largest groups on their own and the others as one.',
       parameters: seriesParameters,
       answers: { 'application/json': seriesJson },
-      read: ({ query, from, to, step, by, limit }, _, signal) => {
+      read: ({ query, from, to, step, by, limit }, _, caller) => {
         const stepMs = step === undefined ? {} : { stepMs: readStepMs(step) };
         const range = rangeOf(from, to, clock());
-        return queries.series({ query, range, by, limit, ...stepMs }, signal);
+        return queries.series({ query, range, by, limit, ...stepMs }, caller);
       },
+    },
+    bodies,
+  );
+  const estimate = readEndpoints(
+    {
+      path: '/api/v1/estimate',
+      summary: 'What a query over a selection would read, told from memory.',
+      parameters: estimateParameters,
+      answers: { 'application/json': estimateJson },
+      read: ({ query, from, to }, _, caller) =>
+        queries.estimate({ query, range: rangeOf(from, to, clock()) }, caller),
     },
     bodies,
   );
@@ -123,8 +136,8 @@ function seriesEndpoints({ queries, bodies, clock }: QueryServices): Endpoint[] 
       summary: 'The single profiles of a selection.',
       parameters: profilesParameters,
       answers: { 'application/json': profilesJson },
-      read: ({ query, from, to, limit }, _, signal) =>
-        queries.profiles({ query, range: rangeOf(from, to, clock()), limit }, signal),
+      read: ({ query, from, to, limit }, _, caller) =>
+        queries.profiles({ query, range: rangeOf(from, to, clock()), limit }, caller),
     },
     bodies,
   );
@@ -134,12 +147,12 @@ function seriesEndpoints({ queries, bodies, clock }: QueryServices): Endpoint[] 
       summary: 'The agents that sent windows, with their counters.',
       parameters: agentsParameters,
       answers: { 'application/json': agentsJson },
-      read: ({ from, to }, _, signal) =>
-        queries.agents({ range: rangeOf(from, to, clock()) }, signal),
+      read: ({ from, to }, _, caller) =>
+        queries.agents({ range: rangeOf(from, to, clock()) }, caller),
     },
     bodies,
   );
-  return [...series, ...profiles, ...agents];
+  return [...series, ...estimate, ...profiles, ...agents];
 }
 
 function treeEndpoints({ queries, bodies, clock }: QueryServices): Endpoint[] {
@@ -154,11 +167,11 @@ function treeEndpoints({ queries, bodies, clock }: QueryServices): Endpoint[] {
         [PPROF]: null,
         'text/plain': null,
       },
-      read: async ({ query, from, to, format, by, ...tree }, context, signal) => {
+      read: async ({ query, from, to, format, by, ...tree }, context, caller) => {
         const range = rangeOf(from, to, clock());
         const wanted = format ?? acceptedFormat(context, MERGE_MEDIA);
         const merged = { query, range, by, format: wanted, ...treeParams(tree) };
-        return asDownload(await queries.merge(merged, signal), wanted);
+        return asDownload(await queries.merge(merged, caller), wanted);
       },
     },
     bodies,
@@ -169,7 +182,7 @@ function treeEndpoints({ queries, bodies, clock }: QueryServices): Endpoint[] {
       summary: 'Two selections as one flame graph that holds both sides of each node.',
       parameters: diffParameters,
       answers: { 'application/json': mergeJson, [FG1]: null },
-      read: ({ format, mode, ...rest }, context, signal) => {
+      read: ({ format, mode, ...rest }, context, caller) => {
         const now = clock();
         const params = {
           queryA: rest.query_a,
@@ -180,7 +193,7 @@ function treeEndpoints({ queries, bodies, clock }: QueryServices): Endpoint[] {
           format: format ?? acceptedFormat(context, DIFF_MEDIA),
           ...treeParams(rest),
         };
-        return queries.diff(params, signal);
+        return queries.diff(params, caller);
       },
     },
     bodies,
@@ -195,8 +208,8 @@ function functionsEndpoints({ queries, bodies, clock }: QueryServices): Endpoint
       summary: 'Exact own and total weight of each function.',
       parameters: functionsParameters,
       answers: { 'application/json': functionsJson },
-      read: ({ from, to, ...rest }, _, signal) =>
-        queries.functions({ ...rest, range: rangeOf(from, to, clock()) }, signal),
+      read: ({ from, to, ...rest }, _, caller) =>
+        queries.functions({ ...rest, range: rangeOf(from, to, clock()) }, caller),
     },
     bodies,
   );

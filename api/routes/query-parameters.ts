@@ -99,6 +99,8 @@ export const seriesParameters = z.strictObject({
   limit: z.int().min(1).max(MAX_SERIES_LINES).default(DEFAULT_SERIES_LINES),
 });
 
+export const estimateParameters = z.strictObject({ query: selector, from, to });
+
 export const profilesParameters = z.strictObject({
   query: selector,
   from,

@@ -5,6 +5,7 @@ import { MAX_PARAMETER_BYTES } from '../../profile/limits.ts';
 import type { BodyBudget } from '../body.ts';
 import { withBody } from '../body.ts';
 import { readParameters, readUrlParameters } from '../parameters.ts';
+import type { Caller } from '../query/params.ts';
 import type { Answer } from './answer.ts';
 import { sendAnswer } from './answer.ts';
 import type { AppContext, Endpoint } from './endpoint.ts';
@@ -15,8 +16,7 @@ export interface ReadRoute<S extends z.ZodObject> {
   summary: string;
   parameters: S;
   answers: Endpoint['answers'];
-  /** `signal` fires when the client goes away. */
-  read(parameters: z.output<S>, context: AppContext, signal: AbortSignal): Promise<Answer>;
+  read(parameters: z.output<S>, context: AppContext, caller: Caller): Promise<Answer>;
 }
 
 /** The two endpoints of a read route. */
@@ -26,7 +26,7 @@ export function readEndpoints<S extends z.ZodObject>(
 ): Endpoint[] {
   const { path, summary, parameters, answers } = route;
   const answer = async (context: AppContext, read: z.output<S>) =>
-    sendAnswer(context, await route.read(read, context, context.req.raw.signal));
+    sendAnswer(context, await route.read(read, context, callerOf(context)));
   return [
     {
       method: 'GET',
@@ -52,6 +52,13 @@ export function readEndpoints<S extends z.ZodObject>(
       },
     },
   ];
+}
+
+/** The client is known by its token, else by its address; its signal fires when it goes away. */
+function callerOf(context: AppContext): Caller {
+  const token = context.req.header('authorization');
+  const address = context.env?.incoming?.socket?.remoteAddress ?? '';
+  return { client: token ?? address, signal: context.req.raw.signal };
 }
 
 export function searchOf(context: AppContext): URLSearchParams {

@@ -4,6 +4,7 @@ import type {
   AgentsJson,
   DebuginfoJson,
   DebuginfoStateJson,
+  EstimateJson,
   FunctionsJson,
   MergeJson,
   NamesJson,
@@ -11,6 +12,7 @@ import type {
   ProfilesJson,
   ProfileTypesJson,
   PushJson,
+  SelfProfileJson,
   SeriesJson,
   UploadJson,
   WantedJson,
@@ -147,6 +149,18 @@ export const mergeJson = z.object({
   mode: z.enum(['share', 'absolute', 'rate']).exactOptional(),
 }) satisfies z.ZodType<MergeJson>;
 
+export const estimateJson = z.object({
+  series: count.describe('Series that may have data in the range.'),
+  blocks: count.describe('Sealed blocks whose times meet the range.'),
+  bytes: count.describe('Size of their files, of which parts are read.'),
+  rows: count.describe(
+    'Rows expected to match: each block by the part of its time and of its series asked for.',
+  ),
+  max_rows: count.describe('Rows of these blocks and not yet sealed: no query looks at more.'),
+  hot_rows: count.describe('Of them, those not yet sealed.'),
+  lane: z.enum(['light', 'heavy']).describe('The queries that this one takes turns with.'),
+}) satisfies z.ZodType<EstimateJson>;
+
 export const profilesJson = z.object({
   profiles: z.array(
     z.object({
@@ -262,6 +276,15 @@ export const pushJson = z.object({
   samples: count,
   samples_without_labels: count,
 }) satisfies z.ZodType<PushJson>;
+
+export const selfProfileJson = z.object({
+  query: z.string(),
+  from_ms: epochMs,
+  to_ms: epochMs,
+  samples: count,
+  threads: z.array(z.object({ thread: z.string(), active_ns: count })),
+  missing_threads: z.array(z.string()),
+}) satisfies z.ZodType<SelfProfileJson>;
 
 export const uploadJson = z.object({
   received_bytes: count,

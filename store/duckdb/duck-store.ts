@@ -7,6 +7,7 @@ import type { IdKey } from '../../profile/siphash.ts';
 import type { EpochMs, TimeRange } from '../../profile/units.ts';
 import type {
   AgentRow,
+  Estimate,
   MergeColumns,
   MetaSelection,
   ReadOptions,
@@ -20,6 +21,7 @@ import type {
 } from '../store.ts';
 import { loadActivity, loadBatchIds, loadCatalogue, loadCounts, loadDictionaries } from './load.ts';
 import { readCoveredMs } from './read/coverage.ts';
+import { estimateRead } from './read/estimate.ts';
 import { mergeGauges } from './read/gauges.ts';
 import { mergeDeltas } from './read/merge.ts';
 import { type Read, readLabelNames, readLabelValues, readProfileTypes } from './read/metadata.ts';
@@ -95,6 +97,12 @@ class DuckStore implements Store {
 
   labelValues(name: string, selection: MetaSelection): Promise<string[]> {
     return readLabelValues(this.#readMeta, this.#writer.catalogue, name, wholeMs(selection));
+  }
+
+  estimate(selection: Selection): Promise<Estimate> {
+    const { range } = selection;
+    const hot = { rows: this.#writer.counts.samples, bytes: 0, range };
+    return estimateRead(this.#writer.catalogue, wholeMs(selection), hot, []);
   }
 
   async merge(

@@ -6,7 +6,8 @@ import { ResultColumns } from './result-columns.ts';
 import { toStoreError } from './store-error.ts';
 import { type ChunkWriter, type ColumnType, TableAppender } from './table-appender.ts';
 
-const MAX_READERS = 4;
+/** A query has up to three reads at once, and each occupies a thread of libuv's pool. */
+const MAX_READERS = 10;
 
 /** One read: all its queries see the store as of one moment. */
 export class ReadSession {
