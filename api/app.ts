@@ -22,12 +22,16 @@ import type { PushServices } from './routes/push.ts';
 import { pushEndpoints } from './routes/push.ts';
 import type { QueryServices } from './routes/queries.ts';
 import { queryEndpoints } from './routes/queries.ts';
+import type { SelfProfileServices } from './routes/self-profile.ts';
+import { selfProfileEndpoints } from './routes/self-profile.ts';
+import { inRequestSpan } from './telemetry/spans.ts';
 
 export interface AppOptions
   extends AppServices,
     HealthServices,
     PushServices,
     QueryServices,
+    SelfProfileServices,
     DebuginfoUploadServices,
     DebuginfoStatusServices {
   version: string;
@@ -56,6 +60,7 @@ export function listEndpoints(options: AppOptions): Endpoint[] {
     ...debuginfoUploadEndpoints(options),
     ...debuginfoStatusEndpoints(options),
     ...debuginfodEndpoints(options),
+    ...selfProfileEndpoints(options),
     ...healthEndpoints(options),
   ];
   endpoints.push({
@@ -71,20 +76,32 @@ export function listEndpoints(options: AppOptions): Endpoint[] {
 
 function mountEndpoint(app: Hono<AppEnv>, endpoint: Endpoint, services: AppServices): void {
   const path = `${services.pathPrefix}${routerPath(endpoint.path)}`;
-  app.on(endpoint.method, path, async (context) => {
+  const { path: route, method } = endpoint;
+  app.on(method, path, async (context) => {
     const startedMs = performance.now();
-    let response: Response;
-    try {
-      response = await endpoint.handle(context);
-    } catch (error) {
-      response = answerError(context, error, services, endpoint.path);
-    }
+    const header = (name: string) => context.req.header(name);
+    const response = await inRequestSpan({ method, route, header }, async (span) => {
+      const answer = await answerOf(endpoint, context, services);
+      span.setAttribute('http.response.status_code', answer.status);
+      return answer;
+    });
     const { requests, requestSeconds } = services.metrics;
-    const route = endpoint.path;
-    requests.add(1, { route, method: endpoint.method, status: response.status });
+    requests.add(1, { route, method, status: response.status });
     requestSeconds.record((performance.now() - startedMs) / 1000, { route });
     return response;
   });
+}
+
+async function answerOf(
+  endpoint: Endpoint,
+  context: AppContext,
+  services: AppServices,
+): Promise<Response> {
+  try {
+    return await endpoint.handle(context);
+  } catch (error) {
+    return answerError(context, error, services, endpoint.path);
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Composes the server's parts, and closes them in the reverse order. */
-import { availableParallelism } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createApp } from '../api/app.ts';
@@ -14,6 +14,8 @@ import { createQueries } from '../api/query/queries.ts';
 import { QueryLanes, seatsFor } from '../api/query/query-lanes.ts';
 import { queryGauges } from '../api/query-gauges.ts';
 import { readWebFiles } from '../api/routes/pages.ts';
+import { createSelfProfiler } from '../api/self-profile/self-profile.ts';
+import { traceMethods } from '../api/telemetry/spans.ts';
 import type { EpochMs } from '../profile/units.ts';
 import { openDuckStore } from '../store/duckdb/duck-store.ts';
 import { openSymbolizer } from '../symbolizer/debuginfo/debuginfo-store.ts';
@@ -29,6 +31,9 @@ const clock = () => Date.now() as EpochMs;
 /** More threads than this do not decode faster: commits are the limit then. */
 const MAX_WORKERS = 8;
 
+/** Of the store: what a request waits for. */
+const TRACED = ['write', 'mergeAndSummarize', 'merge', 'timeline', 'summary', 'profiles'] as const;
+
 export interface AppSettings {
   dataDir: string;
   debuginfoBytes: number;
@@ -40,6 +45,8 @@ export interface AppSettings {
   pathPrefix: string;
   /** Allows addresses other than loopback, and every host name. */
   insecure: boolean;
+  /** Whether spans are recorded; without, no call is wrapped for them. */
+  isTraced?: boolean;
   /** One line about a fault. */
   log(line: string): void;
 }
@@ -69,10 +76,11 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
   const version = readVersion();
   const selfMetrics = createSelfMetrics(version);
   closers.push(() => selfMetrics.close());
-  const store = await openDuckStore({
+  const opened = await openDuckStore({
     dataDir,
     ...(memoryLimitBytes === undefined ? {} : { memoryLimitBytes }),
   });
+  const store = settings.isTraced === true ? traceMethods('store', opened, TRACED) : opened;
   closers.push(() => store.close());
   const symbolizer = openSymbolizer({
     dir: join(dataDir, 'debuginfo'),
@@ -85,9 +93,9 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
   });
   closers.push(() => symbolizer.close());
   const workers = Math.min(MAX_WORKERS, Math.max(1, availableParallelism() - 1));
-  const queries = createQueries({
   const seats = seatsFor(availableParallelism());
   const lanes = new QueryLanes(seats);
+  const queries = createQueries({
     store,
     symbolizer,
     createWorker: () => startThread('tree-worker'),
@@ -128,6 +136,7 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
     symbolizer,
     ingest,
     queries,
+    selfProfiler: createSelfProfiler({ ingest, host: hostname(), version, clock }),
   });
 }
 

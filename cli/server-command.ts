@@ -53,6 +53,8 @@ export const serverCommand: Command = {
     }
     // Loaded here, so that `everflame push` needs no database.
     const { startServer } = await import('./server.ts');
+    const { startSelfTraces } = await import('./self-traces.ts');
+    const traces = await startSelfTraces('everflame-server', env);
     const memoryLimitBytes = values['memory-limit'];
     const server = await startServer({
       httpAddress: values['http-address'],
@@ -62,6 +64,7 @@ export const serverCommand: Command = {
       debuginfodUrls: values['debuginfod-urls'],
       pathPrefix: values['path-prefix'],
       insecure: values.insecure,
+      isTraced: traces !== null,
       log: (line) => output.err(line),
       ...(memoryLimitBytes === null ? {} : { memoryLimitBytes }),
     });
@@ -69,6 +72,7 @@ export const serverCommand: Command = {
     output.out(`everflame: serving ${server.url} from ${values['data-dir']}\n`);
     await stopped;
     await server.close(DRAIN_MS);
+    await traces?.close();
     return 0;
   },
 };

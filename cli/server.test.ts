@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MAX_BODY_BYTES } from '../profile/limits.ts';
 import { pprofFromText } from '../test/pprof-text.ts';
+import type { MergeJson, SelfProfileJson } from '../wire/http.ts';
 import { runMain } from './main.ts';
 import type { RunningServer } from './server.ts';
 import { startServer } from './server.ts';
@@ -151,6 +152,26 @@ test('everything lies below the prefix', async () => {
   expect(new URL(server.url).pathname).toBe('/flames');
   expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
   expect((await fetch(new URL('/readyz', server.url))).status).toBe(404);
+});
+
+test('the server profiles its own threads into its own store', async () => {
+  const post = (seconds: string) =>
+    fetch(`${server.url}/api/v1/self_profile?seconds=${seconds}`, { method: 'POST' });
+  const [first, second] = await Promise.all([post('0.5'), post('0.1')]);
+  // Which of the two came first is the network's choice.
+  expect([first.status, second.status].sort()).toEqual([200, 409]);
+  const recorded = (await (first.ok ? first : second).json()) as SelfProfileJson;
+  expect(recorded.threads.map(({ thread }) => thread)).toEqual(
+    expect.arrayContaining(['main', 'decode-worker']),
+  );
+  expect(recorded.missing_threads).toEqual([]);
+  const { query, from_ms, to_ms } = recorded;
+  const parameters = new URLSearchParams({ query, from: `${from_ms}`, to: `${to_ms}` });
+  const answer = await fetch(`${server.url}/api/v1/merge?${parameters}&by=thread`);
+  const { total } = (await answer.json()) as MergeJson;
+  expect(total).toBe(recorded.threads.reduce((sum, { active_ns }) => sum + active_ns, 0));
+  expect(total).toBeGreaterThan(0);
+  expect((await post('61')).status).toBe(400);
 });
 
 test('who is still sending when a body is refused reads the refusal', async () => {
