@@ -1,9 +1,9 @@
 /** The texts of a graph's frames, decoded when first asked for: most frames are never drawn. */
 
 import type { FlameGraph } from '../../profile/flame/flame-graph.ts';
+import { fitFullName, fitName, packageOf, shortenName } from '../../profile/flame/frame-names.ts';
 import { formatPlace } from '../../profile/flame/frame-table.ts';
 import { stringReader } from '../../profile/strings.ts';
-import { fitFullName, fitName, packageOf, shortenName } from './frame-names.ts';
 import type { NameStyle } from './name-style.ts';
 
 export interface FrameTexts {
