@@ -10,6 +10,8 @@ const REQUEST_TIMEOUT_MS = 10 * 60_000;
 
 /** Agents send every 10 s; a connection that is closed under them costs a retry. */
 const KEEP_ALIVE_MS = 65_000;
+/** How often connections whose last request is answered are closed while the server stops. */
+const SWEEP_MS = 50;
 /** A long selector in a URL; Node's own limit is 16 KiB. POST takes longer ones. */
 const MAX_HEADER_BYTES = 64 * 2 ** 10;
 
@@ -73,8 +75,11 @@ export async function listen(
     close: (graceMs) =>
       new Promise((resolve) => {
         const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+        // A connection that was answering would stay open for KEEP_ALIVE_MS.
+        const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
         server.close(() => {
           clearTimeout(timer);
+          clearInterval(sweep);
           resolve();
         });
         server.closeIdleConnections();
