@@ -20,13 +20,23 @@ export interface ServerProcess {
 
 const START_TIMEOUT_MS = 60_000;
 
+export interface ServerProcessOptions {
+  /** More flags of `everflame server`. */
+  args?: readonly string[];
+  /** Beside this process' own. */
+  env?: NodeJS.ProcessEnv;
+}
+
 /** Starts `everflame server`, by default on a free port of loopback, and waits until it is ready. */
 export async function startServerProcess(
   dataDir: string,
   address = '127.0.0.1:0',
+  { args = [], env = {} }: ServerProcessOptions = {},
 ): Promise<ServerProcess> {
-  const child = spawn(EVERFLAME, ['server', '--http-address', address, '--data-dir', dataDir], {
+  const flags = ['--http-address', address, '--data-dir', dataDir, ...args];
+  const child = spawn(EVERFLAME, ['server', ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
   });
   let output = '';
   child.stdout?.on('data', (chunk) => (output += chunk));
