@@ -27,13 +27,15 @@ const openSymbols: OpenSymbolFile = () =>
 function sum(values: readonly number[], multiplier = 1): BuildWeights {
   const names = new SymbolNames(openSymbols, (name) => name);
   names.update(['aa', 'bb'].map((id) => ({ buildId: id as BuildId, path: id, generation: 1 })));
-  return sumByBuild(DICTIONARY, new LocationFrames('function', names, DICTIONARY), {
+  const frames = new LocationFrames('function', names, DICTIONARY);
+  const weights = {
     groups: [{}],
     group: new Uint32Array(values.length),
     stack: Uint32Array.from(values, (_, stack) => stack),
     value: Float64Array.from(values),
     multiplier,
-  });
+  };
+  return sumByBuild(DICTIONARY, frames, weights, () => {});
 }
 
 /** `aa app 2/12 {reason: 2}`: build id, file, self/total, weight without names. */

@@ -34,11 +34,13 @@ export function sumByBuild(
   dictionary: DictionaryColumns,
   frames: LocationFrames,
   { stack, value, multiplier }: StackWeights,
+  checkStop: () => void,
 ): BuildWeights {
   const { offsets, locations } = dictionary.stacks;
   const rows = new BuildRows(dictionary, frames);
   let total = 0;
   for (let row = 0; row < stack.length; row++) {
+    checkStop();
     const ref = stack[row] as number;
     const weight = (value[row] as number) * multiplier;
     const first = offsets[ref] as number;

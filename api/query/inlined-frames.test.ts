@@ -112,7 +112,9 @@ test('a pprof has all lines of a location, and says of a mapping what is known',
     meta: textMeta(0),
   };
   const draw = (text: string) => {
-    const profile = Profile.decode(buildPprof(parseDictionaryText(text), symbolNames(), job));
+    const profile = Profile.decode(
+      buildPprof(parseDictionaryText(text), symbolNames(), job, () => {}),
+    );
     const string = (index: number | bigint) => profile.stringTable.strings[Number(index)];
     const locations = profile.location.map(({ line }) =>
       line

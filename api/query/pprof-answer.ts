@@ -21,9 +21,11 @@ export function buildPprof(
   dictionary: DictionaryColumns,
   symbols: SymbolNames,
   job: PprofJob,
+  checkStop: () => void,
 ): Uint8Array {
   const tables = new PprofTables(dictionary, symbols);
-  const samples = sampleColumns(dictionary, tables, job);
+  const samples = sampleColumns(dictionary, tables, job, checkStop);
+  checkStop();
   const { type, meta } = job;
   const [from, to] = [BigInt(meta.fromMs), BigInt(meta.toMs)];
   return encodePprof({
@@ -44,6 +46,7 @@ function sampleColumns(
   dictionary: DictionaryColumns,
   tables: PprofTables,
   job: PprofJob,
+  checkStop: () => void,
 ): PprofSamples {
   const { stack, value, group, groups, multiplier } = job.weights;
   const { offsets, locations } = dictionary.stacks;
@@ -57,6 +60,7 @@ function sampleColumns(
   const rows = new Uint32Array(starts[count] as number);
   let filled = 0;
   for (let row = 0; row < count; row++) {
+    checkStop();
     const ref = refs.stack(stack[row] as number);
     for (let at = offsets[ref] as number; at < (offsets[ref + 1] as number); at++) {
       rows[filled++] = tables.locationRow(locations[at] as number);

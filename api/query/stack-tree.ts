@@ -14,6 +14,8 @@ import type { LocationFrames } from './location-frames.ts';
 /** Distinct reasons that fit a byte per stack; the writers' own names can make more of them. */
 const MAX_REASONS = 255;
 const OTHER_REASON = 'other';
+/** Stacks between two looks at the stop flag, less one; one may need names of many frames. */
+const STOP_MASK = 15;
 
 export class StackTree {
   tree = new CallTree();
@@ -70,13 +72,13 @@ export class StackTree {
     }
   }
 
-  /** Leaves of the sides' stacks, all in one tree. */
-  leavesOf(sides: readonly Uint32Array[]): Int32Array[] {
-    const first = this.#tryLeaves(sides);
+  /** Leaves of the sides' stacks, all in one tree. `checkStop` throws where they are not wanted. */
+  leavesOf(sides: readonly Uint32Array[], checkStop: () => void): Int32Array[] {
+    const first = this.#tryLeaves(sides, checkStop);
     if (first !== null) return first;
     this.tree = new CallTree();
     this.#leaf.fill(0);
-    const second = this.#tryLeaves(sides);
+    const second = this.#tryLeaves(sides, checkStop);
     if (second !== null) return second;
     throw new EverflameError('too-large', 'the stacks of this query have too many nodes', {
       limit: `MAX_TREE_NODES = ${this.#maxNodes}`,
@@ -84,13 +86,14 @@ export class StackTree {
     });
   }
 
-  #tryLeaves(sides: readonly Uint32Array[]): Int32Array[] | null {
+  #tryLeaves(sides: readonly Uint32Array[], checkStop: () => void): Int32Array[] | null {
     const leaves: Int32Array[] = [];
     for (const stacks of sides) {
       const side = new Int32Array(stacks.length);
       for (let row = 0; row < stacks.length; row++) {
         const stack = stacks[row] as number;
         assert(stack < this.#dictionary.stacks.count, `the dictionary has stack ${stack}`);
+        if ((row & STOP_MASK) === 0) checkStop();
         if (this.#leaf[stack] === 0) {
           this.#add(stack);
           if (this.tree.count > this.#maxNodes) return null;

@@ -16,9 +16,12 @@ import type { FunctionsJson, MergeJson } from '../../wire/http.ts';
 import { LocationFrames } from './location-frames.ts';
 import type { Answer } from './params.ts';
 import { StackTree } from './stack-tree.ts';
+import { StopFlag } from './stop-flag.ts';
 import { type OpenSymbolFile, SymbolNames } from './symbol-names.ts';
 import { TreeJobs } from './tree-jobs.ts';
 import type { GraphJob, StackWeights, TreeJob } from './tree-messages.ts';
+
+const goOn = () => {};
 
 /** Stack i of the dictionary has value i of the list; zeros are left out. */
 function weigh(values: readonly number[], more: Partial<StackWeights> = {}): StackWeights {
@@ -59,6 +62,7 @@ function symbolFile(buildId: string, path = buildId, generation = 1): SymbolFile
 }
 
 interface World {
+  stop?: Int32Array;
   dictionary?: DictionaryColumns;
   symbolFiles?: readonly SymbolFileRow[];
 }
@@ -467,6 +471,24 @@ test('answers equal a walk over all stacks, query after query on one tree', () =
   );
 });
 
+test.each(['graph', 'functions', 'pprof'] as const)('%s: a job that is stopped', (kind) => {
+  const jobs = new TreeJobs(openSymbols, demangle);
+  const stop = new StopFlag();
+  const base = graphJob([1, 1]);
+  const page = { sort: 'self', names: 'full', search: '', offset: 0, limit: 1 } as const;
+  const type = parseProfileType('a:b:c:d:e');
+  const job = {
+    graph: base,
+    functions: { ...base, ...page, kind: 'functions' },
+    pprof: { ...base, kind: 'pprof', type, period: 1, comments: [] },
+  }[kind] as TreeJob;
+  const world = { dictionary: parseDictionaryText('a;b\na;c'), symbolFiles: [], stop: stop.word };
+  stop.set(true);
+  expect(() => run(jobs, job, world)).toThrow('the query was given up');
+  stop.set(false);
+  expect(run(jobs, job, world).body.length).toBeGreaterThan(0);
+});
+
 describe('the tree of known stacks is bounded', () => {
   const dictionary = parseDictionaryText('a;b;c\nd;e;f\ng;h;i');
   const make = (maxNodes: number) => {
@@ -480,14 +502,14 @@ describe('the tree of known stacks is bounded', () => {
 
   test('over the limit it starts anew with what the query needs', () => {
     const stacks = make(7);
-    stacks.leavesOf([Uint32Array.of(0, 1)]);
+    stacks.leavesOf([Uint32Array.of(0, 1)], goOn);
     expect(stacks.tree.count).toBe(7);
-    const [leaves] = stacks.leavesOf([Uint32Array.of(2)]);
+    const [leaves] = stacks.leavesOf([Uint32Array.of(2)], goOn);
     expect([stacks.tree.count, leaves?.[0]]).toEqual([4, 3]);
   });
 
   test('a query that alone is over it is told so', () => {
-    expect(() => make(6).leavesOf([Uint32Array.of(0), Uint32Array.of(1)])).toThrow(
+    expect(() => make(6).leavesOf([Uint32Array.of(0), Uint32Array.of(1)], goOn)).toThrow(
       'too many nodes',
     );
   });

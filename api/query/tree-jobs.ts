@@ -23,6 +23,7 @@ import { LocationFrames } from './location-frames.ts';
 import type { Answer, Granularity } from './params.ts';
 import { buildPprof } from './pprof-answer.ts';
 import { StackTree } from './stack-tree.ts';
+import { StopFlag } from './stop-flag.ts';
 import { type Demangle, type OpenSymbolFile, SymbolNames } from './symbol-names.ts';
 import type {
   BuildsJob,
@@ -42,6 +43,9 @@ export class TreeJobs {
   /** Columns of the job at hand; nothing of them outlives it. */
   readonly #columns = new Arena();
   #dictionary: DictionaryColumns | null = null;
+  #stop = new StopFlag();
+  /** Between the parts of a job, and in those that may be long. */
+  readonly #checkStop = () => this.#stop.check();
   #known: StackTree | null = null;
 
   constructor(openSymbolFile: OpenSymbolFile, demangle: Demangle) {
@@ -61,6 +65,7 @@ export class TreeJobs {
   }
 
   #update(request: TreeRequest): void {
+    if (request.stop !== undefined) this.#stop = new StopFlag(request.stop);
     if (request.dictionary !== undefined) {
       this.#dictionary = request.dictionary;
       this.#known?.setDictionary(request.dictionary);
@@ -97,13 +102,14 @@ export class TreeJobs {
   #answerGraph(job: GraphJob): Answer {
     const stacks = this.#stackTree(job.tree.granularity);
     const columns = this.#columns;
-    const tree = weigh(stacks, job, job.base, job.by, columns);
+    const tree = weigh(stacks, job, job.base, job.by, columns, this.#checkStop);
     const frames = stacks.frames.table;
     const names = {
       nameOf: (row: number) => frames.frames[row]?.name ?? '',
       placeOf: (row: number) => formatPlace(frames.frames[row] ?? ROOT_FRAME),
     };
     const keep = pruneTree(tree, names, job.tree);
+    this.#checkStop();
     const graph = flattenTree(tree, {
       frames,
       keep,
@@ -113,29 +119,31 @@ export class TreeJobs {
       columns,
     });
     stateTruncated(graph);
+    this.#checkStop();
     return encodeGraph(graph, job.format, job.base === null ? 'absolute' : job.mode);
   }
 
   #answerFunctions(job: FunctionsJob): Answer {
     const stacks = this.#stackTree('function');
     const columns = this.#columns;
-    const tree = weigh(stacks, job, null, [], columns);
+    const tree = weigh(stacks, job, null, [], columns, this.#checkStop);
     const { multiplier } = job.weights;
     const frames = stacks.frames.table;
     const graph = flattenTree(tree, { frames, multiplier, meta: job.meta, columns });
+    this.#checkStop();
     return { contentType: JSON_MEDIA_TYPE, body: formatFunctionsJson(graph, job) };
   }
 
   #answerPprof(job: PprofJob): Answer {
     assert(this.#dictionary !== null, 'the first request brings the dictionary');
-    const body = buildPprof(this.#dictionary, this.#symbols, job);
+    const body = buildPprof(this.#dictionary, this.#symbols, job, this.#checkStop);
     return { contentType: 'application/vnd.google.protobuf', body };
   }
 
   #answerBuilds({ weights }: BuildsJob): Answer {
     const { frames } = this.#stackTree('function');
     assert(this.#dictionary !== null, 'the first request brings the dictionary');
-    const builds = sumByBuild(this.#dictionary, frames, weights);
+    const builds = sumByBuild(this.#dictionary, frames, weights, this.#checkStop);
     return { contentType: JSON_MEDIA_TYPE, body: JSON.stringify(builds) };
   }
 }
@@ -147,15 +155,20 @@ function weigh(
   base: StackWeights | null,
   by: readonly string[],
   columns: ColumnSource,
+  checkStop: () => void,
 ): WeightedTree {
   const sides = base === null ? [weights] : [weights, base];
-  const [node, nodeBase] = stacks.leavesOf(sides.map((side) => side.stack));
+  const [node, nodeBase] = stacks.leavesOf(
+    sides.map((side) => side.stack),
+    checkStop,
+  );
   assert(node !== undefined, 'there are leaves for each side');
   const { stack, value, multiplier } = weights;
   stacks.addQuality(meta.quality.series, stack, value, multiplier);
   meta.totalBeforeFilters = sum(value) * multiplier;
   meta.totalAfterFilters = meta.totalBeforeFilters;
   const leaves: LeafWeights = { node, value };
+  checkStop();
   if (base === null || nodeBase === undefined) {
     return by.length === 0
       ? gatherTree(stacks.tree, leaves, null, columns)

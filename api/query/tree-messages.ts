@@ -71,3 +71,5 @@ export interface TreeRequest {
 }
 
 export type TreeReply = { id: number; answer: Answer } | { id: number; error: ErrorRecord };
+  /** A word of shared memory (StopFlag); comes with the first request. */
+  stop?: Int32Array;

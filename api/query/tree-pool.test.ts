@@ -10,7 +10,10 @@ import { TreePool, type TreePoolOptions } from './tree-pool.ts';
 /** A real thread that does what the job's `search` says and tells what it was sent. */
 const CODE = `
   const { parentPort } = require('node:worker_threads');
-  parentPort.on('message', ({ id, job, dictionary, symbolFiles }) => {
+  let flag;
+  parentPort.on('message', ({ id, job, stop, dictionary, symbolFiles }) => {
+    flag = stop ?? flag;
+    if (job.search === 'spin') while (Atomics.load(flag, 0) === 0);
     if (job.search === 'crash') throw new Error('boom');
     if (job.search === 'exit') process.exit(3);
     if (job.search === 'refuse') {
@@ -105,6 +108,18 @@ describe('a pool of tree workers', () => {
     expect(await outcome(waiting)).toBe('cancelled: the query was given up');
     expect(await outcome(running)).toMatch(/a$/);
     expect(await outcome(pool.run(job('b'), never))).toBe(',,b');
+    await pool.close();
+  });
+
+  test('a query given up while it runs ends its job, not the next one', async () => {
+    const pool = open();
+    const control = new AbortController();
+    const running = pool.run(job('spin'), control.signal);
+    const next = pool.run(job('next'), never);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    control.abort();
+    expect(await outcome(running)).toBe('cancelled: the query was given up');
+    expect(await outcome(next)).toBe(',,next');
     await pool.close();
   });
 

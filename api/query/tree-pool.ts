@@ -7,6 +7,7 @@ import type { DictionaryColumns, DictionarySnapshot } from '../../profile/dictio
 import { EverflameError, fromErrorRecord } from '../../profile/errors.ts';
 import { MAX_WAITING_QUERIES } from '../../profile/limits.ts';
 import type { Answer } from './params.ts';
+import { StopFlag } from './stop-flag.ts';
 import type { SymbolRow } from './symbol-names.ts';
 import type { StackWeights, TreeJob, TreeReply, TreeRequest } from './tree-messages.ts';
 
@@ -28,6 +29,7 @@ interface Seat {
   /** Null until it is needed, and again after the thread died. */
   worker: Worker | null;
   busy: Waiting | null;
+  readonly stop: StopFlag;
   /** What the worker was sent last, by identity. */
   snapshot: DictionarySnapshot | null;
   symbolFiles: readonly SymbolRow[] | null;
@@ -43,11 +45,12 @@ export class TreePool {
   constructor(options: TreePoolOptions) {
     this.#options = options;
     for (let seat = 0; seat < Math.max(1, options.workers); seat++) {
-      this.#seats.push({ worker: null, busy: null, snapshot: null, symbolFiles: null });
+      const stop = new StopFlag();
+      this.#seats.push({ worker: null, busy: null, stop, snapshot: null, symbolFiles: null });
     }
   }
 
-  /** The job's buffers move to the worker. A job that runs when `signal` fires is left to end. */
+  /** The job's buffers move to the worker. Once `signal` fires it waits no longer, and stops. */
   run(job: TreeJob, signal: AbortSignal): Promise<Answer> {
     if (signal.aborted) return Promise.reject(cancelled());
     if (this.#closed) return Promise.reject(stopped());
@@ -60,6 +63,7 @@ export class TreePool {
       const onAbort = (): void => {
         const place = this.#queue.indexOf(waiting);
         if (place >= 0) this.#queue.splice(place, 1);
+        this.#seats.find(({ busy }) => busy === waiting)?.stop.set(true);
         reject(cancelled());
       };
       const waiting: Waiting = {
@@ -128,8 +132,12 @@ export class TreePool {
   }
 
   #send(seat: Seat, job: TreeJob): void {
-    seat.worker ??= this.#start(seat);
     const request: TreeRequest = { id: this.#nextId++, job };
+    if (seat.worker === null) {
+      seat.worker = this.#start(seat);
+      request.stop = seat.stop.word;
+    }
+    seat.stop.set(false);
     // Taken now, not when the job was made: a job's stacks are in every later snapshot too.
     const snapshot = this.#options.snapshot();
     if (snapshot !== seat.snapshot) {
