@@ -65,11 +65,11 @@ export type TreeJob = GraphJob | FunctionsJob | PprofJob | BuildsJob;
 export interface TreeRequest {
   id: number;
   job: TreeJob;
+  /** A word of shared memory (StopFlag); comes with the first request. */
+  stop?: Int32Array;
   /** Absent where the worker has the newest already. */
   dictionary?: DictionaryColumns;
   symbolFiles?: readonly SymbolRow[];
 }
 
 export type TreeReply = { id: number; answer: Answer } | { id: number; error: ErrorRecord };
-  /** A word of shared memory (StopFlag); comes with the first request. */
-  stop?: Int32Array;
