@@ -3,6 +3,8 @@ import { EverflameError } from '../errors.ts';
 import type { FlameMeta } from './flame-graph.ts';
 import type { HostQuality, Quality, SeriesQuality } from './quality.ts';
 
+const BEFORE = 'totalBeforeFilters';
+
 type Shape = Record<string, unknown>;
 
 /** Parses and checks; unknown fields of newer writers are left out. */
@@ -13,7 +15,7 @@ export function parseFlameMeta(text: string): FlameMeta {
     unit: string(meta, 'unit'),
     fromMs: number(meta, 'fromMs'),
     toMs: number(meta, 'toMs'),
-    totalBeforeFilters: number(meta, 'totalBeforeFilters'),
+    totalBeforeFilters: number(meta, BEFORE),
     totalAfterFilters: number(meta, 'totalAfterFilters'),
     quality: quality(meta),
   };
@@ -25,6 +27,7 @@ export function parseFlameMeta(text: string): FlameMeta {
     toMs: number(base, 'toMs'),
     total: number(base, 'total'),
     quality: quality(base),
+    ...(base[BEFORE] === undefined ? {} : { totalBeforeFilters: number(base, BEFORE) }),
   };
   return read;
 }

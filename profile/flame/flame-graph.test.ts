@@ -236,7 +236,7 @@ test('lines that would be gigabytes are refused', () => {
   const weighted = gatherTree(tree, { node, value: new Float64Array(node.length).fill(1) });
   const graph = flattenTree(weighted, { frames, multiplier: 1, meta: textMeta(1) });
   expect(() => formatFolded(graph)).toThrow(
-    expect.objectContaining({ kind: 'too-large', limit: 'MAX_FOLDED_LENGTH = 268435456' }),
+    expect.objectContaining({ kind: 'too-large', limit: 'MAX_TEXT_LENGTH = 268435456' }),
   );
 });
 

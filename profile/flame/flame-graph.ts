@@ -43,7 +43,19 @@ export interface FlameMeta {
   totalAfterFilters: number;
   quality: Quality;
   /** The other side of a diff, where there is one. */
-  base?: { type: string; fromMs: number; toMs: number; total: number; quality: Quality };
+  base?: BaseMeta;
+}
+
+/** Side A of a diff. */
+export interface BaseMeta {
+  type: string;
+  fromMs: number;
+  toMs: number;
+  /** After filters. */
+  total: number;
+  /** Only where there were filters. */
+  totalBeforeFilters?: number;
+  quality: Quality;
 }
 
 export interface FlameGraph {

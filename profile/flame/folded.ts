@@ -2,6 +2,7 @@
 import { EverflameError } from '../errors.ts';
 import { stringReader } from '../strings.ts';
 import type { FlameGraph } from './flame-graph.ts';
+import { TextBuilder } from './text-builder.ts';
 
 export interface FoldedLine {
   /** Root first. */
@@ -11,12 +12,6 @@ export interface FoldedLine {
 
 /** The frame under which weight of left-out children stands. */
 export const FOLDED_TRUNCATED = '[truncated]';
-
-/**
- * Characters of one text. Every line repeats the names of its whole stack, so a profile of a
- * kilobyte can be gigabytes of lines; V8's strings end at 512 MB.
- */
-const MAX_FOLDED_LENGTH = 2 ** 28;
 
 /**
  * One line per node with weight of its own, in the graph's unit. Frames that have a line are
@@ -36,13 +31,7 @@ export function formatFolded(graph: FlameGraph): string {
   };
   // paths[d] is the text of the current path down to depth d, so each node adds only its name.
   const paths: string[] = [''];
-  const lines: string[] = [];
-  let length = 0;
-  const add = (line: string): void => {
-    length += line.length;
-    if (length > MAX_FOLDED_LENGTH) throw tooLong();
-    lines.push(line);
-  };
+  const lines = new TextBuilder();
   for (let node = 0; node < graph.nodeCount; node++) {
     const depth = graph.depth[node] as number;
     if (depth > 0) {
@@ -53,18 +42,10 @@ export function formatFolded(graph: FlameGraph): string {
     const path = paths[depth] as string;
     const self = (graph.self[node] as number) * graph.multiplier;
     const folded = (graph.folded[node] as number) * graph.multiplier;
-    if (self > 0) add(`${path || '[root]'} ${self}\n`);
-    if (folded > 0) add(`${path === '' ? '' : `${path};`}${FOLDED_TRUNCATED} ${folded}\n`);
+    if (self > 0) lines.add(`${path || '[root]'} ${self}\n`);
+    if (folded > 0) lines.add(`${path === '' ? '' : `${path};`}${FOLDED_TRUNCATED} ${folded}\n`);
   }
-  return lines.join('');
-}
-
-function tooLong(): EverflameError {
-  return new EverflameError('too-large', 'the folded stacks are too long', {
-    field: 'format',
-    limit: `MAX_FOLDED_LENGTH = ${MAX_FOLDED_LENGTH}`,
-    remedy: 'Ask for pprof or fg1, which hold each name once, or give max_nodes.',
-  });
+  return lines.text();
 }
 
 /** Reads folded lines; blank lines are skipped. The value is the text after the last space. */

@@ -17,16 +17,20 @@ export interface FunctionTable {
   /** Side A; null in a plain graph. */
   selfBase: Float64Array | null;
   totalBase: Float64Array | null;
-  /** Function row of each frame; -1 for labels and the root, which are no functions. */
+  /** Function row of each frame; -1 for the root, and for labels where they are no rows. */
   functionOf: Int32Array;
 }
 
 /**
  * Sums up the graph. Frames that differ only in file or line are one function. The table is exact
- * where nothing was left out of the graph; left-out weight is in no function's self.
+ * where nothing was left out of the graph; left-out weight is in no function's self. With labels,
+ * the frames of label values are rows, too.
  */
-export function tabulateFunctions(graph: FlameGraph): FunctionTable {
-  const { functionOf, frame } = groupFrames(graph);
+export function tabulateFunctions(
+  graph: FlameGraph,
+  labels: 'labels' | 'no-labels' = 'no-labels',
+): FunctionTable {
+  const { functionOf, frame } = groupFrames(graph, labels === 'labels');
   const side = sumSide(graph, functionOf, frame.length, graph.self, graph.folded);
   const base =
     graph.selfBase === null || graph.foldedBase === null
@@ -43,14 +47,18 @@ export function tabulateFunctions(graph: FlameGraph): FunctionTable {
   };
 }
 
-function groupFrames(graph: FlameGraph): { functionOf: Int32Array; frame: number[] } {
+function groupFrames(
+  graph: FlameGraph,
+  withLabels: boolean,
+): { functionOf: Int32Array; frame: number[] } {
   const { frames } = graph;
   const text = stringReader(graph.strings);
   const functionOf = new Int32Array(frames.count).fill(-1);
   const frame: number[] = [];
   const rows = new Map<string, number>();
-  for (let row = 0; row < frames.count; row++) {
-    if (frames.kind[row] === FrameKind.label) continue;
+  // Row 0 is the root's.
+  for (let row = 1; row < frames.count; row++) {
+    if (frames.kind[row] === FrameKind.label && !withLabels) continue;
     const key = functionIdentity(frameAt(frames, text, row));
     let known = rows.get(key);
     if (known === undefined) {
