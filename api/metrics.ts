@@ -69,6 +69,23 @@ export function observeGauges(meter: Meter, gauges: readonly Gauge[]): void {
 
 const STORE_GAUGES: [keyof StoreStats, string, string, boolean][] = [
   ['samples', 'everflame_store_samples', 'Rows of samples in the store.', false],
+  ['hotSamples', 'everflame_store_hot_samples', 'Rows of samples not in a block yet.', false],
+  ['blocks', 'everflame_store_blocks', 'Blocks of sealed rows and dictionaries.', false],
+  [
+    'damagedBlocks',
+    'everflame_store_damaged_blocks',
+    'Blocks set aside because a file of theirs is damaged or missing.',
+    false,
+  ],
+  ['seals', 'everflame_store_seals', 'Times that rows were sealed into blocks.', true],
+  ['failedSeals', 'everflame_store_failed_seals', 'Times that sealing failed.', true],
+  ['sealMs', 'everflame_store_seal_milliseconds', 'Time that sealing took.', true],
+  [
+    'orphansRemoved',
+    'everflame_store_orphans_removed',
+    'Files that the start removed because no block named them.',
+    true,
+  ],
   ['profiles', 'everflame_store_profiles', 'Profiles in the store.', false],
   ['series', 'everflame_store_series', 'Series in the store.', false],
   ['stacks', 'everflame_store_stacks', 'Distinct stacks in the store.', false],

@@ -209,6 +209,17 @@ export interface StoreStats {
   bytesOfMemory: number;
   pendingBatches: number;
   commits: number;
+  /** Rows of samples that are not in a block yet. */
+  hotSamples: number;
+  blocks: number;
+  /** Blocks that are left out of answers, because a file of them is damaged or missing. */
+  damagedBlocks: number;
+  seals: number;
+  failedSeals: number;
+  /** Time that sealing took together. */
+  sealMs: number;
+  /** Files that the start found and no block named. */
+  orphansRemoved: number;
   /** Requests whose batch id was stored before. */
   duplicateBatches: number;
   /** Samples stored without their label set, because there was no room for another set. */
@@ -264,4 +275,19 @@ export interface Store {
   ready(): Promise<boolean>;
   /** Finishes accepted writes, then closes. */
   close(): Promise<void>;
+}
+
+/** What a user's SQL reads: the rows as of one moment, in files that stay until `release`. */
+export interface SqlSnapshot {
+  /** Files by table; what they hold is between the store and its sandbox. */
+  files: SqlFiles;
+  /** When the rows not in blocks were copied; later ones are missing. */
+  takenMs: EpochMs;
+  release(): void;
+}
+export type SqlFiles = Readonly<Record<string, readonly string[]>>;
+
+export interface SqlSource {
+  /** Recent snapshots are shared, so that many statements cost one copy. */
+  sqlSnapshot(): Promise<SqlSnapshot>;
 }

@@ -1,15 +1,41 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { EverflameError } from '../../profile/errors.ts';
 import { describeStore, type StorePlace } from '../../test/conformance/store.ts';
-import { openDuckStore } from './duck-store.ts';
+import type { WriteBatch } from '../store.ts';
+import { type EmbeddedStore, openDuckStore } from './duck-store.ts';
 
-async function makePlace(): Promise<StorePlace> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'everflame-store-'));
-  return {
-    open: () => openDuckStore({ dataDir, memoryLimitBytes: 256 * 2 ** 20, threads: 2 }),
-    remove: () => rm(dataDir, { recursive: true }),
+/** Sealing after so many writes; 0 for never. */
+function placeOf(writesPerSeal: number): () => Promise<StorePlace> {
+  return async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'everflame-store-'));
+    return {
+      open: async () => {
+        const store = await openDuckStore({ dataDir, memoryLimitBytes: 256 * 2 ** 20, threads: 2 });
+        return writesPerSeal === 0 ? store : sealAfter(store, writesPerSeal);
+      },
+      remove: () => rm(dataDir, { recursive: true }),
+    };
   };
 }
 
-describeStore('DuckDB', makePlace);
+function sealAfter(store: EmbeddedStore, writes: number): EmbeddedStore {
+  let count = 0;
+  const write = store.write.bind(store);
+  store.write = async (batch: WriteBatch) => {
+    await write(batch);
+    if (++count % writes !== 0) return;
+    const [sealed] = await Promise.allSettled([store.seal()]);
+    if (sealed.status === 'rejected' && !isClosing(sealed.reason)) throw sealed.reason;
+  };
+  return store;
+}
+
+function isClosing(error: unknown): boolean {
+  return error instanceof EverflameError && ['cancelled', 'unavailable'].includes(error.kind);
+}
+
+describeStore('DuckDB, all rows hot', placeOf(0));
+describeStore('DuckDB, all rows sealed', placeOf(1));
+describeStore('DuckDB, every second write sealed', placeOf(2));

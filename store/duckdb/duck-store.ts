@@ -13,13 +13,20 @@ import type {
   ReadOptions,
   Selection,
   SelectionSummary,
+  SqlSnapshot,
+  SqlSource,
   Store,
   StoredProfile,
   StoreStats,
   TimelineGroup,
   WriteBatch,
 } from '../store.ts';
-import { loadActivity, loadBatchIds, loadCatalogue, loadCounts, loadDictionaries } from './load.ts';
+import { fileOf } from './blocks/block.ts';
+import { BlockKeeper } from './blocks/block-keeper.ts';
+import { openBlocks } from './blocks/open-blocks.ts';
+import type { SealRequest } from './blocks/seal.ts';
+import { loadDictionaries } from './dictionary/load-dictionaries.ts';
+import { loadActivity, loadBatchIds, loadCatalogue, loadCounts } from './load.ts';
 import { readCoveredMs } from './read/coverage.ts';
 import { estimateRead } from './read/estimate.ts';
 import { mergeGauges } from './read/gauges.ts';
@@ -28,6 +35,7 @@ import { type Read, readLabelNames, readLabelValues, readProfileTypes } from './
 import { readProfiles, readSummary } from './read/summary.ts';
 import { readTimeline } from './read/timeline.ts';
 import { readAgents } from './read/windows.ts';
+import { removeOldSnapshots, SqlSnapshots } from './sandbox/sql-snapshots.ts';
 import {
   type Database,
   type DuckStoreOptions,
@@ -37,21 +45,35 @@ import {
 import { ReaderPool, type ReadSession } from './sql/reader-pool.ts';
 import { GroupWriter } from './write/group-writer.ts';
 
+/** What tests and maintenance ask of the embedded store alone. */
+export interface EmbeddedStore extends Store, SqlSource {
+  /** Makes blocks of hot rows; of all of them where nothing is said. */
+  seal(request?: SealRequest): Promise<void>;
+}
+
 /**
  * Opens or makes the store in a directory. One store per directory: a second open, by this process
  * or another, is refused. Queries run on libuv's threads, so UV_THREADPOOL_SIZE should be 16.
  */
-export async function openDuckStore(options: DuckStoreOptions): Promise<Store> {
+export async function openDuckStore(options: DuckStoreOptions): Promise<EmbeddedStore> {
+  const { nowMs = Date.now, log = () => undefined, maxHotSamples } = options;
   const database = await openDatabase(options);
   const connection = await database.connect();
   try {
+    const opened = await openBlocks(database, connection, log);
+    const list = opened.place.lists.current;
     const writer = new GroupWriter(connection, database.idKey);
-    await loadDictionaries(connection, writer.dictionaries);
+    const { dataDir } = database;
+    await removeOldSnapshots(dataDir);
+    await loadDictionaries(connection, writer.dictionaries, { dataDir, list });
     await loadCatalogue(connection, writer.catalogue);
     await loadActivity(connection, writer.catalogue);
-    await loadBatchIds(connection, writer.batchIds, Date.now());
-    await loadCounts(connection, writer);
-    return new DuckStore(database, connection, writer);
+    await loadBatchIds(connection, writer.batchIds, nowMs());
+    await loadCounts(connection, writer, list);
+    const { counts } = writer;
+    const keeper = new BlockKeeper({ opened, counts, maxHotSamples, nowMs, log });
+    writer.committed = () => keeper.check();
+    return new DuckStore(database, connection, writer, keeper);
   } catch (error) {
     duckdb.disconnect_sync(connection);
     database.close();
@@ -59,22 +81,35 @@ export async function openDuckStore(options: DuckStoreOptions): Promise<Store> {
   }
 }
 
-class DuckStore implements Store {
+class DuckStore implements EmbeddedStore {
   readonly idKey: IdKey;
   readonly atomicBatches = true;
   readonly #database: Database;
   readonly #connection: duckdb.Connection;
   readonly #writer: GroupWriter;
+  readonly #keeper: BlockKeeper;
   readonly #readers: ReaderPool;
+  readonly #snapshots: SqlSnapshots;
   #closing: Promise<void> | null = null;
   #probing: Promise<boolean> | null = null;
 
-  constructor(database: Database, connection: duckdb.Connection, writer: GroupWriter) {
+  constructor(
+    database: Database,
+    connection: duckdb.Connection,
+    writer: GroupWriter,
+    keeper: BlockKeeper,
+  ) {
     this.#database = database;
     this.#connection = connection;
     this.#writer = writer;
-    this.#readers = new ReaderPool(database);
+    this.#keeper = keeper;
+    this.#readers = new ReaderPool(database, keeper.place.lists, (used) => keeper.repair(used));
+    this.#snapshots = new SqlSnapshots(database.dataDir, keeper.place.lists, this.#readers);
     this.idKey = database.idKey;
+  }
+
+  async seal(request: SealRequest = { beforeMs: Number.MAX_SAFE_INTEGER }): Promise<void> {
+    await this.#keeper.seal(request);
   }
 
   write(batch: WriteBatch): Promise<void> {
@@ -101,8 +136,13 @@ class DuckStore implements Store {
 
   estimate(selection: Selection): Promise<Estimate> {
     const { range } = selection;
-    const hot = { rows: this.#writer.counts.samples, bytes: 0, range };
-    return estimateRead(this.#writer.catalogue, wholeMs(selection), hot, []);
+    const hot = { rows: this.#writer.counts.hotSamples, bytes: 0, range };
+    const blocks = this.#keeper.place.lists.current.blocks.map((block) => ({
+      rows: block.samples,
+      bytes: fileOf(block, 'samples')?.bytes ?? 0,
+      range: { from: block.fromMs as EpochMs, to: block.toMs as EpochMs },
+    }));
+    return estimateRead(this.#writer.catalogue, wholeMs(selection), hot, blocks);
   }
 
   async merge(
@@ -185,15 +225,24 @@ class DuckStore implements Store {
 
   stats(): StoreStats {
     const { dictionaries, catalogue, counts, batchIds, pendingBatches } = this.#writer;
+    const { stats, place } = this.#keeper;
+    const { bytes, damaged } = place.lists;
     return {
       ...counts,
+      ...stats,
+      blocks: place.lists.current.blocks.length,
+      damagedBlocks: damaged,
       series: catalogue.seriesIndex.committedCount,
       ...dictionaries.committedMark(),
-      bytesOnDisk: sizeOf(this.#database.path) + sizeOf(`${this.#database.path}.wal`),
+      bytesOnDisk: bytes + sizeOf(this.#database.path) + sizeOf(`${this.#database.path}.wal`),
       bytesOfMemory: dictionaries.byteLength + catalogue.byteLength + batchIds.byteLength,
       pendingBatches,
       samplesWithoutLabels: this.#writer.buffer.samplesWithoutLabels,
     };
+  }
+
+  sqlSnapshot(): Promise<SqlSnapshot> {
+    return this.#snapshots.take();
   }
 
   /** Questions that come while one is being answered share its answer. */
@@ -218,8 +267,10 @@ class DuckStore implements Store {
 
   async #close(): Promise<void> {
     await this.#writer.close();
+    await this.#keeper.close();
     await this.#probing;
     await this.#readers.close();
+    await this.#snapshots.close();
     duckdb.disconnect_sync(this.#connection);
     this.#database.close();
   }

@@ -1,83 +1,14 @@
-/** Fills the memory of a store from its tables when it is opened. */
+/** Fills the memory of a store from its tables when it is opened; dictionaries apart. */
 import duckdb from '@duckdb/node-bindings';
-import { assert } from '../../profile/errors.ts';
 import type { AgentInfo, SampleLabel } from '../store.ts';
+import type { BlockList } from './blocks/block-lists.ts';
 import { Activity } from './catalogue/activity.ts';
 import { type BatchIds, oldestKeptMs } from './catalogue/batch-ids.ts';
 import { type Catalogue, rowTypeOf } from './catalogue/catalogue.ts';
-import type { Dictionaries } from './dictionary/dictionaries.ts';
-import type { IdIndex } from './dictionary/id-index.ts';
-import type { SharedColumn } from './dictionary/shared-column.ts';
 import { ResultColumns } from './sql/result-columns.ts';
 
-/** Every table is read in the order it was written, so that refs come out as 0, 1, 2, ... */
 async function read(connection: duckdb.Connection, sql: string): Promise<ResultColumns> {
   return new ResultColumns(await duckdb.query(connection, sql));
-}
-
-export async function loadDictionaries(
-  connection: duckdb.Connection,
-  dictionaries: Dictionaries,
-): Promise<void> {
-  const { strings, functions, locations, stacks } = dictionaries;
-  const texts = await read(connection, 'SELECT id, hash, text FROM strings');
-  assignAll(strings.index, texts);
-  texts.eachText(2, (bytes) => {
-    strings.bytes.append(bytes);
-    strings.offsets.push(strings.bytes.length);
-  });
-  const names = await read(
-    connection,
-    'SELECT id, hash, name, system_name, file, start_line FROM functions',
-  );
-  assignAll(functions.index, names);
-  functions.name.append(names.u32(2));
-  functions.systemName.append(names.u32(3));
-  functions.file.append(names.u32(4));
-  functions.startLine.append(names.u32(5));
-
-  const places = await read(
-    connection,
-    `SELECT id, hash, binary_path, build_id, address_space, kind, flags, address,
-       line_function, line_number, line_column FROM locations`,
-  );
-  assignAll(locations.index, places);
-  locations.binary.append(places.u32(2));
-  locations.buildId.append(places.u32(3));
-  locations.space.append(places.u8(4));
-  locations.kind.append(places.u8(5));
-  locations.flags.append(places.u8(6));
-  locations.address.append(new Uint32Array(places.words(7).buffer));
-  appendLists(places, 8, locations.lineOffsets, locations.lineFunction);
-  places.eachList(9, (_, values) => locations.lineNumber.append(values));
-  places.eachList(10, (_, values) => locations.lineColumn.append(values));
-
-  const paths = await read(connection, 'SELECT id, hash, locations FROM stacks');
-  assignAll(stacks.index, paths);
-  appendLists(paths, 2, stacks.offsets, stacks.locations);
-  dictionaries.commit(dictionaries.mark());
-}
-
-function assignAll(index: IdIndex, rows: ResultColumns): void {
-  const ids = rows.u32(0);
-  const hashes = rows.words(1);
-  for (let row = 0; row < rows.rows; row++) {
-    const ref = index.assign(hashes[2 * row] as number, hashes[2 * row + 1] as number);
-    assert(ref === ids[row], `row ${row} of a dictionary has the id ${ids[row]}`);
-  }
-}
-
-function appendLists(
-  rows: ResultColumns,
-  column: number,
-  offsets: SharedColumn<Uint32Array>,
-  values: SharedColumn<Uint32Array>,
-): void {
-  rows.eachList(column, (ends, chunk) => {
-    const base = values.length;
-    values.append(chunk);
-    for (const end of ends) offsets.push(base + end);
-  });
 }
 
 export async function loadCatalogue(
@@ -126,15 +57,16 @@ export async function loadCatalogue(
   catalogue.commit(catalogue.mark());
 }
 
-/** Spans of all (series, type set) pairs, from a scan of the profiles. */
+/** Spans of all (series, type set) pairs: of blocks from their table, of hot rows by a scan. */
 export async function loadActivity(
   connection: duckdb.Connection,
   catalogue: Catalogue,
 ): Promise<void> {
   const spans = await read(
     connection,
-    `SELECT series, types, min(ts_ms)::DOUBLE, max(ts_ms + span_ms)::DOUBLE
-     FROM profiles GROUP BY ALL`,
+    `SELECT series, types, min(first_ms)::DOUBLE, max(last_ms)::DOUBLE FROM (
+       SELECT series, types, first_ms, last_ms FROM activity
+       UNION ALL SELECT series, types, ts_ms, ts_ms + span_ms FROM profiles) GROUP BY ALL`,
   );
   const series = spans.u32(0);
   const typesets = spans.u16(1);
@@ -172,14 +104,27 @@ export async function loadBatchIds(
 /** Numbers that go on from where the tables end. */
 export async function loadCounts(
   connection: duckdb.Connection,
-  writer: { counts: { samples: number; profiles: number }; buffer: { nextReport: number } },
+  writer: {
+    counts: { samples: number; profiles: number; hotSamples: number };
+    buffer: { nextReport: number };
+  },
+  { blocks }: BlockList,
 ): Promise<void> {
   const rows = await read(
     connection,
     `SELECT (SELECT count(*) FROM samples)::DOUBLE, (SELECT count(*) FROM profiles)::DOUBLE,
-       (SELECT coalesce(max(report) + 1, 0) FROM windows)::DOUBLE`,
+       (SELECT max(report)::DOUBLE FROM (
+          SELECT coalesce(max(report) + 1, 0) AS report FROM windows
+          UNION ALL SELECT value::BIGINT FROM meta WHERE name = 'next_report'))`,
   );
-  writer.counts.samples = rows.f64(0)[0] as number;
-  writer.counts.profiles = rows.f64(1)[0] as number;
-  writer.buffer.nextReport = rows.f64(2)[0] as number;
+  const { counts, buffer } = writer;
+  counts.hotSamples = rows.f64(0)[0] as number;
+  counts.samples = counts.hotSamples;
+  counts.profiles = rows.f64(1)[0] as number;
+  for (const { samples, profiles, damaged } of blocks) {
+    if (damaged !== '') continue;
+    counts.samples += samples;
+    counts.profiles += profiles;
+  }
+  buffer.nextReport = rows.f64(2)[0] as number;
 }

@@ -2,7 +2,7 @@
 import type { ColumnType } from './sql/table-appender.ts';
 
 /** Grows with every change of the tables; a file of another version is refused. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 /**
  * Columns in order, each with its raw type and its SQL type. Refs are dense u32 numbers, given in
@@ -36,15 +36,18 @@ const TABLES = {
   stacks: { id: 'u32', hash: 'u64', locations: 'u32list' },
   /** JSON as in docs/formats.md 1.2. */
   labelsets: { id: 'u32', hash: 'u64', labels: 'text' },
-  series: { id: 'u32', hash: 'u64', labels: 'text', period: 'f64' },
+  /** `service`: number of its service_name, in order of first appearance. */
+  series: { id: 'u32', hash: 'u64', labels: 'text', period: 'f64', service: 'u32' },
   /** `derived` is empty where the rows are of one type only. */
   types: { id: 'u16', type: 'text', derived: 'text' },
   /** Sets of types that profiles hold, as JSON arrays of ids of `types`. */
   typesets: { id: 'u16', types: 'text' },
   /** A row per agent and state of it: an upgrade adds one. */
   agents: { id: 'u32', agent: 'text', host: 'text', version: 'text', kernel: 'text' },
+  /** Not yet in a block, as are `profiles`, `windows` and the rows of the four dictionaries. */
   samples: {
     type: 'u16',
+    service: 'u32',
     series: 'u32',
     ts_ms: 'i64',
     stack: 'u32',
@@ -53,7 +56,8 @@ const TABLES = {
   },
   /**
    * `span_ms`: time of its last sample - ts_ms. `agent`: 0 for none, else the agent's id + 1.
-   * `seq`: -1 for none. `comments`: a JSON array, or empty.
+   * `seq`: -1 for none. `comments`: a JSON array, several of them
+   * in lines of their own, or empty.
    */
   profiles: {
     series: 'u32',
@@ -65,10 +69,7 @@ const TABLES = {
     seq: 'i64',
     comments: 'text',
   },
-  /**
-   * A row per counter of a window, `sampled` always among them. When a window is reported again
-   * (same agent, seq and time), the rows of the earlier `report` are deleted.
-   */
+  /** A row per counter of a window, `sampled` always among them. */
   windows: {
     agent: 'u32',
     seq: 'i64',
@@ -80,6 +81,42 @@ const TABLES = {
     counter: 'text',
     value: 'i64',
   },
+  /**
+   * Windows that were reported again (same agent, seq and time): rows of `windows` with a lower
+   * `report`, in a block or not, do not count.
+   */
+  replaced_windows: { agent: 'u32', seq: 'i64', ts_ms: 'i64', report: 'i64' },
+  /**
+   * Files that are sealed. `kind`: `rows` or `dictionary`. Times of rows are from_ms <= t < to_ms.
+   * `files`: JSON (blocks/block.ts). `damaged`: why the block is left out, or empty.
+   */
+  blocks: {
+    id: 'i64',
+    kind: 'text',
+    level: 'u8',
+    from_ms: 'i64',
+    to_ms: 'i64',
+    sealed_ms: 'i64',
+    samples: 'i64',
+    profiles: 'i64',
+    windows: 'i64',
+    files: 'text',
+    damaged: 'text',
+  },
+  /**
+   * What a block has of a series and type set: rows of `profiles`, the first one's time and the
+   * last one's end.
+   */
+  activity: {
+    block: 'i64',
+    series: 'u32',
+    types: 'u16',
+    first_ms: 'i64',
+    last_ms: 'f64',
+    profiles: 'i64',
+  },
+  /** What a block has of an agent: when its windows begin and end, and the last one's number. */
+  agent_activity: { block: 'i64', agent: 'u32', first_ms: 'i64', last_ms: 'f64', last_seq: 'i64' },
   /** `hash`: of the batch id under the store's key. `ts_ms`: when it was stored. */
   batches: { hash: 'u64', ts_ms: 'i64' },
 } as const satisfies Record<string, Record<string, ColumnType>>;
@@ -102,12 +139,20 @@ export function columnTypes(table: TableName): ColumnType[] {
   return Object.values(TABLES[table]);
 }
 
+export function columnNames(table: TableName): string[] {
+  return Object.keys(TABLES[table]);
+}
+
 export function createTableSql(table: TableName): string {
   const columns = Object.entries(TABLES[table]).map(
     ([name, type]) => `${name} ${SQL_TYPES[type as ColumnType]} NOT NULL`,
   );
   return `CREATE TABLE ${table} (${columns.join(', ')})`;
 }
+
+/** SQL: whether the row `r` of replaced_windows takes the place of the row `w` of windows. */
+export const REPLACES =
+  'w.agent = r.agent AND w.seq = r.seq AND w.ts_ms = r.ts_ms AND w.report < r.report';
 
 /** For texts of ours in SQL: label values never are. */
 export function sqlText(text: string): string {

@@ -320,8 +320,14 @@ async function contentOf(store: Store): Promise<unknown> {
     agents: await store.agents(range(0, 1e6)),
     summary: await summarize(store, select(HEAP, 0, 1e6)),
     profiles: await store.profiles(select(CPU, 0, 1e6), 10),
-    counts: { ...store.stats(), commits: 0, bytesOnDisk: 0, bytesOfMemory: 0 },
+    counts: countsOf(store),
   };
+}
+
+/** Of what is stored, not of what the process did. */
+function countsOf(store: Store): Record<string, number> {
+  const { samples, profiles, series, stacks, locations, functions, strings } = store.stats();
+  return { samples, profiles, series, stacks, locations, functions, strings };
 }
 
 function describeSelectors(newStore: NewStore): void {

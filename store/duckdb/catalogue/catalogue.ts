@@ -3,14 +3,17 @@
  * held in memory. New items are visible to reads before they are durable (rows that
  * refer to them are not); a failed transaction takes them back.
  */
+import { MAX_SERIES } from '../../../profile/limits.ts';
 import {
   formatProfileType,
   type ProfileType,
   parseProfileType,
 } from '../../../profile/select/profile-type.ts';
+import { labelValue } from '../../../profile/select/selector.ts';
 import type { AgentInfo, RowType, SampleLabel, SeriesRow, WriteBatch } from '../../store.ts';
 import { IdIndex } from '../dictionary/id-index.ts';
 import { Interner } from '../dictionary/interner.ts';
+import { sharedWords } from '../dictionary/shared-column.ts';
 import { Activity } from './activity.ts';
 import { SampleLabels } from './sample-labels.ts';
 import { SeriesTable } from './series-table.ts';
@@ -30,12 +33,16 @@ export interface CatalogueMark {
   types: number;
   typesets: number;
   agents: number;
+  services: number;
 }
 
 export class Catalogue {
   readonly types = new Interner<RowType>('MAX_TYPES', MAX_TYPES);
   readonly typesets = new Interner<number[]>('MAX_TYPES', MAX_TYPES);
   readonly agents = new Interner<AgentInfo>('MAX_AGENTS', MAX_AGENTS);
+  readonly services = new Interner<string>('MAX_SERIES', MAX_SERIES);
+  /** By series: the number of its service_name, by which blocks are sorted. */
+  readonly service = sharedWords();
   readonly seriesIndex = new IdIndex();
   readonly series = new SeriesTable();
   readonly labelsetIndex = new IdIndex();
@@ -49,6 +56,7 @@ export class Catalogue {
       types: this.types.items.length,
       typesets: this.typesets.items.length,
       agents: this.agents.items.length,
+      services: this.services.items.length,
     };
   }
 
@@ -59,6 +67,7 @@ export class Catalogue {
       types: this.types.committedCount,
       typesets: this.typesets.committedCount,
       agents: this.agents.committedCount,
+      services: this.services.committedCount,
     };
   }
 
@@ -67,6 +76,8 @@ export class Catalogue {
     const known = this.seriesIndex.find(low, high);
     if (known >= 0) return known;
     this.series.add(row.labels, row.period);
+    const name = labelValue(row.labels, 'service_name');
+    this.service.push(this.services.intern(name, name));
     return this.seriesIndex.assign(low, high);
   }
 
@@ -113,6 +124,7 @@ export class Catalogue {
     this.types.committedCount = mark.types;
     this.typesets.committedCount = mark.typesets;
     this.agents.committedCount = mark.agents;
+    this.services.committedCount = mark.services;
   }
 
   /** Of what grows without bound but by limits; sample label sets are estimated. */
@@ -129,8 +141,10 @@ export class Catalogue {
     this.types.rollback();
     this.typesets.rollback();
     this.agents.rollback();
+    this.services.rollback();
     this.sampleLabels.truncate(this.labelsetIndex.count);
     this.series.truncate(this.seriesIndex.count);
+    this.service.length = this.seriesIndex.count;
   }
 }
 

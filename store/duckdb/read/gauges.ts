@@ -168,8 +168,8 @@ export async function fillHolds(
 
 /** The samples of a plan, joined with their holds `h`. */
 export function samplesWithHolds({ plan, range }: GaugePlan): string {
-  const held = 'samples s JOIN holds h ON s.series = h.series AND s.ts_ms = h.ts_ms::BIGINT';
-  return `${plan.samplesFrom.replace(/^samples s/, held)} AND ${timeCondition('s.ts_ms', range)}`;
+  const held = 'JOIN holds h ON s.series = h.series AND s.ts_ms = h.ts_ms::BIGINT';
+  return `${plan.samplesJoined(held)} AND ${timeCondition('s.ts_ms', range)}`;
 }
 
 export async function mergeGauges(

@@ -37,8 +37,10 @@ export interface Plan {
   factor: SqlNumber;
   /** By number; 0 is the factor 1. */
   factors: number[];
-  /** SQL: joins and conditions on type, series and label set; without time. */
+  /** SQL: joins and conditions on type, service, series and label set; without time. */
   samplesFrom: string;
+  /** The same with one more join of `s`. */
+  samplesJoined: (join: string) => string;
   /** The same for profiles; with the group as `c.grp` where groups differ. */
   profilesFrom: string;
   series: number[];
@@ -126,13 +128,13 @@ export async function selectPairs(
   rowsOf: 'all' | 'labelled' = 'all',
 ): Promise<Pair[]> {
   const { selected, active } = activeSeries(catalogue, types, matchers, range);
-  let source = 'samples s';
+  let source = `${session.sources.samples(range)} s`;
   if (selected.length < active) {
     await fillChosen(
       session,
       selected.map((series) => ({ series, group: 0, factor: 0 })),
     );
-    source = 'samples s JOIN chosen c ON s.series = c.series';
+    source += ' JOIN chosen c ON s.series = c.series';
   }
   const rows = await session.query(
     `SELECT DISTINCT s.series, s.labelset, s.type FROM ${source}
@@ -264,25 +266,42 @@ export async function planSelection(
   const chosen = rows.map((row) => row.series);
   const listed = uniform && (whole || chosen.length <= MAX_LISTED_SERIES);
   if (!listed) await fillChosen(session, rows);
-  const join = pairwise ? ' AND s.labelset = c.labelset' : '';
+  const pairJoin = pairwise ? ' AND s.labelset = c.labelset' : '';
   const among = (column: string) => (whole ? '' : ` AND ${isAmong(column, chosen)}`);
   const typeFilter = `s.type IN ${idList(typeIds)}`;
   const typesets = `p.types IN ${idList(typesetsWith(catalogue, typeIds))}`;
   const oneEach = '(SELECT DISTINCT series, grp FROM chosen)';
+  const samples = session.sources.samples(range);
+  const profiles = session.sources.profiles(range);
+  const services = whole ? '' : serviceFilter(catalogue, chosen);
+  const samplesJoined = (join: string): string =>
+    listed
+      ? `${samples} s ${join} WHERE ${typeFilter}${services}${among('s.series')}`
+      : `${samples} s ${join} JOIN chosen c ON s.series = c.series${pairJoin}
+         WHERE ${typeFilter}${services}`;
   return {
     groups: grouping.groups,
     groupsOf: groupsBySeries(rows),
     group: grouping.groups.length === 1 ? constant(0) : { sql: 'c.grp', constant: false },
     factor: factorOf(types, listed, onePeriod),
     factors: grouping.factors,
-    samplesFrom: listed
-      ? `samples s WHERE ${typeFilter}${among('s.series')}`
-      : `samples s JOIN chosen c ON s.series = c.series${join} WHERE ${typeFilter}`,
+    samplesFrom: samplesJoined(''),
+    samplesJoined,
     profilesFrom: listed
-      ? `profiles p WHERE ${typesets}${among('p.series')}`
-      : `profiles p JOIN ${oneEach} c ON p.series = c.series WHERE ${typesets}`,
+      ? `${profiles} p WHERE ${typesets}${among('p.series')}`
+      : `${profiles} p JOIN ${oneEach} c ON p.series = c.series WHERE ${typesets}`,
     series: [...new Set(rows.map((row) => row.series))],
   };
+}
+
+/** SQL: only services of these series, by which blocks are sorted; nothing where there are many. */
+function serviceFilter(catalogue: Catalogue, series: readonly number[]): string {
+  const services = new Set(series.map((ref) => catalogue.service.data[ref] as number));
+  if (services.size > MAX_COMPARED_SERIES) return '';
+  return ` AND ${isAmong(
+    's.service',
+    [...services].sort((a, b) => a - b),
+  )}`;
 }
 
 function isPlain(types: TypeIds): boolean {

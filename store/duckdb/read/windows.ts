@@ -4,12 +4,20 @@ import type { EpochMs, TimeRange } from '../../../profile/units.ts';
 import { SAMPLED, type WindowTotals } from '../../../profile/window-counters.ts';
 import type { AgentRow } from '../../store.ts';
 import type { Catalogue } from '../catalogue/catalogue.ts';
-import { sqlText } from '../schema.ts';
+import { REPLACES, sqlText } from '../schema.ts';
 import type { ReadSession } from '../sql/reader-pool.ts';
 import { isAmong, timeCondition } from './selection.ts';
 
 /** Each window has exactly one row of this counter, which stands for the window. */
 const ONE_PER_WINDOW = `w.counter = ${sqlText(SAMPLED)}`;
+
+/** SQL: windows of the range's blocks, without what was reported again later. */
+async function windowsIn(session: ReadSession, range: TimeRange): Promise<string> {
+  const source = session.sources.windows(range);
+  const replaced = await session.query('SELECT 1::UINTEGER FROM replaced_windows LIMIT 1');
+  if (replaced.rows === 0) return source;
+  return `(SELECT w.* FROM ${source} w ANTI JOIN replaced_windows r ON ${REPLACES})`;
+}
 
 /** Totals over the windows of some hosts; null where no window lies in the range. */
 export async function totalsOfHosts(
@@ -23,18 +31,19 @@ export async function totalsOfHosts(
   );
   if (agents.length === 0) return null;
   const chosen = `${isAmong('w.agent', agents)} AND ${timeCondition('w.ts_ms', range)}`;
+  const source = await windowsIn(session, range);
   const windows = await session.query(
     `SELECT count(*)::DOUBLE, count(DISTINCT host)::DOUBLE, coalesce(sum(length_ms), 0),
        coalesce(sum(frequency * length_ms), 0), coalesce(sum(missing), 0)::DOUBLE
      FROM (SELECT w.host, w.length_ms, w.frequency, ${MISSING_BEFORE} AS missing
-       FROM windows w WHERE ${ONE_PER_WINDOW} AND ${chosen})`,
+       FROM ${source} w WHERE ${ONE_PER_WINDOW} AND ${chosen})`,
   );
   const [count, hostCount, lengthMs, weighted, missing] = [0, 1, 2, 3, 4].map(
     (column) => windows.f64(column)[0] ?? 0,
   ) as [number, number, number, number, number];
   if (count === 0) return null;
   const counters = await session.query(
-    `SELECT w.counter, sum(w.value)::DOUBLE FROM windows w WHERE ${chosen}
+    `SELECT w.counter, sum(w.value)::DOUBLE FROM ${source} w WHERE ${chosen}
      GROUP BY w.counter ORDER BY w.counter`,
   );
   const sums = counters.f64(1);
@@ -64,16 +73,18 @@ export async function readAgents(
   const lives = await session.query(
     `SELECT w.agent, min(w.ts_ms)::DOUBLE, max(w.ts_ms + w.length_ms)::DOUBLE,
        arg_max(w.seq, w.ts_ms)::DOUBLE
-     FROM windows w WHERE ${ONE_PER_WINDOW} GROUP BY w.agent`,
+     FROM windows w WHERE ${ONE_PER_WINDOW} GROUP BY w.agent
+     UNION ALL SELECT agent, first_ms::DOUBLE, last_ms, last_seq::DOUBLE FROM agent_activity`,
   );
+  const source = await windowsIn(session, range);
   const time = timeCondition('w.ts_ms', range);
   const totals = await session.query(
     `SELECT agent, count(*)::DOUBLE, sum(length_ms), sum(missing)::DOUBLE
      FROM (SELECT w.agent, w.length_ms, ${MISSING_BEFORE} AS missing
-       FROM windows w WHERE ${ONE_PER_WINDOW} AND ${time}) GROUP BY agent`,
+       FROM ${source} w WHERE ${ONE_PER_WINDOW} AND ${time}) GROUP BY agent`,
   );
   const counters = await session.query(
-    `SELECT w.agent, w.counter, sum(w.value)::DOUBLE FROM windows w WHERE ${time}
+    `SELECT w.agent, w.counter, sum(w.value)::DOUBLE FROM ${source} w WHERE ${time}
      GROUP BY w.agent, w.counter ORDER BY w.counter`,
   );
   const rows = new AgentRows(catalogue);

@@ -2,13 +2,14 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, realpathSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import duckdb from '@duckdb/node-bindings';
 import { EverflameError } from '../../../profile/errors.ts';
 import type { IdKey } from '../../../profile/siphash.ts';
 import { createTableSql, SCHEMA_VERSION, sqlText, TABLE_NAMES } from '../schema.ts';
 import { ResultColumns } from './result-columns.ts';
 import { toStoreError } from './store-error.ts';
+import { NEW_BLOCK_META, upgradeFrom1 } from './upgrade.ts';
 
 export interface DuckStoreOptions {
   dataDir: string;
@@ -16,6 +17,10 @@ export interface DuckStoreOptions {
   memoryLimitBytes?: number;
   /** Threads of queries. */
   threads?: number;
+  /** Over so many rows of samples the oldest are sealed before their hour is over. */
+  maxHotSamples?: number;
+  nowMs?: () => number;
+  log?: (line: string) => void;
 }
 
 const DEFAULT_MEMORY_LIMIT_BYTES = 2 ** 30;
@@ -30,11 +35,15 @@ const FILE_NAME = 'everflame.duckdb';
 const openFiles = new Set<string>();
 
 export class Database {
+  /** The data directory, absolute and without links. */
+  readonly dataDir: string;
+  /** The database file in it. */
   readonly path: string;
   readonly idKey: IdKey;
   readonly #database: duckdb.Database;
 
   constructor(path: string, database: duckdb.Database, idKey: IdKey) {
+    this.dataDir = dirname(path);
     this.path = path;
     this.#database = database;
     this.idKey = idKey;
@@ -89,8 +98,12 @@ function inUse(path: string, holder: string): EverflameError {
   });
 }
 
+/** A database in memory, apart from the store's, in which users' statements run. */
+export function openMemoryDatabase(settings: Record<string, string>): Promise<duckdb.Database> {
+  return duckdb.open(':memory:', configOf({ ...settings, ...NO_EXTENSIONS }));
+}
+
 function configure(options: DuckStoreOptions): duckdb.Config {
-  const config = duckdb.create_config();
   const memory = options.memoryLimitBytes ?? DEFAULT_MEMORY_LIMIT_BYTES;
   const settings: Record<string, string> = {
     threads: String(options.threads ?? availableParallelism()),
@@ -98,10 +111,19 @@ function configure(options: DuckStoreOptions): duckdb.Config {
     checkpoint_threshold: `${CHECKPOINT_BYTES}B`,
     // Sums by dense stack ref index an array instead of hashing: 2^20 groups of 24 bytes at most.
     perfect_ht_threshold: '20',
-    autoinstall_known_extensions: 'false',
-    autoload_known_extensions: 'false',
-    allow_community_extensions: 'false',
+    ...NO_EXTENSIONS,
   };
+  return configOf(settings);
+}
+
+const NO_EXTENSIONS = {
+  autoinstall_known_extensions: 'false',
+  autoload_known_extensions: 'false',
+  allow_community_extensions: 'false',
+};
+
+function configOf(settings: Record<string, string>): duckdb.Config {
+  const config = duckdb.create_config();
   for (const [name, value] of Object.entries(settings)) duckdb.set_config(config, name, value);
   return config;
 }
@@ -117,7 +139,8 @@ async function prepareSchema(connection: duckdb.Connection, path: string): Promi
   const values = rows.texts(1);
   const meta = new Map(rows.texts(0).map((name, row) => [name, values[row] ?? '']));
   const version = meta.get('schema_version');
-  if (version !== String(SCHEMA_VERSION)) {
+  if (version === '1') await upgradeFrom1(connection);
+  else if (version !== String(SCHEMA_VERSION)) {
     throw new EverflameError(
       'unsupported',
       `${path} has schema version ${version}, this program reads version ${SCHEMA_VERSION}`,
@@ -145,6 +168,7 @@ async function createSchema(connection: duckdb.Connection): Promise<IdKey> {
     probed_ms: '0',
     id_key_0: String(idKey.k0),
     id_key_1: String(idKey.k1),
+    ...NEW_BLOCK_META,
   };
   const rows = Object.entries(meta).map(([name, value]) => `(${sqlText(name)}, ${sqlText(value)})`);
   const statements = [

@@ -1,6 +1,11 @@
 /** Connections for reading: a few, because each query occupies a thread; callers wait in line. */
 import duckdb from '@duckdb/node-bindings';
 import { EverflameError } from '../../../profile/errors.ts';
+import type { Block } from '../blocks/block.ts';
+import type { BlockLists } from '../blocks/block-lists.ts';
+import { BLOCKS_VERSION } from '../blocks/block-table.ts';
+import { Sources } from '../read/sources.ts';
+import { sqlText } from '../schema.ts';
 import type { Database } from './database.ts';
 import { ResultColumns } from './result-columns.ts';
 import { toStoreError } from './store-error.ts';
@@ -8,14 +13,18 @@ import { type ChunkWriter, type ColumnType, TableAppender } from './table-append
 
 /** A query has up to three reads at once, and each occupies a thread of libuv's pool. */
 const MAX_READERS = 10;
+/** The first read of a transaction fixes what it sees: this one also tells which blocks. */
+const BEGIN = `BEGIN; SELECT value FROM meta WHERE name = ${sqlText(BLOCKS_VERSION)}`;
 
 /** One read: all its queries see the store as of one moment. */
 export class ReadSession {
+  readonly sources: Sources;
   readonly #connection: duckdb.Connection;
   readonly #signal: AbortSignal | undefined;
 
-  constructor(connection: duckdb.Connection, signal: AbortSignal | undefined) {
+  constructor(connection: duckdb.Connection, sources: Sources, signal: AbortSignal | undefined) {
     this.#connection = connection;
+    this.sources = sources;
     this.#signal = signal;
   }
 
@@ -41,22 +50,52 @@ export class ReadSession {
 
 export class ReaderPool {
   readonly #database: Database;
+  readonly #lists: BlockLists;
+  readonly #repair: (used: ReadonlySet<Block>) => Promise<boolean>;
   readonly #idle: duckdb.Connection[] = [];
   readonly #line: (() => void)[] = [];
   #busy = 0;
   #closed = false;
 
-  constructor(database: Database) {
+  /** `repair`: whether a read that failed may go well without a block that it used. */
+  constructor(
+    database: Database,
+    lists: BlockLists,
+    repair: (used: ReadonlySet<Block>) => Promise<boolean>,
+  ) {
     this.#database = database;
+    this.#lists = lists;
+    this.#repair = repair;
   }
 
-  /** Runs a read in a transaction of its own; an abort interrupts the query that runs. */
+  /**
+   * Runs a read in a transaction of its own; an abort interrupts the query that runs. The files of
+   * the blocks that it sees stay where they are until it is over. If a block turns out to be
+   * damaged, the read is run again without it.
+   */
   async read<T>(
     signal: AbortSignal | undefined,
     run: (session: ReadSession) => Promise<T>,
   ): Promise<T> {
+    for (;;) {
+      const used = new Set<Block>();
+      try {
+        return await this.#readOnce(signal, run, used);
+      } catch (error) {
+        const failed = error instanceof EverflameError && error.kind === 'unavailable';
+        if (!failed || used.size === 0 || !(await this.#repair(used))) throw error;
+      }
+    }
+  }
+
+  async #readOnce<T>(
+    signal: AbortSignal | undefined,
+    run: (session: ReadSession) => Promise<T>,
+    used: Set<Block>,
+  ): Promise<T> {
     await this.#enter();
     let connection: duckdb.Connection | null = null;
+    let held = this.#lists.holdCurrent();
     const interrupt = (): void => {
       if (connection !== null) duckdb.interrupt(connection);
     };
@@ -64,9 +103,12 @@ export class ReaderPool {
     try {
       signal?.throwIfAborted();
       connection = this.#idle.pop() ?? (await this.#database.connect());
-      // The first read of a transaction fixes what it sees.
-      await runQuery(connection, 'BEGIN; SELECT value FROM meta LIMIT 1');
-      return await run(new ReadSession(connection, signal));
+      const version = Number(new ResultColumns(await runQuery(connection, BEGIN)).texts(0)[0]);
+      const list = this.#lists.hold(version);
+      this.#lists.release(held);
+      held = version;
+      const sources = new Sources(list, this.#database.dataDir, used);
+      return await run(new ReadSession(connection, sources, signal));
     } catch (cause) {
       if (signal?.aborted) {
         throw new EverflameError('cancelled', 'the query was cancelled', { cause });
@@ -75,7 +117,7 @@ export class ReaderPool {
     } finally {
       signal?.removeEventListener('abort', interrupt);
       // The answer does not wait for it; a read that comes meanwhile, and `close`, do.
-      void this.#giveBack(connection);
+      void this.#giveBack(connection, held);
     }
   }
 
@@ -91,12 +133,13 @@ export class ReaderPool {
   }
 
   /** Rolling back also drops the temporary tables that the read made. */
-  async #giveBack(connection: duckdb.Connection | null): Promise<void> {
+  async #giveBack(connection: duckdb.Connection | null, held: number): Promise<void> {
     if (connection !== null) {
       const [rolledBack] = await Promise.allSettled([duckdb.query(connection, 'ROLLBACK')]);
       if (rolledBack.status === 'fulfilled') this.#idle.push(connection);
       else duckdb.disconnect_sync(connection);
     }
+    this.#lists.release(held);
     this.#leave();
   }
 

@@ -87,6 +87,7 @@ export function flushCatalogue(to: Appenders, catalogue: Catalogue): void {
         series.period(from.series + row),
       ),
     );
+    writer.numbers(4, catalogue.service.data, 1, from.series);
   });
   to.append('labelsets', end.labelsets - from.labelsets, (writer) => {
     writer.sequence(0, from.labelsets);
@@ -124,11 +125,12 @@ export function flushRows(to: Appenders, buffer: WriteBuffer): void {
   const { samples, profiles, windows } = buffer;
   to.append('samples', samples.count, (writer) => {
     writer.numbers(0, samples.type);
-    writer.numbers(1, samples.series);
-    writer.numbers(2, samples.tsMs, 2);
-    writer.numbers(3, samples.stack);
-    writer.numbers(4, samples.labelset);
-    writer.numbers(5, samples.value, 2);
+    writer.numbers(1, samples.service);
+    writer.numbers(2, samples.series);
+    writer.numbers(3, samples.tsMs, 2);
+    writer.numbers(4, samples.stack);
+    writer.numbers(5, samples.labelset);
+    writer.numbers(6, samples.value, 2);
   });
   to.append('profiles', profiles.count, (writer) => {
     writer.numbers(0, profiles.series);
@@ -176,12 +178,22 @@ export function flushBatchIds(to: Appenders, hashes: readonly BatchHash[], nowMs
   });
 }
 
-/** Deletes what earlier reports said of windows that were reported again. */
-export function replacedWindowsSql(reports: readonly LateReport[]): string {
-  const values = reports.flatMap(({ agents, seq, tsMs, report }) =>
-    agents.map((agent) => `(${agent}, ${seq}, ${tsMs}, ${report})`),
-  );
-  return `DELETE FROM windows AS w USING (VALUES ${values.join(', ')}) AS late(agent, seq, ts, report)
-    WHERE w.agent = late.agent AND w.seq = late.seq AND w.ts_ms = late.ts
-      AND w.report < late.report`;
+/** Earlier reports of these windows do not count any more. */
+export function flushReplacedWindows(to: Appenders, reports: readonly LateReport[]): void {
+  const rows = reports.flatMap((report) => report.agents.map((agent) => ({ agent, report })));
+  const halves = (of: (report: LateReport) => number): Int32Array => {
+    const column = new Int32Array(2 * rows.length);
+    for (const [row, { report }] of rows.entries()) setHalves(column, row, of(report));
+    return column;
+  };
+  const agents = Uint32Array.from(rows, ({ agent }) => agent);
+  const columns = [
+    halves(({ seq }) => seq),
+    halves(({ tsMs }) => tsMs),
+    halves(({ report }) => report),
+  ];
+  to.append('replaced_windows', rows.length, (writer) => {
+    writer.numbers(0, agents);
+    for (const [at, column] of columns.entries()) writer.numbers(at + 1, column, 2);
+  });
 }

@@ -19,8 +19,8 @@ import {
   flushBatchIds,
   flushCatalogue,
   flushDictionaries,
+  flushReplacedWindows,
   flushRows,
-  replacedWindowsSql,
 } from './flush.ts';
 import { WriteBuffer } from './write-buffer.ts';
 
@@ -43,7 +43,9 @@ export class GroupWriter {
   readonly catalogue = new Catalogue();
   readonly batchIds = new BatchIds();
   readonly buffer = new WriteBuffer(this.dictionaries, this.catalogue);
-  readonly counts = { samples: 0, profiles: 0, commits: 0, duplicateBatches: 0 };
+  readonly counts = { samples: 0, profiles: 0, hotSamples: 0, commits: 0, duplicateBatches: 0 };
+  /** Called after each transaction. */
+  committed: () => void = () => undefined;
   readonly #connection: duckdb.Connection;
   readonly #key: IdKey;
   #appenders: Appenders;
@@ -222,11 +224,8 @@ export class GroupWriter {
     flushRows(this.#appenders, buffer);
     const hashes = group.map(({ hash }) => hash);
     flushBatchIds(this.#appenders, hashes, nowMs);
-    const lateReports = buffer.lateReports;
+    flushReplacedWindows(this.#appenders, buffer.lateReports);
     buffer.clear();
-    if (lateReports.length > 0) {
-      await duckdb.query(this.#connection, replacedWindowsSql(lateReports));
-    }
     if (this.batchIds.expire(nowMs)) {
       const oldest = oldestKeptMs(nowMs);
       await duckdb.query(this.#connection, `DELETE FROM batches WHERE ts_ms < ${oldest}`);
@@ -236,8 +235,10 @@ export class GroupWriter {
     catalogue.commit(marks.catalogue);
     for (const hash of hashes) this.batchIds.add(hash, nowMs);
     counts.samples += samples;
+    counts.hotSamples += samples;
     counts.profiles += profiles;
     counts.commits++;
+    this.committed();
   }
 
   #takeBack(): void {

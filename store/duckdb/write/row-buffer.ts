@@ -7,6 +7,7 @@ const FIRST_CAPACITY = 4_096;
 export class SampleBuffer {
   count = 0;
   type = new Uint16Array(FIRST_CAPACITY);
+  service = new Uint32Array(FIRST_CAPACITY);
   series = new Uint32Array(FIRST_CAPACITY);
   /** 64-bit columns as low and high halves. */
   tsMs = new Int32Array(2 * FIRST_CAPACITY);
@@ -22,6 +23,7 @@ export class SampleBuffer {
     const type = new Uint16Array(capacity);
     type.set(this.type);
     this.type = type;
+    this.service = grownWords(this.service, capacity);
     this.series = grownWords(this.series, capacity);
     this.stack = grownWords(this.stack, capacity);
     this.labelset = grownWords(this.labelset, capacity);

@@ -84,6 +84,7 @@ export class WriteBuffer {
     const into = this.samples;
     const stacks = this.#dictionaries.stacks.index;
     const lastMs = Float64Array.from(profiles, (profile) => profile.tsMs);
+    const services = series.map((ref) => this.#catalogue.service.data[ref] as number);
     const isGauge = batch.types.map(({ type }) => aggregationOf(type) === 'gauge');
     into.reserve(rows.count);
     let at = into.count;
@@ -102,7 +103,9 @@ export class WriteBuffer {
       const tsMs = isGauge[type] ? start : (rows.tsMs[row] as number);
       if (tsMs > (lastMs[profile] as number)) lastMs[profile] = tsMs;
       into.type[at] = types[type] as number;
-      into.series[at] = series[profiles[profile]?.series ?? 0] as number;
+      const seriesRow = profiles[profile]?.series ?? 0;
+      into.service[at] = services[seriesRow] as number;
+      into.series[at] = series[seriesRow] as number;
       setHalves(into.tsMs, at, tsMs);
       into.stack[at] = stack;
       const labelset = labelsets[rows.labelset[row] as number] as number;

@@ -1,0 +1,64 @@
+/**
+ * Blocks: rows that left the database file, as Parquet that never changes. The catalogue (table
+ * `blocks`) names a block's files; a file that no row of it names does not count.
+ */
+import type { TimeRange } from '../../../profile/units.ts';
+
+export const ROW_TABLES = ['samples', 'profiles', 'windows'] as const;
+export const DICTIONARY_TABLES = ['strings', 'functions', 'locations', 'stacks'] as const;
+export type RowTable = (typeof ROW_TABLES)[number];
+export type DictionaryTable = (typeof DICTIONARY_TABLES)[number];
+
+export const BLOCKS_FOLDER = 'blocks';
+export const DICTIONARIES_FOLDER = 'dictionaries';
+/** Where files go that are damaged; nothing is ever deleted there. */
+export const SET_ASIDE_FOLDER = 'set-aside';
+
+export interface BlockFile {
+  /** `blocks/000000000012.samples.parquet`, relative to the data directory. */
+  name: string;
+  rows: number;
+  bytes: number;
+  sha256: string;
+  /** Of a dictionary's rows: the first id, and the one after the last. */
+  ids?: [first: number, end: number];
+}
+
+export interface Block {
+  id: number;
+  kind: 'rows' | 'dictionary';
+  /** How often rows were merged to get here; 0 as sealed. */
+  level: number;
+  /** Times of its samples, profiles and windows; `toMs` is exclusive. Both 0 in dictionaries. */
+  fromMs: number;
+  toMs: number;
+  sealedMs: number;
+  samples: number;
+  profiles: number;
+  windows: number;
+  files: BlockFile[];
+  /** Why its files are not read; empty where they are. */
+  damaged: string;
+}
+
+export function blockFileName(id: number, table: RowTable | DictionaryTable): string {
+  const folder = isRowTable(table) ? BLOCKS_FOLDER : DICTIONARIES_FOLDER;
+  return `${folder}/${String(id).padStart(12, '0')}.${table}.parquet`;
+}
+
+function isRowTable(table: string): table is RowTable {
+  return (ROW_TABLES as readonly string[]).includes(table);
+}
+
+/** The block's file of one table, if it has rows of it. */
+export function fileOf(block: Block, table: RowTable | DictionaryTable): BlockFile | undefined {
+  return block.files.find(({ name }) => name.endsWith(`.${table}.parquet`));
+}
+
+export function blockBytes({ files }: Block): number {
+  return files.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+export function meets({ fromMs, toMs }: Block, range: TimeRange): boolean {
+  return fromMs < range.to && toMs > range.from;
+}

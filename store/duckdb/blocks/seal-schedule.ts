@@ -1,0 +1,52 @@
+/** When to seal: some minutes after each full hour, and when there are many hot rows. */
+import type { SealRequest } from './seal.ts';
+import { HOUR_MS } from './seal.ts';
+
+/** Late requests of the hour that is over get this long to be in its block. */
+const GRACE_MS = 3 * 60_000;
+const TICK_MS = 30_000;
+/** After a failure, so that a full disk is not filled again and again. */
+const RETRY_MS = 60_000;
+
+export interface SealScheduleOptions {
+  seal: (request: SealRequest) => Promise<void>;
+  hotRows: () => number;
+  maxHotRows: number;
+  nowMs: () => number;
+}
+
+export class SealSchedule {
+  readonly #options: SealScheduleOptions;
+  readonly #timer: NodeJS.Timeout;
+  /** Rows before this time were sealed. */
+  #sealedToMs = 0;
+  #running = false;
+  #failedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: SealScheduleOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => this.check(), TICK_MS).unref();
+  }
+
+  /** Asks whether it is time; cheap enough to be asked after every commit. */
+  check(): void {
+    if (this.#running || performance.now() - this.#failedMs < RETRY_MS) return;
+    const { nowMs, hotRows, maxHotRows } = this.#options;
+    const hourMs = Math.floor((nowMs() - GRACE_MS) / HOUR_MS) * HOUR_MS;
+    if (hotRows() > maxHotRows) void this.#seal('oldest-half', this.#sealedToMs);
+    else if (hourMs > this.#sealedToMs) void this.#seal({ beforeMs: hourMs }, hourMs);
+  }
+
+  /** The next full hour tries again what failed; the caller of `seal` has reported it. */
+  async #seal(request: SealRequest, toMs: number): Promise<void> {
+    this.#running = true;
+    const [sealed] = await Promise.allSettled([this.#options.seal(request)]);
+    this.#running = false;
+    if (sealed.status === 'fulfilled') this.#sealedToMs = toMs;
+    else this.#failedMs = performance.now();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+}
