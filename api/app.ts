@@ -79,13 +79,15 @@ function mountEndpoint(app: Hono<AppEnv>, endpoint: Endpoint, services: AppServi
   const { path: route, method } = endpoint;
   app.on(method, path, async (context) => {
     const startedMs = performance.now();
+    const { requests, requestSeconds, requestsInFlight } = services.metrics;
+    requestsInFlight.add(1);
     const header = (name: string) => context.req.header(name);
     const response = await inRequestSpan({ method, route, header }, async (span) => {
       const answer = await answerOf(endpoint, context, services);
       span.setAttribute('http.response.status_code', answer.status);
       return answer;
     });
-    const { requests, requestSeconds } = services.metrics;
+    requestsInFlight.add(-1);
     requests.add(1, { route, method, status: response.status });
     requestSeconds.record((performance.now() - startedMs) / 1000, { route });
     return response;

@@ -2,7 +2,8 @@
  * The server's own figures as named instruments. Names follow Prometheus: base units, and counters
  * get `_total` from the exporter. Whoever composes the program passes the meter.
  */
-import type { Attributes, Counter, Histogram, Meter } from '@opentelemetry/api';
+import { readdirSync } from 'node:fs';
+import type { Attributes, Counter, Histogram, Meter, UpDownCounter } from '@opentelemetry/api';
 import type { StoreStats } from '../store/store.ts';
 
 /** Upper bounds in seconds; the acknowledgement target is 30 ms, a whole-day merge 900 ms. */
@@ -13,6 +14,9 @@ export interface Metrics {
   requests: Counter;
   /** Seconds from the first byte of the request to the answer's head, by `route`. */
   requestSeconds: Histogram;
+  requestsInFlight: UpDownCounter;
+  /** Seconds of a call of the store, waiting included, by `operation`. */
+  storeSeconds: Histogram;
   /** By `route` and `reason`: an ErrorKind, or `internal`. */
   refused: Counter;
   /** Bytes of request bodies as they arrived, by `route`. */
@@ -28,12 +32,24 @@ export interface Metrics {
 /** Makes the instruments that requests count on. */
 export function createMetrics(meter: Meter): Metrics {
   const counter = (name: string, description: string) => meter.createCounter(name, { description });
+  const seconds = (name: string, description: string) =>
+    meter.createHistogram(name, {
+      description,
+      advice: { explicitBucketBoundaries: DURATION_BOUNDARIES_S },
+    });
   return {
     requests: counter('everflame_http_requests', 'HTTP requests answered.'),
-    requestSeconds: meter.createHistogram('everflame_http_request_seconds', {
-      description: 'Time to answer an HTTP request.',
-      advice: { explicitBucketBoundaries: DURATION_BOUNDARIES_S },
+    requestSeconds: seconds(
+      'everflame_http_request_duration_seconds',
+      'Time to answer an HTTP request.',
+    ),
+    requestsInFlight: meter.createUpDownCounter('everflame_http_requests_in_flight', {
+      description: 'HTTP requests that are not answered yet.',
     }),
+    storeSeconds: seconds(
+      'everflame_store_operation_duration_seconds',
+      'Time that the store took, waiting for a commit or a reader included.',
+    ),
     refused: counter('everflame_http_refused', 'HTTP requests refused, by reason.'),
     receivedBytes: counter('everflame_received_bytes', 'Bytes of request bodies as sent.'),
     ingestedProfiles: counter('everflame_ingested_profiles', 'Profiles stored.'),
@@ -125,6 +141,21 @@ export function processGauges(): Gauge[] {
         const { user, system } = process.cpuUsage();
         return (user + system) / 1e6;
       },
+    },
+    {
+      name: 'process_open_fds',
+      description: 'Open files and connections of the process.',
+      read: () => readdirSync('/proc/self/fd').length,
+    },
+    {
+      name: 'nodejs_heap_size_used_bytes',
+      description: 'JavaScript objects of the main thread, garbage not collected yet included.',
+      read: () => process.memoryUsage().heapUsed,
+    },
+    {
+      name: 'nodejs_external_memory_bytes',
+      description: 'Memory of buffers that the main thread holds.',
+      read: () => process.memoryUsage().external,
     },
     {
       name: 'process_resident_memory_bytes',

@@ -15,7 +15,7 @@ import { QueryLanes, seatsFor } from '../api/query/query-lanes.ts';
 import { queryGauges } from '../api/query-gauges.ts';
 import { readWebFiles } from '../api/routes/pages.ts';
 import { createSelfProfiler } from '../api/self-profile/self-profile.ts';
-import { traceMethods } from '../api/telemetry/spans.ts';
+import { watchStore } from '../api/telemetry/watched-store.ts';
 import type { EpochMs } from '../profile/units.ts';
 import { openDuckStore } from '../store/duckdb/duck-store.ts';
 import { openSymbolizer } from '../symbolizer/debuginfo/debuginfo-store.ts';
@@ -30,9 +30,6 @@ const UPLOAD_ANSWER_MS = 5_000;
 const clock = () => Date.now() as EpochMs;
 /** More threads than this do not decode faster: commits are the limit then. */
 const MAX_WORKERS = 8;
-
-/** Of the store: what a request waits for. */
-const TRACED = ['write', 'mergeAndSummarize', 'merge', 'timeline', 'summary', 'profiles'] as const;
 
 export interface AppSettings {
   dataDir: string;
@@ -76,11 +73,12 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
   const version = readVersion();
   const selfMetrics = createSelfMetrics(version);
   closers.push(() => selfMetrics.close());
+  const metrics = createMetrics(selfMetrics.meter);
   const opened = await openDuckStore({
     dataDir,
     ...(memoryLimitBytes === undefined ? {} : { memoryLimitBytes }),
   });
-  const store = settings.isTraced === true ? traceMethods('store', opened, TRACED) : opened;
+  const store = watchStore(opened, metrics.storeSeconds, settings.isTraced === true);
   closers.push(() => store.close());
   const symbolizer = openSymbolizer({
     dir: join(dataDir, 'debuginfo'),
@@ -113,7 +111,6 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
     clock,
   });
   closers.push(() => ingest.close());
-  const metrics = createMetrics(selfMetrics.meter);
   const bodies = new BodyBudget();
   observeGauges(selfMetrics.meter, [
     ...storeGauges(() => store.stats()),

@@ -51,27 +51,3 @@ function recordError(span: Span, error: unknown): void {
   if (error instanceof EverflameError) span.setAttribute('error.type', error.kind);
   else if (error instanceof Error) span.recordException(error);
 }
-
-/** The same object, with a span `NAME.METHOD` around each call of these methods. */
-export function traceMethods<T extends object>(
-  name: string,
-  target: T,
-  methods: readonly (keyof T & string)[],
-): T {
-  const traced = new Map<string | symbol, unknown>();
-  for (const method of methods) {
-    const call = target[method] as (...args: unknown[]) => Promise<unknown>;
-    traced.set(method, (...args: unknown[]) =>
-      inSpan(`${name}.${method}`, {}, () => call.apply(target, args)),
-    );
-  }
-  return new Proxy(target, {
-    get: (_, key) => {
-      const method = traced.get(key);
-      if (method !== undefined) return method;
-      const value: unknown = Reflect.get(target, key);
-      // Private fields are those of the target, not of the proxy.
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
-}
