@@ -1,14 +1,18 @@
 /** Runs conversions in child processes that have a data limit, a deadline and no privileges. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { ChildProcess } from 'node:child_process';
 import { type ErrorRecord, EverflameError, fromErrorRecord } from '../../profile/errors.ts';
 import type { Conversion, ConversionJob } from './convert.ts';
+import {
+  findSandbox,
+  restrictedCommand,
+  SANDBOXES,
+  type Sandbox,
+  startRestricted,
+} from './restricted-process.ts';
 
 export type ConversionAnswer = { conversion: Conversion } | { error: ErrorRecord };
 
 export interface ConverterLimits {
-  /** RLIMIT_DATA: every private writable mapping, so Buffers count as the heap does. */
   dataBytes: number;
   deadlineMs: number;
 }
@@ -23,22 +27,6 @@ export const CONVERTER_LIMITS: ConverterLimits = { dataBytes: 2 ** 30, deadlineM
 const HEAP_MB = 192;
 const REMEDY = 'Build with less debug information (-g1) or strip local symbols (strip -x).';
 const MAX_OUTPUT_CHARACTERS = 65_536;
-
-/**
- * Without a network, capabilities or a way to gain any. A process that may not make a network
- * namespace, or is not root, drops what it has; the weakest is used only if nothing else works.
- */
-const SANDBOXES: readonly (readonly string[])[] = [
-  [...['unshare', '--net', '--'], ...setprivAll()],
-  setprivAll(),
-  ['unshare', '--user', '--net', '--', 'setpriv', '--no-new-privs', '--'],
-  ['setpriv', '--no-new-privs', '--'],
-];
-
-function setprivAll(): string[] {
-  const dropped = ['--bounding-set=-all', '--inh-caps=-all', '--ambient-caps=-all'];
-  return ['setpriv', '--no-new-privs', ...dropped, '--'];
-}
 
 /** Converts one file. Throws EverflameError: the child's own, or why the child died. */
 export async function convertInChild(
@@ -65,54 +53,19 @@ async function runChild(
   limits: ConverterLimits,
   signal: AbortSignal,
 ): Promise<ChildOutput> {
-  const sandbox = await findSandbox();
-  const data = `--data=${limits.dataBytes}:${limits.dataBytes}`;
-  const command = ['prlimit', data, '--core=0:0', '--', ...sandbox, ...nodeCommand()];
-  return collect(start(command, job), limits.deadlineMs, signal);
+  sandboxFound ??= findSandbox(SANDBOXES, ['true'], 'converter');
+  const command = restrictedCommand(await sandboxFound, import.meta.url, './converter-child', {
+    dataBytes: limits.dataBytes,
+    heapMb: HEAP_MB,
+  });
+  const child = startRestricted(command);
+  // Through a pipe, since the segments of a hostile file are more than an argument may hold.
+  child.stdin?.end(job);
+  return collect(child, limits.deadlineMs, signal);
 }
 
-/**
- * Nothing of this process' environment is passed on: it may hold tokens. The input goes through a
- * pipe, since the segments of a hostile file are more than an argument may hold.
- */
-function start(command: readonly string[], input = ''): ChildProcess {
-  const [program = '', ...args] = command;
-  const env = { PATH: process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin' };
-  const child: ChildProcess = spawn(program, args, { env, stdio: 'pipe' });
-  // A child that ends before it has read everything is judged by how it ended.
-  child.stdin?.on('error', () => child.stdin?.destroy());
-  child.stdin?.end(input);
-  return child;
-}
-
-/** From the sources, TypeScript goes through tsx; the built program is plain JavaScript. */
-function nodeCommand(): string[] {
-  const node = [process.execPath, `--max-old-space-size=${HEAP_MB}`];
-  if (!import.meta.url.endsWith('.ts')) {
-    return [...node, fileURLToPath(new URL('./converter-child.js', import.meta.url))];
-  }
-  const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-  const entry = fileURLToPath(new URL('./converter-child.ts', import.meta.url));
-  return [...node, '--import', loader, entry];
-}
-
-let sandboxFound: Promise<readonly string[]> | null = null;
-
-/** The first sandbox in which a process starts; tried once per process. None is an error. */
-function findSandbox(): Promise<readonly string[]> {
-  sandboxFound ??= (async () => {
-    for (const sandbox of SANDBOXES) {
-      const tried = start([...sandbox, 'true']);
-      const { code } = await collect(tried, 5_000, new AbortController().signal);
-      if (code === 0) return sandbox;
-    }
-    throw new EverflameError('unavailable', 'no process without privileges can be started', {
-      field: 'converter',
-      remedy: 'Install setpriv and unshare (Debian: util-linux).',
-    });
-  })();
-  return sandboxFound;
-}
+/** Tried once per process. */
+let sandboxFound: Promise<Sandbox> | null = null;
 
 function collect(
   child: ChildProcess,
