@@ -146,6 +146,8 @@ class Builder {
     const match = /^(?:\[(.*?)\] )?(\S+) (\d+)(?: @(\d+))?$/.exec(line);
     assert(match !== null, `"${line}" is not a drawn stack`);
     const [, labels = '', stack = '', value = '', ownTime] = match;
+    // Zero values have no row.
+    if (BigInt(value) === 0n) return;
     this.#samples.push({
       type,
       profile,
