@@ -1,5 +1,5 @@
 /** A small pprof that has one of everything: for tests that damage it or read it twice. */
-import { encodePprof } from '../profile/pprof/encode.ts';
+import { encodePprof, type PprofInput } from '../profile/pprof/encode.ts';
 
 const TYPES = [
   { type: 'samples', unit: 'count' },
@@ -9,8 +9,23 @@ const TYPES = [
 
 /** With 1 to 3 sample types. */
 export function richPprof(sampleTypes: number): Uint8Array {
+  return encodePprof(richInput(sampleTypes));
+}
+
+/** The same without frames that neither writer nor mapping names: what most writers send. */
+export function usualPprof(sampleTypes: number): Uint8Array {
+  const input = richInput(sampleTypes);
+  const functions = input.functions.map((row) => ({ ...row, file: `${row.file}/ä` }));
+  const locations = input.locations.map((row) => ({
+    ...row,
+    ...(row.mapping <= 0 ? { mapping: 0 } : { lines: [{ function: 3, line: 2 ** 31 + 7 }] }),
+  }));
+  return encodePprof({ ...input, functions, locations });
+}
+
+function richInput(sampleTypes: number): PprofInput {
   const values = Array.from({ length: 4 * sampleTypes }, (_, i) => (i % 3 === 2 ? 0 : 10 ** i));
-  return encodePprof({
+  return {
     sampleTypes: TYPES.slice(0, sampleTypes),
     defaultSampleType: 'samples',
     periodType: { type: 'cpu', unit: 'nanoseconds' },
@@ -66,5 +81,5 @@ export function richPprof(sampleTypes: number): Uint8Array {
         [{ key: 'n', number: 2n ** 60n, unit: '' }],
       ],
     },
-  });
+  };
 }

@@ -4,6 +4,7 @@ import { assert, EverflameError, toErrorRecord } from '../../profile/errors.ts';
 import { SharedHashTable } from '../../profile/hash-table.ts';
 import type { WriteBatch } from '../../store/store.ts';
 import type { DecodeJob, DecodeResult, ToDecodeWorker } from './decode-messages.ts';
+import { PprofKernel } from './kernel/pprof-kernel.ts';
 import { RequestDecoder } from './request-decoder.ts';
 
 const port = parentPort;
@@ -12,8 +13,9 @@ let decoder: RequestDecoder | null = null;
 let known: SharedHashTable | null = null;
 
 port.on('message', (message: ToDecodeWorker) => {
-  if (message.kind === 'start') decoder = new RequestDecoder(message.key);
-  else if (message.kind === 'known') known = new SharedHashTable(message.words);
+  if (message.kind === 'start') {
+    decoder = new RequestDecoder(message.key, new PprofKernel(message.key));
+  } else if (message.kind === 'known') known = new SharedHashTable(message.words);
   else answer(message.jobs);
 });
 

@@ -11,13 +11,13 @@ import type { ColumnBlock } from './column-block.ts';
 import { GrowingWords } from './growing-words.ts';
 import { IdTable } from './id-table.ts';
 import type { LocationSites } from './location-sites.ts';
-import type { ProfileIds } from './profile-ids.ts';
+import type { RowIds } from './profile-ids.ts';
 
 /** A decoded profile with everything that was found out about it. */
 export interface IdentifiedProfile {
   columns: PprofColumns;
   sites: LocationSites;
-  ids: ProfileIds;
+  ids: RowIds;
 }
 
 /** How many columns there are. */

@@ -34,7 +34,7 @@ export class LocationSites {
   address = new Int32Array(8192);
 }
 
-interface MappingSite {
+export interface MappingSite {
   file: number;
   buildId: number;
   kind: FrameKind;
@@ -161,7 +161,8 @@ function isUnknown(columns: PprofColumns, row: number): boolean {
   return unknownReason(columns.textAt(name)) !== null;
 }
 
-function mappingSites(columns: PprofColumns, normalized: boolean): MappingSite[] {
+/** What each mapping says of its locations. May add texts, for build ids with capitals. */
+export function mappingSites(columns: PprofColumns, normalized: boolean): MappingSite[] {
   const { mappings } = columns;
   const lowered = lowerBuildIds(columns);
   const sites: MappingSite[] = [];

@@ -22,7 +22,14 @@ const SITE_WORDS = 10;
 type Column = Int32Array<ArrayBuffer>;
 
 /** Ids interleave low and high half, by row; columns may be longer than there are rows. */
-export class ProfileIds {
+export interface RowIds {
+  readonly texts: Int32Array;
+  readonly functions: Int32Array;
+  readonly locations: Int32Array;
+  readonly stacks: Int32Array;
+}
+
+export class ProfileIds implements RowIds {
   texts: Column = new Int32Array(0);
   functions: Column = new Int32Array(0);
   locations: Column = new Int32Array(0);

@@ -9,13 +9,14 @@ import { drawSamples, drawTypes } from '../../test/batch-text.ts';
 import { richPprof } from '../../test/rich-pprof.ts';
 import { encodeWriteRaw } from '../../wire/write-raw.ts';
 import type { IngestRequest, PyroscopePush } from './ingest-request.ts';
+import { PprofKernel } from './kernel/pprof-kernel.ts';
 import { RequestDecoder } from './request-decoder.ts';
 
 const NOW = 1_780_000_000_000 as EpochMs;
 const KEY = { k0: 0x03020100, k1: 0x07060504 };
 
 function decode(request: IngestRequest, known: SharedHashTable | null = null): WriteBatch {
-  return new RequestDecoder(KEY).decode(request, known, NOW).batch;
+  return new RequestDecoder(KEY, new PprofKernel(KEY)).decode(request, known, NOW).batch;
 }
 
 function push(body: Uint8Array, fields: Partial<PyroscopePush> = {}): PyroscopePush {

@@ -14,9 +14,11 @@ import type { IdKey } from '../../profile/siphash.ts';
 import type { EpochMs } from '../../profile/units.ts';
 import type { WriteBatch } from '../../store/store.ts';
 import { BatchBuilder } from './batch-builder.ts';
+import type { IdentifiedProfile } from './dictionary-rows.ts';
 import { readEncodedBody } from './encoded-body.ts';
 import { ByteBudget, gunzip, isGzip } from './gunzip.ts';
 import type { IngestRequest, PyroscopePush, WriteRawPush } from './ingest-request.ts';
+import type { PprofKernel } from './kernel/pprof-kernel.ts';
 import { LocationSites, settleLocations } from './location-sites.ts';
 import {
   checkNotFuture,
@@ -57,13 +59,16 @@ interface ProfileContext {
 export class RequestDecoder {
   readonly #builder: BatchBuilder;
   readonly #ids: ProfileIds;
+  readonly #kernel: PprofKernel | null;
   #columns = new PprofColumns();
   #decoder = new PprofDecoder(this.#columns);
   #sites = new LocationSites();
 
-  constructor(key: IdKey) {
+  /** Without a kernel TypeScript does all, with the same outcome. */
+  constructor(key: IdKey, kernel: PprofKernel | null) {
     this.#builder = new BatchBuilder(key);
     this.#ids = new ProfileIds(key);
+    this.#kernel = kernel;
   }
 
   /** Throws an EverflameError; nothing of the request is kept then. */
@@ -127,8 +132,9 @@ export class RequestDecoder {
   }
 
   #addProfile(bytes: Uint8Array, context: ProfileContext): void {
-    const columns = this.#columns;
-    this.#decoder.decode(bytes);
+    const kernel = this.#kernel?.decode(bytes) ? this.#kernel : null;
+    if (kernel === null) this.#decoder.decode(bytes);
+    const columns = kernel?.columns ?? this.#columns;
     const tsMs = readProfileTime(columns, context.fallbackTimeMs, context.nowMs);
     const durationMs = Number(columns.durationNanos) / 1e6 || context.fallbackDurationMs;
     const period = readPeriod(columns);
@@ -138,12 +144,13 @@ export class RequestDecoder {
       name: typeText(context.labels.__name__ ?? '', 'labels.__name__'),
       configs: context.configs,
     });
-    settleLocations(columns, context.normalized, this.#sites);
-    this.#ids.identify(columns, this.#sites);
+    const { normalized } = context;
+    const isIdentified = kernel?.identify(normalized) === true;
+    const { sites, ids } = isIdentified ? kernel : this.#identify(columns, normalized);
     this.#builder.add({
       columns,
-      sites: this.#sites,
-      ids: this.#ids,
+      sites,
+      ids,
       labels: canonicalLabels(context.labels),
       period,
       stored: storedColumns(columns, types, period),
@@ -154,7 +161,14 @@ export class RequestDecoder {
     });
   }
 
+  #identify(columns: PprofColumns, normalized: boolean): Omit<IdentifiedProfile, 'columns'> {
+    settleLocations(columns, normalized, this.#sites);
+    this.#ids.identify(columns, this.#sites);
+    return { sites: this.#sites, ids: this.#ids };
+  }
+
   #releaseMemory(): void {
+    this.#kernel?.release();
     if (this.#columns.retainedBytes() <= MAX_RETAINED_BYTES) {
       this.#columns.reset(new Uint8Array(0));
       return;

@@ -13,7 +13,7 @@ import {
 } from '../limits.ts';
 import { growTable, type PprofColumns } from './columns.ts';
 import { readFunction, readLocation } from './frames.ts';
-import { resolvePprofIds } from './ids.ts';
+import { checkHeaderTexts, resolvePprofIds } from './ids.ts';
 import { WireType } from './protobuf.ts';
 import { readSample } from './samples.ts';
 import { PprofWire, tooMany } from './wire.ts';
@@ -60,6 +60,21 @@ export class PprofDecoder {
     }
     this.#closeRows();
     resolvePprofIds(this.#columns);
+  }
+
+  /**
+   * Reads the fields at these offsets, none of which holds rows, into columns whose rows are there.
+   * For who decodes the rows in another way.
+   */
+  decodeHeader(bytes: Uint8Array, offsets: Uint32Array): void {
+    const wire = this.#wire;
+    wire.reset(bytes);
+    for (const offset of offsets) {
+      wire.pos = offset;
+      const tag = wire.varint();
+      this.#field(tag >>> 3, tag & 7, bytes.length);
+    }
+    checkHeaderTexts(this.#columns);
   }
 
   #field(field: number, wireType: number, limit: number): void {

@@ -100,6 +100,12 @@ function checkTexts(columns: PprofColumns): void {
   checkRefs(texts.count, labels.key, labels.count, 'label', 'key');
   checkRefs(texts.count, labels.text, labels.count, 'label', 'str');
   checkRefs(texts.count, labels.unit, labels.count, 'label', 'num_unit');
+  checkHeaderTexts(columns);
+}
+
+/** The texts that the profile itself refers to, rather than one of its rows. */
+export function checkHeaderTexts(columns: PprofColumns): void {
+  const { texts } = columns;
   for (const [i, { type, unit }] of columns.sampleTypes.entries()) {
     checkRef(texts.count, type, `sample_type[${i}].type`);
     checkRef(texts.count, unit, `sample_type[${i}].unit`);

@@ -1,20 +1,22 @@
 /**
  * Feeds the ingest path with pprofs that were whole and are damaged: bits, bytes, forged lengths
  * and varints, cuts, repeated and swapped pieces, plain noise. What it accepts must be a batch whose
- * rows refer to rows that exist.
+ * rows refer to rows that exist, and the same batch whether WebAssembly had a part in it or not.
  */
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
+import { PprofKernel } from '../../api/ingest/kernel/pprof-kernel.ts';
 import { RequestDecoder } from '../../api/ingest/request-decoder.ts';
 import { EverflameError } from '../../profile/errors.ts';
 import type { EpochMs } from '../../profile/units.ts';
 import type { WriteBatch } from '../../store/store.ts';
-import { richPprof } from '../rich-pprof.ts';
+import { richPprof, usualPprof } from '../rich-pprof.ts';
 import { watchFuzz } from './fuzz-watch.ts';
 import type { ProofOptions } from './proof.ts';
 
 const NOW = 1_780_000_000_000 as EpochMs;
 
-const WHOLE = [1, 2, 3].map((sampleTypes) => richPprof(sampleTypes));
+const WHOLE = [1, 2, 3].flatMap((sampleTypes) => [richPprof(sampleTypes), usualPprof(sampleTypes)]);
 
 /** Values whose meaning changes where one stands for a tag, a length, an id or a string. */
 const byte = fc.constantFrom(0, 1, 2, 8, 10, 18, 26, 34, 42, 50, 0x7f, 0x80, 0x81, 0xff);
@@ -79,17 +81,25 @@ function varint(value: bigint): number[] {
 
 /** Throws on anything but EverflameError, on a decode over a second and on memory that grows. */
 export async function fuzzPprof(options: ProofOptions): Promise<string> {
-  const decoder = new RequestDecoder({ k0: options.seed, k1: 7 });
+  const key = { k0: options.seed, k1: 7 };
+  const kernel = new PprofKernel(key);
+  const decoder = new RequestDecoder(key, kernel);
+  const plainDecoder = new RequestDecoder(key, null);
   const watch = watchFuzz('profiles');
   const property = fc.property(input, (bytes) => {
     watch.begin();
-    watch.end(tryDecode(decoder, bytes));
+    const batch = tryDecode(decoder, bytes);
+    watch.end(batch !== null);
+    if (!isDeepStrictEqual(batch, tryDecode(plainDecoder, bytes))) {
+      throw new Error('the kernel and the TypeScript decoder differ');
+    }
   });
   fc.assert(property, { seed: options.seed, numRuns: options.runs });
   return watch.summary();
 }
 
-function tryDecode(decoder: RequestDecoder, body: Uint8Array): boolean {
+/** The batch, or null where the body is refused. */
+function tryDecode(decoder: RequestDecoder, body: Uint8Array): WriteBatch | null {
   try {
     const { batch } = decoder.decode(
       {
@@ -97,7 +107,7 @@ function tryDecode(decoder: RequestDecoder, body: Uint8Array): boolean {
         body,
         contentType: '',
         contentEncoding: '',
-        idempotencyKey: '',
+        idempotencyKey: 'fuzz',
         name: 'fuzz{host=a}',
         fromMs: NOW,
         untilMs: null,
@@ -107,9 +117,9 @@ function tryDecode(decoder: RequestDecoder, body: Uint8Array): boolean {
       NOW,
     );
     checkBatch(batch);
-    return true;
+    return batch;
   } catch (error) {
-    if (error instanceof EverflameError) return false;
+    if (error instanceof EverflameError) return null;
     throw error;
   }
 }

@@ -1,0 +1,38 @@
+// Compiles api/ingest/kernel/pprof-kernel.c with clang and writes it as pprof-kernel-wasm.ts.
+// usage: node tools/pprof-kernel.mjs; needs clang and lld. A test tells when it is to be run.
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const folder = fileURLToPath(new URL('../api/ingest/kernel/', import.meta.url));
+const source = join(folder, 'pprof-kernel.c');
+const FLAGS = [
+  ...['--target=wasm32', '-Os', '-msimd128', '-mbulk-memory'],
+  ...['-nostdlib', '-ffreestanding', '-Wall', '-Wextra', '-Werror'],
+  ...['-Wl,--no-entry', '-Wl,--strip-all', '-Wl,-z,stack-size=16384'],
+];
+
+const scratch = mkdtempSync(join(tmpdir(), 'pprof-kernel-'));
+const output = join(scratch, 'kernel.wasm');
+execFileSync('clang', [...FLAGS, '-o', output, source], { stdio: 'inherit' });
+const base64 = readFileSync(output).toString('base64');
+rmSync(scratch, { recursive: true });
+
+const hash = createHash('sha256').update(readFileSync(source)).digest('hex');
+const lines = base64.match(/.{1,92}/g).map((line) => `  '${line}',`);
+writeFileSync(
+  join(folder, 'pprof-kernel-wasm.ts'),
+  `/** Made by tools/pprof-kernel.mjs; not to be edited. */
+
+/** SHA-256 of the pprof-kernel.c it was compiled from. */
+export const KERNEL_SOURCE_SHA256 =
+  '${hash}';
+
+export const KERNEL_BASE64 = [
+${lines.join('\n')}
+].join('');
+`,
+);
