@@ -13,6 +13,7 @@ import type {
   WindowRow,
   WriteBatch,
 } from '../../store/store.ts';
+import { type DrawnFrame, type DrawnFunction, formatFrame, parseFrame } from './drawn-frame.ts';
 
 export interface DrawnProfile {
   labels: Labels;
@@ -63,8 +64,8 @@ class Rows {
 }
 
 /**
- * A line of a profile is `[key=value,...] root;...;leaf value [@tsMs]`; a frame is a named function
- * of the binary `app`, or two inlined ones, `outer+inner`.
+ * A line of a profile is `[key=value,...] root;...;leaf value [@tsMs]`; a frame is a function of the
+ * binary `app`, or two inlined ones, `outer+inner`, or what drawn-frame.ts tells beside.
  */
 export function drawBatch(key: IdKey, drawn: DrawnBatch): WriteBatch {
   const builder = new Builder(key, drawn.known ?? null);
@@ -82,8 +83,13 @@ class Builder {
   readonly #labelsets: Rows;
   readonly #texts: string[] = [];
   readonly #functionNames: number[] = [];
+  readonly #functionFiles: number[] = [];
+  readonly #binaries: number[] = [];
+  readonly #buildIds: number[] = [];
+  readonly #addresses: (number | null)[] = [];
   readonly #lineOffsets = [0];
   readonly #lineFunctions: number[] = [];
+  readonly #lineNumbers: number[] = [];
   readonly #stackOffsets = [0];
   readonly #stackLocations: number[] = [];
   readonly #typeKeys: string[] = [];
@@ -167,15 +173,23 @@ class Builder {
 
   #locationOf(frame: string): number {
     return this.#locations.of(frame, () => {
-      this.#stringOf('app');
-      const lines = frame.split('+').reverse();
-      this.#lineFunctions.push(...lines.map((name) => this.#functionOf(name)));
+      const { binary, address, functions } = parseFrame(frame);
+      this.#binaries.push(this.#stringOf(binary));
+      this.#buildIds.push(this.#stringOf(address === null ? '' : `id-of-${binary}`));
+      this.#addresses.push(address);
+      for (const called of functions.reverse()) {
+        this.#lineFunctions.push(this.#functionOf(called));
+        this.#lineNumbers.push(called.line);
+      }
       this.#lineOffsets.push(this.#lineFunctions.length);
     });
   }
 
-  #functionOf(name: string): number {
-    return this.#functions.of(name, () => this.#functionNames.push(this.#stringOf(name)));
+  #functionOf({ name, file }: DrawnFunction): number {
+    return this.#functions.of(JSON.stringify([name, file]), () => {
+      this.#functionNames.push(this.#stringOf(name));
+      this.#functionFiles.push(this.#stringOf(file));
+    });
   }
 
   #stringOf(text: string): number {
@@ -196,8 +210,6 @@ class Builder {
   }
 
   finish(drawn: DrawnBatch): WriteBatch {
-    const empty = this.#stringOf('');
-    const app = this.#stringOf('app');
     const encoded = this.#texts.map((text) => new TextEncoder().encode(text));
     const offsets = [0];
     for (const bytes of encoded) offsets.push((offsets.at(-1) as number) + bytes.length);
@@ -228,20 +240,22 @@ class Builder {
         ids: Int32Array.from(this.#functions.ids),
         name: names,
         systemName: names,
-        file: new Uint32Array(functionCount).fill(empty),
+        file: Uint32Array.from(this.#functionFiles),
         startLine: new Uint32Array(functionCount),
       },
       locations: {
         ids: Int32Array.from(this.#locations.ids),
-        binary: new Uint32Array(locationCount).fill(app),
-        buildId: new Uint32Array(locationCount).fill(empty),
-        space: new Uint8Array(locationCount).fill(AddressSpace.none),
+        binary: Uint32Array.from(this.#binaries),
+        buildId: Uint32Array.from(this.#buildIds),
+        space: Uint8Array.from(this.#addresses, (address) =>
+          address === null ? AddressSpace.none : AddressSpace.elf,
+        ),
         kind: new Uint8Array(locationCount).fill(FrameKind.native),
         flags: new Uint8Array(locationCount),
-        address: new Uint32Array(2 * locationCount),
+        address: Uint32Array.from(this.#addresses.flatMap((address) => [address ?? 0, 0])),
         lineOffsets: Uint32Array.from(this.#lineOffsets),
         lineFunction: Uint32Array.from(this.#lineFunctions),
-        lineNumber: new Uint32Array(this.#lineFunctions.length),
+        lineNumber: Uint32Array.from(this.#lineNumbers),
         lineColumn: new Uint32Array(this.#lineFunctions.length),
       },
       stacks: {
@@ -255,20 +269,31 @@ class Builder {
 
 /** A stack of a snapshot, as it was drawn. */
 export function stackText(snapshot: DictionarySnapshot, stack: number): string {
-  const { stacks, locations, functions, strings } = snapshot;
+  const { stacks } = snapshot;
   assert(stack < stacks.count, `stack ${stack} is not in the snapshot`);
   const frames: string[] = [];
   for (let at = stacks.offsets[stack] as number; at < (stacks.offsets[stack + 1] as number); at++) {
-    const location = stacks.locations[at] as number;
-    const lines: string[] = [];
-    const end = locations.lineOffsets[location + 1] as number;
-    for (let line = locations.lineOffsets[location] as number; line < end; line++) {
-      const name = functions.name[locations.lineFunction[line] as number] as number;
-      lines.push(stringAt(strings, refs.string(name)));
-    }
-    frames.push(lines.reverse().join('+'));
+    frames.push(formatFrame(frameOf(snapshot, stacks.locations[at] as number)));
   }
   return frames.reverse().join(';');
+}
+
+function frameOf(snapshot: DictionarySnapshot, location: number): DrawnFrame {
+  const { locations, functions, strings } = snapshot;
+  const text = (ref: number | undefined): string => stringAt(strings, refs.string(ref as number));
+  const lines: DrawnFunction[] = [];
+  const end = locations.lineOffsets[location + 1] as number;
+  for (let row = locations.lineOffsets[location] as number; row < end; row++) {
+    const called = locations.lineFunction[row] as number;
+    const line = locations.lineNumber[row] as number;
+    lines.push({ name: text(functions.name[called]), file: text(functions.file[called]), line });
+  }
+  const isNamed = locations.space[location] === AddressSpace.none;
+  return {
+    binary: text(locations.binary[location]),
+    address: isNamed ? null : (locations.address[2 * location] as number),
+    functions: lines.reverse(),
+  };
 }
 
 /** Lines of `{group} stack value`, sorted; values in the type's unit. */
