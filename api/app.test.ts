@@ -10,6 +10,7 @@ import type { OpenApiDocument } from './openapi.ts';
 import type { Queries } from './query/params.ts';
 import type { WebFile } from './routes/pages.ts';
 import type { SelfProfiler } from './self-profile/self-profile.ts';
+import type { SqlRunner } from './sql/sql-runner.ts';
 
 const page = (text: string, contentType: string, cacheControl: string): WebFile => ({
   body: new TextEncoder().encode(text),
@@ -23,6 +24,7 @@ const ELSEWHERE = {
   queries: {} as Queries,
   symbolizer: {} as Symbolizer,
   selfProfiler: {} as SelfProfiler,
+  sql: {} as SqlRunner,
 };
 
 function createBareApp({ pathPrefix = '', checkHost = true, ready = true } = {}) {
@@ -119,7 +121,7 @@ describe('the document', () => {
     const merge = document.paths['/api/v1/merge'] as Record<string, Record<string, unknown>>;
     const parameters = merge.get?.parameters as { name: string; required: boolean }[];
     expect(parameters.map(({ name, required }) => `${name}${required ? '!' : ''}`).join(' ')).toBe(
-      'query! from to format by granularity max_nodes min_fraction root root_at',
+      'query! from to format by filter granularity max_nodes min_fraction root root_at',
     );
     expect(JSON.stringify(merge.post?.requestBody)).toContain('"required":["query"]');
     expect(JSON.stringify(merge.get?.responses)).toContain('#/components/schemas/Problem');

@@ -20,10 +20,12 @@ import type { WebFiles } from './routes/pages.ts';
 import { mountPages } from './routes/pages.ts';
 import type { PushServices } from './routes/push.ts';
 import { pushEndpoints } from './routes/push.ts';
-import type { QueryServices } from './routes/queries.ts';
 import { queryEndpoints } from './routes/queries.ts';
+import type { QueryServices } from './routes/query-services.ts';
 import type { SelfProfileServices } from './routes/self-profile.ts';
 import { selfProfileEndpoints } from './routes/self-profile.ts';
+import type { SqlServices } from './routes/sql.ts';
+import { sqlEndpoints } from './routes/sql.ts';
 import { inRequestSpan } from './telemetry/spans.ts';
 
 export interface AppOptions
@@ -32,6 +34,7 @@ export interface AppOptions
     PushServices,
     QueryServices,
     SelfProfileServices,
+    SqlServices,
     DebuginfoUploadServices,
     DebuginfoStatusServices {
   version: string;
@@ -61,6 +64,7 @@ export function listEndpoints(options: AppOptions): Endpoint[] {
     ...debuginfoStatusEndpoints(options),
     ...debuginfodEndpoints(options),
     ...selfProfileEndpoints(options),
+    ...sqlEndpoints(options),
     ...healthEndpoints(options),
   ];
   endpoints.push({

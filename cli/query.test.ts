@@ -21,6 +21,7 @@ function answerOf(functions: FunctionsJson['functions'], count = functions.lengt
     unit: 'nanoseconds',
     from_ms: 0,
     to_ms: 1000,
+    total_before_filters: 10e9,
     total: 10e9,
     count,
     functions,

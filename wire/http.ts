@@ -67,30 +67,61 @@ export interface SeriesLineJson {
   samples: (number | null)[];
 }
 
-/** `merge?format=json`: the columns of docs/formats.md section 2 with totals derived. */
-export interface MergeJson {
-  type: string;
-  unit: string;
-  from_ms: number;
-  to_ms: number;
-  total: number;
-  /** All values are in the type's unit. */
+/** The columns of docs/formats.md section 2 with totals derived; all values are in one unit. */
+export interface GraphJson {
   nodes: {
     depth: number[];
     frame: number[];
     self: number[];
     total: number[];
     folded: number[];
+  };
+  frames: FrameJson[];
+}
+
+/** `merge?format=json` and `diff`. */
+export interface MergeJson extends GraphJson {
+  type: string;
+  unit: string;
+  from_ms: number;
+  to_ms: number;
+  total_before_filters: number;
+  /** After filters. */
+  total: number;
+  nodes: GraphJson['nodes'] & {
     /** Side A; only in a diff. */
     self_base?: number[];
     total_base?: number[];
     folded_base?: number[];
   };
-  frames: FrameJson[];
   quality: Quality;
-  base?: { type: string; from_ms: number; to_ms: number; total: number; quality: Quality };
+  base?: {
+    type: string;
+    from_ms: number;
+    to_ms: number;
+    total_before_filters: number;
+    total: number;
+    quality: Quality;
+  };
   /** What a diff's values measure: `unit` is `share`, the unit, or the unit per second. */
   mode?: DiffMode;
+}
+
+/** Callers and callees of one function. */
+export interface SandwichJson {
+  type: string;
+  unit: string;
+  from_ms: number;
+  to_ms: number;
+  /** Of the selection, and of what filters leave of it. */
+  total_before_filters: number;
+  total: number;
+  /** Weight of the stacks that have the function, and its own; each stack counts once. */
+  function: { self: number; total: number };
+  /** From the function outwards: below each node are its callers. */
+  callers: GraphJson;
+  callees: GraphJson;
+  quality: Quality;
 }
 
 /** What a query would read; `/api/v1/estimate`. */
@@ -133,6 +164,8 @@ export interface FunctionsJson {
   unit: string;
   from_ms: number;
   to_ms: number;
+  total_before_filters: number;
+  /** After filters. */
   total: number;
   /** Functions that match `search`, of which `functions` is one page. */
   count: number;

@@ -22,7 +22,7 @@ test('how much of a function ran inlined into its callers', () => {
     multiplier: 10,
   };
   const page = { sort: 'self', names: 'full', search: '', offset: 0, limit: 9 } as const;
-  const job = { kind: 'functions', weights, ...page, meta: textMeta(0) } as const;
+  const job = { kind: 'functions', weights, filters: [], ...page, meta: textMeta(0) } as const;
   const reply = jobs.reply({ id: 1, job, dictionary, symbolFiles: [] });
   if ('error' in reply) throw new Error(reply.error.message);
   const { functions } = JSON.parse(reply.answer.body as string) as FunctionsJson;

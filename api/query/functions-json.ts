@@ -31,6 +31,7 @@ export function formatFunctionsJson(graph: FlameGraph, job: FunctionsJob): strin
     unit: job.meta.unit,
     from_ms: job.meta.fromMs,
     to_ms: job.meta.toMs,
+    total_before_filters: job.meta.totalBeforeFilters,
     total: job.meta.totalAfterFilters,
     count: rows.length,
     functions: page.map((row) => functionJson(graph, table, text, row, inlined)),

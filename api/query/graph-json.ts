@@ -7,7 +7,7 @@ import { FRAME_KIND_NAMES } from '../../profile/flame/frame.ts';
 import { type Frame, formatAddress, frameAt } from '../../profile/flame/frame-table.ts';
 import { MAX_JSON_NODES } from '../../profile/limits.ts';
 import { stringReader } from '../../profile/strings.ts';
-import type { FrameJson, MergeJson } from '../../wire/http.ts';
+import type { FrameJson, GraphJson, MergeJson } from '../../wire/http.ts';
 
 /** `scales` turn each side's counts into the mode's measure. */
 export function formatGraphJson(
@@ -15,29 +15,18 @@ export function formatGraphJson(
   mode: DiffMode,
   scales: { a: number; b: number },
 ): string {
-  if (graph.nodeCount > MAX_JSON_NODES) {
-    throw new EverflameError('too-large', `the flame graph has ${graph.nodeCount} nodes`, {
-      field: 'format',
-      limit: `MAX_JSON_NODES = ${MAX_JSON_NODES}`,
-      remedy: 'Give max_nodes or min_fraction, or ask for format=fg1.',
-    });
-  }
   const { meta } = graph;
-  const total = deriveTree(graph.depth, graph.self, graph.folded).total;
+  const { nodes, frames } = graphJson(graph, scales.b);
+  const total = nodes.total[0] as number;
   const json: MergeJson = {
     type: meta.type,
     unit: unitOf(meta.unit, mode),
     from_ms: meta.fromMs,
     to_ms: meta.toMs,
-    total: (total[0] as number) * scales.b,
-    nodes: {
-      depth: Array.from(graph.depth),
-      frame: Array.from(graph.frame),
-      self: scaled(graph.self, scales.b),
-      total: scaled(total, scales.b),
-      folded: scaled(graph.folded, scales.b),
-    },
-    frames: framesJson(graph),
+    total_before_filters: beforeFilters(total, meta.totalBeforeFilters, meta.totalAfterFilters),
+    total,
+    nodes,
+    frames,
     quality: meta.quality,
   };
   if (graph.selfBase !== null && graph.foldedBase !== null && meta.base !== undefined) {
@@ -50,11 +39,43 @@ export function formatGraphJson(
       type: meta.base.type,
       from_ms: meta.base.fromMs,
       to_ms: meta.base.toMs,
+      total_before_filters: beforeFilters(
+        (totalBase[0] as number) * scales.a,
+        meta.base.totalBeforeFilters ?? meta.base.total,
+        meta.base.total,
+      ),
       total: (totalBase[0] as number) * scales.a,
       quality: meta.base.quality,
     };
   }
   return JSON.stringify(json);
+}
+
+/** Nodes and frames; `scale` turns counts into the answer's measure. */
+export function graphJson(graph: FlameGraph, scale = graph.multiplier): GraphJson {
+  if (graph.nodeCount > MAX_JSON_NODES) {
+    throw new EverflameError('too-large', `the flame graph has ${graph.nodeCount} nodes`, {
+      field: 'format',
+      limit: `MAX_JSON_NODES = ${MAX_JSON_NODES}`,
+      remedy: 'Give max_nodes or min_fraction, or ask for format=fg1.',
+    });
+  }
+  const { total } = deriveTree(graph.depth, graph.self, graph.folded);
+  return {
+    nodes: {
+      depth: Array.from(graph.depth),
+      frame: Array.from(graph.frame),
+      self: scaled(graph.self, scale),
+      total: scaled(total, scale),
+      folded: scaled(graph.folded, scale),
+    },
+    frames: framesJson(graph),
+  };
+}
+
+/** `total` is what is left, in the answer's measure; the other two are in the type's unit. */
+function beforeFilters(total: number, before: number, after: number): number {
+  return before === after ? total : after > 0 ? (total * before) / after : before;
 }
 
 function unitOf(unit: string, mode: DiffMode): string {

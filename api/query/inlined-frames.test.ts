@@ -99,6 +99,9 @@ describe('the frames at an address, outermost first', () => {
 test('a pprof has all lines of a location, and says of a mapping what is known', () => {
   const job: PprofJob = {
     kind: 'pprof',
+    tree: { granularity: 'function' },
+    filters: [],
+    by: [],
     weights: {
       stack: Uint32Array.of(0),
       value: Float64Array.of(1),

@@ -50,7 +50,7 @@ function asker(dictionary: DictionaryColumns, values: readonly number[]) {
       multiplier: 1,
     };
     const tree = { granularity: 'function' } as const;
-    const shape = { by: [], base: null, mode: 'absolute', meta: textMeta(0) } as const;
+    const shape = { by: [], filters: [], base: null, mode: 'absolute', meta: textMeta(0) } as const;
     const job = { kind: 'graph', tree, format, weights, ...shape } as const;
     const world = symbolFiles === undefined ? {} : { symbolFiles };
     const reply = jobs.reply({ id: 1, job, dictionary, ...world });

@@ -11,9 +11,22 @@ import { stringReader } from '../../profile/strings.ts';
 import type { Granularity } from './params.ts';
 import type { NativeName, SymbolNames } from './symbol-names.ts';
 
+/**
+ * `node`: frames that are one node of the granularity are one row. `text`: only if all that is said
+ * of them is the same, too, as filters need it.
+ */
+export type FrameIdentity = 'node' | 'text';
+
+/** Which named frames are one node. */
+export function nodeKey(frame: Frame, granularity: Granularity): string {
+  const key = functionKey(frame);
+  return granularity === 'function' ? key : `${key}\0${frame.file}\0${frame.line}`;
+}
+
 export class LocationFrames {
   readonly table = new FrameTable();
   readonly #granularity: Granularity;
+  readonly #identity: FrameIdentity;
   readonly #symbols: SymbolNames;
   #dictionary: DictionaryColumns;
   #text: (row: number) => string;
@@ -26,8 +39,14 @@ export class LocationFrames {
   /** Of them, those of locations that were forgotten. */
   #forgotten = 0;
 
-  constructor(granularity: Granularity, symbols: SymbolNames, dictionary: DictionaryColumns) {
+  constructor(
+    granularity: Granularity,
+    symbols: SymbolNames,
+    dictionary: DictionaryColumns,
+    identity: FrameIdentity = 'node',
+  ) {
     this.#granularity = granularity;
+    this.#identity = identity;
     this.#symbols = symbols;
     this.#dictionary = dictionary;
     this.#text = stringReader(dictionary.strings);
@@ -209,9 +228,8 @@ export class LocationFrames {
   }
 
   #keyOf(frame: Frame): string {
-    const key = functionKey(frame);
-    if (this.#granularity === 'function') return key;
-    return `${key}\0${frame.file}\0${frame.line}`;
+    const key = nodeKey(frame, this.#granularity);
+    return this.#identity === 'node' ? key : `${key}\0${frame.name}\0${frame.reason}`;
   }
 }
 

@@ -12,10 +12,20 @@ export interface Answer {
 export type Granularity = 'function' | 'file' | 'line' | 'address';
 export const GRANULARITIES = ['function', 'file', 'line', 'address'] as const;
 
-export const MERGE_FORMATS = ['json', 'fg1', 'pprof', 'folded'] as const;
+export const MERGE_FORMATS = [
+  'json',
+  'fg1',
+  'pprof',
+  'folded',
+  'speedscope',
+  'svg',
+  'dot',
+] as const;
 export type MergeFormat = (typeof MERGE_FORMATS)[number];
 export const DIFF_FORMATS = ['json', 'fg1'] as const;
 export type DiffFormat = (typeof DIFF_FORMATS)[number];
+export const SANDWICH_FORMATS = ['json', 'fg1'] as const;
+export type SandwichFormat = (typeof SANDWICH_FORMATS)[number];
 export const FUNCTION_SORTS = ['self', 'total', 'name'] as const;
 export type FunctionSort = (typeof FUNCTION_SORTS)[number];
 /** The names that a search and an order go by: demangled, or as the compiler wrote them. */
@@ -39,6 +49,8 @@ export interface MergeParams extends TreeParams {
   query: string;
   range: TimeRange;
   format: MergeFormat;
+  /** As texts (profile/flame/filter.ts); here and below. */
+  filters: readonly string[];
   /** Labels whose values are the first levels of the tree (sample labels in a pprof). */
   by: readonly string[];
 }
@@ -51,11 +63,26 @@ export interface DiffParams extends TreeParams {
   /** The measure of the JSON's values; fg1 carries counts and totals from which all follow. */
   mode: DiffMode;
   format: DiffFormat;
+  /** Of both sides. */
+  filters: readonly string[];
+}
+
+export interface SandwichParams extends TreeParams {
+  query: string;
+  range: TimeRange;
+  /** The function's name or system name. */
+  name: string;
+  /** Only its frames of this binary, of this file. */
+  binary?: string;
+  file?: string;
+  format: SandwichFormat;
+  filters: readonly string[];
 }
 
 export interface FunctionsParams {
   query: string;
   range: TimeRange;
+  filters: readonly string[];
   sort: FunctionSort;
   names: FunctionNames;
   /** RE2, unanchored, over the function's name; empty for all. */
@@ -122,6 +149,7 @@ export interface Queries {
   merge(params: MergeParams, caller: Caller): Promise<Answer>;
   diff(params: DiffParams, caller: Caller): Promise<Answer>;
   functions(params: FunctionsParams, caller: Caller): Promise<Answer>;
+  sandwich(params: SandwichParams, caller: Caller): Promise<Answer>;
   series(params: SeriesParams, caller: Caller): Promise<Answer>;
   profileTypes(params: ProfileTypesParams, caller: Caller): Promise<Answer>;
   labels(params: LabelsParams, caller: Caller): Promise<Answer>;

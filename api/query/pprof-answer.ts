@@ -26,20 +26,26 @@ export function buildPprof(
   const tables = new PprofTables(dictionary, symbols);
   const samples = sampleColumns(dictionary, tables, job, checkStop);
   checkStop();
-  const { type, meta } = job;
-  const [from, to] = [BigInt(meta.fromMs), BigInt(meta.toMs)];
   return encodePprof({
-    sampleTypes: [{ type: type.sampleType, unit: type.sampleUnit }],
-    periodType: type.periodType === '' ? null : { type: type.periodType, unit: type.periodUnit },
-    period: type.periodType === '' ? 0 : Math.round(job.period),
-    timeNanos: from * 1_000_000n,
-    durationNanos: (to - from) * 1_000_000n,
-    comments: job.comments,
+    ...pprofHeader(job),
     mappings: tables.mappings,
     functions: tables.functions,
     locations: tables.locations,
     samples,
   });
+}
+
+/** What a pprof says of all its samples. */
+export function pprofHeader({ type, meta, period, comments }: PprofJob) {
+  const [from, to] = [BigInt(meta.fromMs), BigInt(meta.toMs)];
+  return {
+    sampleTypes: [{ type: type.sampleType, unit: type.sampleUnit }],
+    periodType: type.periodType === '' ? null : { type: type.periodType, unit: type.periodUnit },
+    period: type.periodType === '' ? 0 : Math.round(period),
+    timeNanos: from * 1_000_000n,
+    durationNanos: (to - from) * 1_000_000n,
+    comments,
+  };
 }
 
 function sampleColumns(

@@ -42,7 +42,7 @@ const json = <T>(answer: Answer): T => JSON.parse(answer.body as string) as T;
 
 function mergeParams(more: Partial<MergeParams> = {}): MergeParams {
   const base = { query: CPU, range: range(0, 60_000), format: 'fg1', by: [] } as const;
-  return { ...base, granularity: 'function', ...more };
+  return { ...base, filters: [], granularity: 'function', ...more };
 }
 
 async function drawn(more: Partial<MergeParams> = {}): Promise<string> {
@@ -189,6 +189,7 @@ test('diff: both sides of each node', async () => {
       rangeA: range(0, 20_000),
       queryB: `${CPU}{service_name="a"}`,
       rangeB: range(20_000, 40_000),
+      filters: [],
       mode: 'share',
       format: 'fg1',
       granularity: 'function',
@@ -206,7 +207,7 @@ test('diff: both sides of each node', async () => {
 
 test('functions', async () => {
   const page = { sort: 'total', names: 'full', search: 'a', offset: 0, limit: 2 } as const;
-  const params = { query: CPU, range: range(0, 60_000), ...page };
+  const params = { query: CPU, range: range(0, 60_000), filters: [], ...page };
   const answer = json<FunctionsJson>(await queries.functions(params, caller));
   expect([answer.count, answer.total]).toEqual([4, 460]);
   expect(answer.functions.map((row) => `${row.name} ${row.self}/${row.total}`)).toEqual([
@@ -286,7 +287,7 @@ describe('refused', () => {
 
   test('a selector with a fault, in the parameter that has it', async () => {
     const sides = { rangeA: range(0, 1), rangeB: range(0, 1), queryA: CPU, queryB: `${CPU}{a=}` };
-    const more = { mode: 'share', format: 'json', granularity: 'function' } as const;
+    const more = { filters: [], mode: 'share', format: 'json', granularity: 'function' } as const;
     const error = await failure(queries.diff({ ...sides, ...more }, caller));
     expect(error).toMatchObject({ kind: 'invalid', field: 'query_b' });
     expect(error.position).toBeGreaterThan(CPU.length);
@@ -302,7 +303,7 @@ describe('refused', () => {
 
   test('two units in one diff', async () => {
     const sides = { rangeA: range(0, 1), rangeB: range(0, 1), queryA: CPU, queryB: SAMPLES };
-    const more = { mode: 'share', format: 'json', granularity: 'function' } as const;
+    const more = { filters: [], mode: 'share', format: 'json', granularity: 'function' } as const;
     const error = await failure(queries.diff({ ...sides, ...more }, caller));
     expect(error).toMatchObject({ kind: 'unprocessable', field: 'query_b' });
   });

@@ -4,6 +4,7 @@
  */
 import type { Worker } from 'node:worker_threads';
 import { assert, EverflameError } from '../../profile/errors.ts';
+import type { FrameCondition } from '../../profile/flame/filter.ts';
 import type { FlameMeta } from '../../profile/flame/flame-graph.ts';
 import { MAX_MERGE_GROUPS } from '../../profile/limits.ts';
 import { aggregationOf, formatProfileType } from '../../profile/select/profile-type.ts';
@@ -20,10 +21,18 @@ import type {
   FunctionsParams,
   MergeParams,
   Queries,
+  SandwichParams,
   SeriesParams,
+  TreeParams,
 } from './params.ts';
 import { laneOf, type QueryLanes } from './query-lanes.ts';
-import { readSelection, requireKnownType, type TypedSelection } from './selection.ts';
+import {
+  type FilteredSelection,
+  readFilteredSelection,
+  readSelection,
+  requireKnownType,
+  type TypedSelection,
+} from './selection.ts';
 import { chooseStep, summarizeTimelines } from './series-json.ts';
 import type { SymbolRow } from './symbol-names.ts';
 import type { StackWeights } from './tree-messages.ts';
@@ -53,17 +62,26 @@ export function createQueries(options: QueriesOptions): Queries {
   return {
     ...createMetaQueries(store, admit),
     merge: async (params, caller) => {
-      const selection = readSelection(params.query, params.range, 'query');
-      return admit(caller, [selection], (signal) => merge(store, pool, params, signal));
+      const chosen = filtered(params);
+      const work = (signal: AbortSignal) => merge(store, pool, params, chosen, signal);
+      return admit(caller, [chosen.selection], work);
     },
     diff: async (params, caller) => {
-      const a = readSelection(params.queryA, params.rangeA, 'query_a');
-      const b = readSelection(params.queryB, params.rangeB, 'query_b');
-      return admit(caller, [a, b], (signal) => diff(store, pool, params, signal));
+      const { filters } = params;
+      const a = readFilteredSelection(params.queryA, params.rangeA, filters, 'query_a');
+      const b = readFilteredSelection(params.queryB, params.rangeB, filters, 'query_b');
+      const work = (signal: AbortSignal) => diff(store, pool, params, { a, b }, signal);
+      return admit(caller, [a.selection, b.selection], work);
     },
     functions: async (params, caller) => {
-      const selection = readSelection(params.query, params.range, 'query');
-      return admit(caller, [selection], (signal) => functions(store, pool, params, signal));
+      const chosen = filtered(params);
+      const work = (signal: AbortSignal) => functions(store, pool, params, chosen, signal);
+      return admit(caller, [chosen.selection], work);
+    },
+    sandwich: async (params, caller) => {
+      const chosen = filtered(params);
+      const work = (signal: AbortSignal) => sandwich(store, pool, params, chosen, signal);
+      return admit(caller, [chosen.selection], work);
     },
     series: async (params, caller) => {
       const selection = readSelection(params.query, params.range, 'query');
@@ -75,6 +93,10 @@ export function createQueries(options: QueriesOptions): Queries {
     },
     close: () => pool.close(),
   };
+}
+
+function filtered({ query, range, filters }: MergeParams | FunctionsParams | SandwichParams) {
+  return readFilteredSelection(query, range, filters, 'query');
 }
 
 /** Rows of samples that the selections are expected to read together. */
@@ -137,33 +159,22 @@ async function merge(
   store: Store,
   pool: TreePool,
   params: MergeParams,
+  { selection, filters }: FilteredSelection,
   signal: AbortSignal,
 ): Promise<Answer> {
-  const selection = readSelection(params.query, params.range, 'query');
   const { weights, summary, meta } = await readSide(store, selection, params.by, signal);
-  if (params.format === 'pprof') {
-    const period = periodOf(selection, weights, summary);
-    const comments = [`everflame: ${params.query}`];
-    const { type } = selection;
-    return pool.run({ kind: 'pprof', weights, type, period, comments, meta }, signal);
-  }
   const { format, by } = params;
-  const tree = treeParams(params);
-  const job = {
-    kind: 'graph',
-    tree,
-    format,
-    by,
-    weights,
-    base: null,
-    mode: 'absolute',
-    meta,
-  } as const;
-  return pool.run(job, signal);
+  const job = { tree: treeParams(params), filters, by, weights, meta };
+  if (format === 'pprof') {
+    const period = periodOf(selection, weights, summary);
+    const comments = [`everflame: ${params.query}`, ...params.filters];
+    return pool.run({ kind: 'pprof', ...job, type: selection.type, period, comments }, signal);
+  }
+  return pool.run({ kind: 'graph', ...job, format, base: null, mode: 'absolute' }, signal);
 }
 
 /** Parameters may carry more than a message should. */
-function treeParams(params: MergeParams | DiffParams) {
+function treeParams(params: TreeParams): TreeParams {
   const { granularity, maxNodes, minFraction, root, rootAt } = params;
   return {
     granularity,
@@ -189,10 +200,10 @@ async function diff(
   store: Store,
   pool: TreePool,
   params: DiffParams,
+  chosen: { a: FilteredSelection; b: FilteredSelection },
   signal: AbortSignal,
 ): Promise<Answer> {
-  const selectionA = readSelection(params.queryA, params.rangeA, 'query_a');
-  const selectionB = readSelection(params.queryB, params.rangeB, 'query_b');
+  const [selectionA, selectionB] = [chosen.a.selection, chosen.b.selection];
   const [unitA, unitB] = [selectionA.type.sampleUnit, selectionB.type.sampleUnit];
   if (unitA !== unitB) {
     throw new EverflameError('unprocessable', `side A is in ${unitA}, side B in ${unitB}`, {
@@ -208,21 +219,38 @@ async function diff(
   const meta: FlameMeta = { ...b.meta, base: { type, fromMs, toMs, total: 0, quality } };
   const { format, mode } = params;
   const tree = treeParams(params);
+  const { filters } = chosen.b;
   const sides = { weights: b.weights, base: a.weights };
-  return pool.run({ kind: 'graph', tree, format, by: [], ...sides, mode, meta }, signal);
+  return pool.run({ kind: 'graph', tree, filters, format, by: [], ...sides, mode, meta }, signal);
 }
 
 async function functions(
   store: Store,
   pool: TreePool,
   params: FunctionsParams,
+  { selection, filters }: FilteredSelection,
   signal: AbortSignal,
 ): Promise<Answer> {
-  const selection = readSelection(params.query, params.range, 'query');
   const { weights, meta } = await readSide(store, selection, [], signal);
   const { sort, names, search, offset, limit } = params;
   const page = { sort, names, search, offset, limit };
-  return pool.run({ kind: 'functions', weights, ...page, meta }, signal);
+  return pool.run({ kind: 'functions', weights, filters, ...page, meta }, signal);
+}
+
+async function sandwich(
+  store: Store,
+  pool: TreePool,
+  params: SandwichParams,
+  { selection, filters }: FilteredSelection,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const { weights, meta } = await readSide(store, selection, [], signal);
+  const { name, binary, file, format } = params;
+  const where: FrameCondition[] = [{ field: 'function', op: '=', value: name }];
+  if (binary !== undefined) where.push({ field: 'binary', op: '=', value: binary });
+  if (file !== undefined) where.push({ field: 'file', op: '=', value: file });
+  const tree = treeParams(params);
+  return pool.run({ kind: 'sandwich', tree, filters, where, format, weights, meta }, signal);
 }
 
 async function buildWeights(

@@ -1,5 +1,8 @@
 /** Selectors as text -> what the store is asked. */
 import { EverflameError, fromErrorRecord, toErrorRecord } from '../../profile/errors.ts';
+import { parseFilters, splitFilters } from '../../profile/flame/filter.ts';
+import type { FilterStep } from '../../profile/flame/stack-filters.ts';
+import { MAX_MATCHERS } from '../../profile/limits.ts';
 import { nearestName } from '../../profile/select/nearest.ts';
 import { formatProfileType } from '../../profile/select/profile-type.ts';
 import { parseSelector, type Selector } from '../../profile/select/selector.ts';
@@ -22,6 +25,34 @@ export function readSelection(query: string, range: TimeRange, field: string): T
     });
   }
   return { type, matchers, range };
+}
+
+/** A selection that filters on labels narrow, and what filters on frames do with its stacks. */
+export interface FilteredSelection {
+  selection: TypedSelection;
+  filters: readonly FilterStep[];
+}
+
+/** `texts` are filters as profile/flame/filter.ts reads them. */
+export function readFilteredSelection(
+  query: string,
+  range: TimeRange,
+  texts: readonly string[],
+  field: string,
+): FilteredSelection {
+  const { matchers, frameFilters } = splitFilters(parseFilters(texts));
+  const selection = readSelection(query, range, field);
+  if (selection.matchers.length + matchers.length > MAX_MATCHERS) {
+    const limit = `MAX_MATCHERS = ${MAX_MATCHERS}`;
+    throw new EverflameError('too-large', 'there are too many filters on labels', {
+      field: 'filter',
+      limit,
+    });
+  }
+  return {
+    selection: { ...selection, matchers: [...selection.matchers, ...matchers] },
+    filters: frameFilters.map((filter) => ({ action: filter.action, where: [filter] })),
+  };
 }
 
 /** For metadata: every part may be absent. */

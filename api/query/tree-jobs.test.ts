@@ -76,6 +76,7 @@ function run(jobs: TreeJobs, job: TreeJob, world: World = {}): Answer {
 function graphJob(values: readonly number[], more: Partial<GraphJob> = {}): GraphJob {
   return {
     kind: 'graph',
+    filters: [],
     tree: { granularity: 'function' },
     format: 'fg1',
     by: [],
@@ -272,6 +273,7 @@ describe('functions', () => {
     const jobs = new TreeJobs(openSymbols, demangle);
     const job = {
       kind: 'functions',
+      filters: [],
       weights: weigh([5, 2, 1], { multiplier: 2 }),
       sort: 'self',
       names: 'full',
@@ -325,6 +327,7 @@ describe('mangled names', () => {
   ] as const)('%s names are found by %s', (names, search, found) => {
     const job: TreeJob = {
       kind: 'functions',
+      filters: [],
       weights: weigh([1, 2, 4]),
       meta: textMeta(0),
       sort: 'self',
@@ -347,6 +350,9 @@ describe('mangled names', () => {
   test('are both in a pprof', () => {
     const job = {
       kind: 'pprof',
+      tree: { granularity: 'function' },
+      filters: [],
+      by: [],
       weights: weigh([1, 2, 4]),
       type: parseProfileType('process_cpu:cpu:nanoseconds:cpu:nanoseconds'),
       period: 10,
@@ -373,6 +379,9 @@ test('pprof: names that were found, addresses that were not, groups as labels', 
   });
   const job = {
     kind: 'pprof',
+    tree: { granularity: 'function' },
+    filters: [],
+    by: [],
     weights,
     type: parseProfileType('process_cpu:cpu:nanoseconds:cpu:nanoseconds'),
     period: 10,
@@ -479,8 +488,17 @@ test.each(['graph', 'functions', 'pprof'] as const)('%s: a job that is stopped',
   const type = parseProfileType('a:b:c:d:e');
   const job = {
     graph: base,
-    functions: { ...base, ...page, kind: 'functions' },
-    pprof: { ...base, kind: 'pprof', type, period: 1, comments: [] },
+    functions: { ...base, ...page, kind: 'functions', filters: [] },
+    pprof: {
+      ...base,
+      kind: 'pprof',
+      tree: { granularity: 'function' },
+      filters: [],
+      by: [],
+      type,
+      period: 1,
+      comments: [],
+    },
   }[kind] as TreeJob;
   const world = { dictionary: parseDictionaryText('a;b\na;c'), symbolFiles: [], stop: stop.word };
   stop.set(true);

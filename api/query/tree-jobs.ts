@@ -5,23 +5,21 @@
 
 import type { DictionaryColumns } from '../../profile/dictionary.ts';
 import { assert, EverflameError, toErrorRecord } from '../../profile/errors.ts';
-import { Arena, type ColumnSource } from '../../profile/flame/arena.ts';
-import { type DiffMode, scaleOf, sidesOf } from '../../profile/flame/diff.ts';
-import { encodeFg1, FG1_MEDIA_TYPE } from '../../profile/flame/fg1.ts';
-import type { FlameGraph, FlameMeta } from '../../profile/flame/flame-graph.ts';
+import { Arena } from '../../profile/flame/arena.ts';
+import type { FlameGraph } from '../../profile/flame/flame-graph.ts';
 import { flattenTree } from '../../profile/flame/flatten.ts';
-import { formatFolded } from '../../profile/flame/folded.ts';
-import { formatPlace, ROOT_FRAME } from '../../profile/flame/frame-table.ts';
-import { pruneTree } from '../../profile/flame/prune.ts';
-import type { LeafWeights, WeightedTree } from '../../profile/flame/weighted-tree.ts';
-import { gatherTree } from '../../profile/flame/weighted-tree.ts';
+import { type FrameTable, formatPlace, ROOT_FRAME } from '../../profile/flame/frame-table.ts';
+import { type PrunedFrames, pruneTree } from '../../profile/flame/prune.ts';
+import type { FilterStep } from '../../profile/flame/stack-filters.ts';
 import { sumByBuild } from './build-weights.ts';
+import { FilteredStacks } from './filtered-stacks.ts';
 import { formatFunctionsJson } from './functions-json.ts';
-import { formatGraphJson } from './graph-json.ts';
-import { gatherGroups } from './grouped-tree.ts';
+import { encodeGraph, limitsOf } from './graph-answer.ts';
+import { buildGraphPprof } from './graph-pprof.ts';
 import { LocationFrames } from './location-frames.ts';
-import type { Answer, Granularity } from './params.ts';
+import type { Answer, Granularity, TreeParams } from './params.ts';
 import { buildPprof } from './pprof-answer.ts';
+import { encodeSandwich, formatSandwichJson, SANDWICH_MEDIA_TYPE, selfOfTop } from './sandwich.ts';
 import { StackTree } from './stack-tree.ts';
 import { StopFlag } from './stop-flag.ts';
 import { type Demangle, type OpenSymbolFile, SymbolNames } from './symbol-names.ts';
@@ -30,11 +28,12 @@ import type {
   FunctionsJob,
   GraphJob,
   PprofJob,
-  StackWeights,
+  SandwichJob,
   TreeJob,
   TreeReply,
   TreeRequest,
 } from './tree-messages.ts';
+import { type FramedWeights, sum, type Weighing, weigh } from './weigh.ts';
 
 const JSON_MEDIA_TYPE = 'application/json';
 
@@ -47,6 +46,8 @@ export class TreeJobs {
   /** Between the parts of a job, and in those that may be long. */
   readonly #checkStop = () => this.#stop.check();
   #known: StackTree | null = null;
+  /** What filters look at, without lines and addresses. */
+  #texts: LocationFrames | null = null;
 
   constructor(openSymbolFile: OpenSymbolFile, demangle: Demangle) {
     this.#symbols = new SymbolNames(openSymbolFile, demangle);
@@ -69,10 +70,14 @@ export class TreeJobs {
     if (request.dictionary !== undefined) {
       this.#dictionary = request.dictionary;
       this.#known?.setDictionary(request.dictionary);
+      this.#texts?.setDictionary(request.dictionary);
     }
     if (request.symbolFiles !== undefined) {
       const changed = this.#symbols.update(request.symbolFiles);
-      if (changed.size > 0) this.#known?.forget(changed);
+      if (changed.size > 0) {
+        this.#known?.forget(changed);
+        this.#texts?.forget(changed);
+      }
     }
   }
 
@@ -82,6 +87,8 @@ export class TreeJobs {
         return this.#answerGraph(job);
       case 'functions':
         return this.#answerFunctions(job);
+      case 'sandwich':
+        return this.#answerSandwich(job);
       case 'pprof':
         return this.#answerPprof(job);
       case 'builds':
@@ -99,45 +106,96 @@ export class TreeJobs {
     return stacks;
   }
 
-  #answerGraph(job: GraphJob): Answer {
-    const stacks = this.#stackTree(job.tree.granularity);
-    const columns = this.#columns;
-    const tree = weigh(stacks, job, job.base, job.by, columns, this.#checkStop);
-    const frames = stacks.frames.table;
-    const names = {
-      nameOf: (row: number) => frames.frames[row]?.name ?? '',
-      placeOf: (row: number) => formatPlace(frames.frames[row] ?? ROOT_FRAME),
-    };
-    const keep = pruneTree(tree, names, job.tree);
+  /** Stacks after the steps; null where there are none. */
+  #filter(steps: readonly FilterStep[], granularity: Granularity): FilteredStacks | null {
+    if (steps.length === 0) return null;
+    const dictionary = this.#dictionary;
+    assert(dictionary !== null, 'the first request brings the dictionary');
+    const frames = this.#textFrames(granularity, dictionary);
+    return new FilteredStacks(steps, frames, granularity, dictionary, this.#columns);
+  }
+
+  /** Those without lines are kept between jobs; with lines and addresses they are too many. */
+  #textFrames(granularity: Granularity, dictionary: DictionaryColumns): LocationFrames {
+    const make = (finest: Granularity) =>
+      new LocationFrames(finest, this.#symbols, dictionary, 'text');
+    if (granularity === 'line' || granularity === 'address') return make(granularity);
+    this.#texts ??= make('file');
+    return this.#texts;
+  }
+
+  #weigh(job: Weighing, steps: readonly FilterStep[], granularity: Granularity): FramedWeights {
+    // Quality is told of all stacks, for which any granularity will do.
+    const stacks = this.#stackTree(steps.length === 0 ? granularity : 'function');
+    const tools = { columns: this.#columns, checkStop: this.#checkStop };
+    return weigh(stacks, this.#filter(steps, granularity), job, tools);
+  }
+
+  /** What the parameters want of a tree. */
+  #flatten({ tree, table }: FramedWeights, job: Weighing, params: TreeParams): FlameGraph {
+    const keep = pruneTree(tree, namesOf(table), params);
     this.#checkStop();
     const graph = flattenTree(tree, {
-      frames,
+      frames: table,
       keep,
       multiplier: job.weights.multiplier,
       multiplierBase: job.base?.multiplier ?? job.weights.multiplier,
       meta: job.meta,
-      columns,
+      columns: this.#columns,
     });
     stateTruncated(graph);
     this.#checkStop();
-    return encodeGraph(graph, job.format, job.base === null ? 'absolute' : job.mode);
+    return graph;
+  }
+
+  #answerGraph(job: GraphJob): Answer {
+    const weighed = this.#weigh(job, job.filters, job.tree.granularity);
+    const graph = this.#flatten(weighed, job, limitsOf(job));
+    return encodeGraph(graph, job);
   }
 
   #answerFunctions(job: FunctionsJob): Answer {
-    const stacks = this.#stackTree('function');
-    const columns = this.#columns;
-    const tree = weigh(stacks, job, null, [], columns, this.#checkStop);
-    const { multiplier } = job.weights;
-    const frames = stacks.frames.table;
-    const graph = flattenTree(tree, { frames, multiplier, meta: job.meta, columns });
-    this.#checkStop();
+    const weighing = { ...job, base: null, by: [] };
+    const weighed = this.#weigh(weighing, job.filters, 'function');
+    const graph = this.#flatten(weighed, weighing, { granularity: 'function' });
     return { contentType: JSON_MEDIA_TYPE, body: formatFunctionsJson(graph, job) };
   }
 
+  /** Of filters alone comes the total, of the function's stacks come the graphs. */
+  #answerSandwich(job: SandwichJob): Answer {
+    const { filters, where, tree } = job;
+    const kept = this.#filter(filters, 'function')?.leavesOf(job.weights, this.#checkStop);
+    const total = sum((kept?.leaves ?? job.weights).value) * job.weights.multiplier;
+    const side = (action: 'show-from' | 'pivot') => {
+      const meta = structuredClone(job.meta);
+      const weighing = { weights: job.weights, base: null, by: [], meta };
+      const weighed = this.#weigh(weighing, [...filters, { action, where }], tree.granularity);
+      meta.totalAfterFilters = total;
+      return { self: selfOfTop(weighed), graph: this.#flatten(weighed, weighing, tree) };
+    };
+    const callees = side('show-from');
+    const sandwich = { callers: side('pivot').graph, callees: callees.graph, self: callees.self };
+    return job.format === 'fg1'
+      ? { contentType: SANDWICH_MEDIA_TYPE, body: encodeSandwich(sandwich) }
+      : { contentType: JSON_MEDIA_TYPE, body: formatSandwichJson(sandwich) };
+  }
+
+  /** Whole, with all that the writers said; or what filters and limits leave of it. */
   #answerPprof(job: PprofJob): Answer {
     assert(this.#dictionary !== null, 'the first request brings the dictionary');
-    const body = buildPprof(this.#dictionary, this.#symbols, job, this.#checkStop);
-    return { contentType: 'application/vnd.google.protobuf', body };
+    const contentType = 'application/vnd.google.protobuf';
+    const { granularity, maxNodes, minFraction, root } = job.tree;
+    const whole = maxNodes === undefined && minFraction === undefined && root === undefined;
+    if (whole && job.filters.length === 0) {
+      const body = buildPprof(this.#dictionary, this.#symbols, job, this.#checkStop);
+      return { contentType, body };
+    }
+    // A pprof has lines and addresses, unless others are asked for.
+    const finest = granularity === 'function' ? 'address' : granularity;
+    const weighing = { ...job, base: null };
+    const weighed = this.#weigh(weighing, job.filters, finest);
+    const graph = this.#flatten(weighed, weighing, job.tree);
+    return { contentType, body: buildGraphPprof(graph, job) };
   }
 
   #answerBuilds({ weights }: BuildsJob): Answer {
@@ -148,43 +206,11 @@ export class TreeJobs {
   }
 }
 
-/** The tree of the weights; totals and the quality of both sides go into `meta`. */
-function weigh(
-  stacks: StackTree,
-  { weights, meta }: { weights: StackWeights; meta: FlameMeta },
-  base: StackWeights | null,
-  by: readonly string[],
-  columns: ColumnSource,
-  checkStop: () => void,
-): WeightedTree {
-  const sides = base === null ? [weights] : [weights, base];
-  const [node, nodeBase] = stacks.leavesOf(
-    sides.map((side) => side.stack),
-    checkStop,
-  );
-  assert(node !== undefined, 'there are leaves for each side');
-  const { stack, value, multiplier } = weights;
-  stacks.addQuality(meta.quality.series, stack, value, multiplier);
-  meta.totalBeforeFilters = sum(value) * multiplier;
-  meta.totalAfterFilters = meta.totalBeforeFilters;
-  const leaves: LeafWeights = { node, value };
-  checkStop();
-  if (base === null || nodeBase === undefined) {
-    return by.length === 0
-      ? gatherTree(stacks.tree, leaves, null, columns)
-      : gatherGroups(stacks, leaves, weights, by);
-  }
-  if (meta.base !== undefined) {
-    stacks.addQuality(meta.base.quality.series, base.stack, base.value, base.multiplier);
-    meta.base.total = sum(base.value) * base.multiplier;
-  }
-  return gatherTree(stacks.tree, leaves, { node: nodeBase, value: base.value }, columns);
-}
-
-function sum(values: Float64Array): number {
-  let total = 0;
-  for (let row = 0; row < values.length; row++) total += values[row] as number;
-  return total;
+function namesOf({ frames }: FrameTable): PrunedFrames {
+  return {
+    nameOf: (row) => frames[row]?.name ?? '',
+    placeOf: (row) => formatPlace(frames[row] ?? ROOT_FRAME),
+  };
 }
 
 function stateTruncated(graph: FlameGraph): void {
@@ -192,19 +218,5 @@ function stateTruncated(graph: FlameGraph): void {
   meta.quality.series.truncated = sum(graph.folded) * graph.multiplier;
   if (meta.base !== undefined && graph.foldedBase !== null) {
     meta.base.quality.series.truncated = sum(graph.foldedBase) * graph.multiplierBase;
-  }
-}
-
-function encodeGraph(graph: FlameGraph, format: GraphJob['format'], mode: DiffMode): Answer {
-  switch (format) {
-    case 'fg1':
-      return { contentType: FG1_MEDIA_TYPE, body: encodeFg1(graph) };
-    case 'folded':
-      return { contentType: 'text/plain; charset=utf-8', body: formatFolded(graph) };
-    case 'json': {
-      const sides = sidesOf(graph);
-      const scales = { b: scaleOf(sides.b, mode), a: scaleOf(sides.a, mode) };
-      return { contentType: JSON_MEDIA_TYPE, body: formatGraphJson(graph, mode, scales) };
-    }
   }
 }

@@ -2,10 +2,20 @@
 import type { DictionaryColumns } from '../../profile/dictionary.ts';
 import type { ErrorRecord } from '../../profile/errors.ts';
 import type { DiffMode } from '../../profile/flame/diff.ts';
+import type { FrameCondition } from '../../profile/flame/filter.ts';
 import type { FlameMeta } from '../../profile/flame/flame-graph.ts';
+import type { FilterStep } from '../../profile/flame/stack-filters.ts';
+import type { LeafWeights } from '../../profile/flame/weighted-tree.ts';
 import type { Labels } from '../../profile/select/labels.ts';
 import type { ProfileType } from '../../profile/select/profile-type.ts';
-import type { Answer, FunctionNames, FunctionSort, MergeFormat, TreeParams } from './params.ts';
+import type {
+  Answer,
+  FunctionNames,
+  FunctionSort,
+  MergeFormat,
+  SandwichFormat,
+  TreeParams,
+} from './params.ts';
 import type { SymbolRow } from './symbol-names.ts';
 
 /** Weights by stack, as the store sums them. */
@@ -19,9 +29,17 @@ export interface StackWeights {
   multiplier: number;
 }
 
+/** Rows of weights as leaves of a tree. */
+export interface GroupedLeaves {
+  leaves: LeafWeights;
+  /** Per leaf, its row of `StackWeights.groups`. */
+  group: Uint32Array;
+}
+
 export interface GraphJob {
   kind: 'graph';
   tree: TreeParams;
+  filters: readonly FilterStep[];
   format: Exclude<MergeFormat, 'pprof'>;
   by: readonly string[];
   weights: StackWeights;
@@ -36,6 +54,7 @@ export interface GraphJob {
 export interface FunctionsJob {
   kind: 'functions';
   weights: StackWeights;
+  filters: readonly FilterStep[];
   sort: FunctionSort;
   names: FunctionNames;
   search: string;
@@ -44,8 +63,22 @@ export interface FunctionsJob {
   meta: FlameMeta;
 }
 
+export interface SandwichJob {
+  kind: 'sandwich';
+  tree: TreeParams;
+  filters: readonly FilterStep[];
+  /** The function's frames. */
+  where: readonly FrameCondition[];
+  format: SandwichFormat;
+  weights: StackWeights;
+  meta: FlameMeta;
+}
+
 export interface PprofJob {
   kind: 'pprof';
+  tree: TreeParams;
+  filters: readonly FilterStep[];
+  by: readonly string[];
   weights: StackWeights;
   type: ProfileType;
   /** In the period type's unit; 0 where it is not known. */
@@ -60,7 +93,7 @@ export interface BuildsJob {
   weights: StackWeights;
 }
 
-export type TreeJob = GraphJob | FunctionsJob | PprofJob | BuildsJob;
+export type TreeJob = GraphJob | FunctionsJob | SandwichJob | PprofJob | BuildsJob;
 
 export interface TreeRequest {
   id: number;

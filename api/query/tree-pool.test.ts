@@ -35,6 +35,7 @@ function job(search: string): FunctionsJob {
   const weights = { groups: [{}], ...columns, multiplier: 1 };
   return {
     kind: 'functions',
+    filters: [],
     weights,
     sort: 'self',
     names: 'full',

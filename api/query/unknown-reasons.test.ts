@@ -43,6 +43,7 @@ const WEIGHTS: StackWeights = {
 };
 const graphJob = (base: StackWeights | null): GraphJob => ({
   kind: 'graph',
+  filters: [],
   tree: { granularity: 'function' },
   format: 'json',
   by: [],
@@ -92,7 +93,13 @@ describe('a frame that cannot be named stays, under its address or why, and is c
     expect(diff.base?.quality.series.unsymbolized).toEqual({ [reason]: 80 });
 
     const page = { sort: 'self', names: 'full', search: '', offset: 0, limit: 9 } as const;
-    const job: TreeJob = { kind: 'functions', weights: WEIGHTS, ...page, meta: textMeta(0) };
+    const job: TreeJob = {
+      kind: 'functions',
+      weights: WEIGHTS,
+      filters: [],
+      ...page,
+      meta: textMeta(0),
+    };
     const functions = JSON.parse(run(job, frame, symbolFiles)) as FunctionsJson;
     expect(functions.functions[0]).toMatchObject({ reason, self: 80 });
     expect(functions.quality.series.unsymbolized).toEqual({ [reason]: 80 });

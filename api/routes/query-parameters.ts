@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import { EverflameError } from '../../profile/errors.ts';
 import {
+  MAX_FILTER_LENGTH,
+  MAX_FILTERS,
   MAX_FLAME_DEPTH,
   MAX_FLAME_NODES,
   MAX_GROUP_LABELS,
@@ -20,6 +22,7 @@ import {
   FUNCTION_SORTS,
   GRANULARITIES,
   MERGE_FORMATS,
+  SANDWICH_FORMATS,
 } from '../query/params.ts';
 
 const DEFAULT_LISTED = 1_000;
@@ -42,10 +45,25 @@ const by = z
   .describe('Labels to group by, separated by commas.')
   .meta({ explode: false });
 
+const filter = z
+  .array(z.string().max(MAX_FILTER_LENGTH))
+  .max(MAX_FILTERS)
+  .default([])
+  .describe(
+    'What becomes of each stack, one after the other (docs/query.md): ACTION:FIELD~EXPRESSION or ' +
+      'ACTION:FIELD=VALUE, also !~ and !=. Actions: show, hide, hide-frames, show-from, pivot, ' +
+      'collapse. Fields: function, file, binary, and label.NAME for show and hide; repeated.',
+  );
+
 /** As much of a tree as is wanted. */
 const tree = {
   granularity: z.enum(GRANULARITIES).default('function').describe('What makes frames one node.'),
-  max_nodes: z.int().min(1).max(MAX_FLAME_NODES).optional().describe('The heaviest ones.'),
+  max_nodes: z
+    .int()
+    .min(1)
+    .max(MAX_FLAME_NODES)
+    .optional()
+    .describe('The heaviest ones. Of a call graph (dot), functions.'),
   min_fraction: z.number().min(0).max(1).optional().describe('Of the total, for each node.'),
   root: z
     .array(z.string().max(MAX_STRING_BYTES))
@@ -114,6 +132,7 @@ export const mergeParameters = z.strictObject({
   to,
   format: z.enum(MERGE_FORMATS).optional().describe('Else the Accept header decides.'),
   by,
+  filter,
   ...tree,
 });
 
@@ -131,8 +150,25 @@ export const functionsParameters = z.strictObject({
     .max(MAX_STRING_BYTES)
     .default('')
     .describe('A regular expression (RE2) somewhere in the name.'),
+  filter,
   offset: z.int().min(0).default(0),
   limit: listed.default(DEFAULT_FUNCTIONS),
+});
+
+const name = z.string().max(MAX_STRING_BYTES);
+
+export const sandwichParameters = z.strictObject({
+  query: selector,
+  from,
+  to,
+  function: name.min(1).describe('Its name as shown, or its system name.'),
+  binary: name.optional().describe('Only its frames of this binary.'),
+  file: name.optional().describe('Only its frames of this source file.'),
+  filter: filter.describe('As in merge; before the function is looked for.'),
+  format: z.enum(SANDWICH_FORMATS).optional().describe('Else the Accept header decides.'),
+  granularity: tree.granularity,
+  max_nodes: tree.max_nodes.describe('Of each graph, the heaviest ones.'),
+  min_fraction: tree.min_fraction,
 });
 
 export const diffParameters = z.strictObject({
@@ -144,6 +180,7 @@ export const diffParameters = z.strictObject({
   to_b: to,
   mode: z.enum(['share', 'absolute', 'rate']).default('share').describe("The values' measure."),
   format: z.enum(DIFF_FORMATS).optional().describe('Else the Accept header decides.'),
+  filter: filter.describe('As in merge, of both sides.'),
   ...tree,
 });
 

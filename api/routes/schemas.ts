@@ -12,6 +12,7 @@ import type {
   ProfilesJson,
   ProfileTypesJson,
   PushJson,
+  SandwichJson,
   SelfProfileJson,
   SeriesJson,
   UploadJson,
@@ -107,21 +108,15 @@ export const seriesJson = z.object({
   quality: qualityJson,
 }) satisfies z.ZodType<SeriesJson>;
 
-export const mergeJson = z.object({
-  type: z.string(),
-  unit: z.string(),
-  from_ms: epochMs,
-  to_ms: epochMs,
-  total: z.number(),
+const weights = z.array(z.number());
+
+const graphJson = z.object({
   nodes: z.object({
     depth: z.array(count),
     frame: z.array(count),
-    self: z.array(z.number()),
-    total: z.array(z.number()),
-    folded: z.array(z.number()),
-    self_base: z.array(z.number()).exactOptional(),
-    total_base: z.array(z.number()).exactOptional(),
-    folded_base: z.array(z.number()).exactOptional(),
+    self: weights,
+    total: weights,
+    folded: weights.describe('Of children that are left out.'),
   }),
   frames: z.array(
     z.object({
@@ -136,18 +131,37 @@ export const mergeJson = z.object({
       reason: z.string(),
     }),
   ),
+});
+
+/** What an answer about stacks says of all of them. */
+const stacksJson = z.object({
+  type: z.string(),
+  unit: z.string(),
+  from_ms: epochMs,
+  to_ms: epochMs,
+  total_before_filters: z.number().describe('Of the selection.'),
+  total: z.number().describe('After filters.'),
   quality: qualityJson,
-  base: z
-    .object({
-      type: z.string(),
-      from_ms: epochMs,
-      to_ms: epochMs,
-      total: z.number(),
-      quality: qualityJson,
-    })
-    .exactOptional(),
+});
+
+export const mergeJson = stacksJson.extend({
+  nodes: graphJson.shape.nodes.extend({
+    self_base: weights.exactOptional(),
+    total_base: weights.exactOptional(),
+    folded_base: weights.exactOptional(),
+  }),
+  frames: graphJson.shape.frames,
+  base: stacksJson.omit({ unit: true }).exactOptional(),
   mode: z.enum(['share', 'absolute', 'rate']).exactOptional(),
 }) satisfies z.ZodType<MergeJson>;
+
+export const sandwichJson = stacksJson.extend({
+  function: z
+    .object({ self: z.number(), total: z.number() })
+    .describe('Weight of the function; a stack counts once, however often it has it.'),
+  callers: graphJson.describe('From the function outwards: below each node are its callers.'),
+  callees: graphJson,
+}) satisfies z.ZodType<SandwichJson>;
 
 export const estimateJson = z.object({
   series: count.describe('Series that may have data in the range.'),
@@ -174,12 +188,7 @@ export const profilesJson = z.object({
   ),
 }) satisfies z.ZodType<ProfilesJson>;
 
-export const functionsJson = z.object({
-  type: z.string(),
-  unit: z.string(),
-  from_ms: epochMs,
-  to_ms: epochMs,
-  total: z.number(),
+export const functionsJson = stacksJson.extend({
   count,
   functions: z.array(
     z.object({
@@ -194,7 +203,6 @@ export const functionsJson = z.object({
       inlined_self: z.number(),
     }),
   ),
-  quality: qualityJson,
 }) satisfies z.ZodType<FunctionsJson>;
 
 export const agentsJson = z.object({

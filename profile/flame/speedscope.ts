@@ -4,7 +4,10 @@ import type { FlameGraph } from './flame-graph.ts';
 import { FOLDED_TRUNCATED } from './folded.ts';
 import { TextBuilder } from './text-builder.ts';
 
-export const SPEEDSCOPE_SCHEMA = 'https://www.speedscope.app/file-format-schema.json';
+/** There is no registered one. */
+export const SPEEDSCOPE_MEDIA_TYPE = 'application/x-speedscope+json';
+
+const SPEEDSCOPE_SCHEMA = 'https://www.speedscope.app/file-format-schema.json';
 
 /** Units that speedscope knows; all others are `none`. */
 const UNITS = new Set(['nanoseconds', 'microseconds', 'milliseconds', 'seconds', 'bytes']);
