@@ -209,3 +209,17 @@ export const MAX_QUERIES_PER_CLIENT = 64;
 /** Filters of one question, and one of them as text: a name with its field, or an expression. */
 export const MAX_FILTERS = 32;
 export const MAX_FILTER_LENGTH = MAX_STRING_BYTES;
+
+/** A user's SQL: its text, the rows and bytes of its answer, and what a statement may take. */
+export const MAX_SQL_CHARACTERS = 65_536;
+export const MAX_SQL_ROWS = 1_000_000;
+export const MAX_SQL_ANSWER_BYTES = 32 * 2 ** 20;
+export const SQL_TIMEOUT_MS = 30_000;
+export const SQL_MEMORY_BYTES = 384 * 2 ** 20;
+/** All that the process of a statement may hold: DuckDB's part, the answer, Node. */
+export const MAX_SQL_PROCESS_BYTES = 2 ** 30;
+/** Statements that run at once, and those that wait for one to end. */
+export const MAX_SQL_PROCESSES = 2;
+export const MAX_WAITING_SQL = 8;
+/** Instructions of a matcher's expression times characters of one label: at worst 100 ms. */
+export const MAX_MATCH_STEPS = 4_000_000;

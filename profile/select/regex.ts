@@ -9,6 +9,8 @@ import { MAX_REGEX_LENGTH, MAX_REGEX_MS, MAX_REGEX_PROGRAM } from '../limits.ts'
 
 /** Both throw `too-large` once the expression has taken MAX_REGEX_MS altogether. */
 export interface Regex {
+  /** Instructions of the program: a text takes at most so many steps for each of its characters. */
+  readonly size: number;
   /** Whether the expression covers the whole text, as in label matchers. */
   matchesWhole(text: string): boolean;
   /** Whether it occurs anywhere in the text, as in filters and search. */
@@ -50,6 +52,7 @@ export function compileRegex(pattern: string, field: string, position = 0): Rege
     return found;
   };
   return {
+    size,
     matchesWhole: (text) => timed(() => program.testExact(text)),
     occursIn: (text) => timed(() => program.test(text)),
   };

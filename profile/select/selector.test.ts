@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { fuzzSelector } from '../../test/prove/fuzz-selector.ts';
 import { EverflameError } from '../errors.ts';
 import {
+  compileMatcher,
   compileMatchers,
   formatSelector,
   type Matcher,
@@ -118,6 +119,12 @@ test('parsing what was formatted gives the same selector', () => {
     }),
     { seed: 3, numRuns: 300 },
   );
+});
+
+test('a long label is not matched with a large expression', () => {
+  const accepts = compileMatcher({ name: 'a', op: '=~', value: '(x?){900}' });
+  expect(accepts('x'.repeat(900))).toBe(true);
+  expect(() => accepts('x'.repeat(10_000))).toThrow('a label of 10000 characters');
 });
 
 test('hostile text is refused quickly and in words', async () => {

@@ -1,6 +1,6 @@
 /** Selectors: `type{name="value",...}` as in Prometheus; a fault is reported with its position. */
 import { EverflameError } from '../errors.ts';
-import { MAX_MATCHERS, MAX_SELECTOR_LENGTH } from '../limits.ts';
+import { MAX_MATCH_STEPS, MAX_MATCHERS, MAX_SELECTOR_LENGTH } from '../limits.ts';
 import type { Labels } from './labels.ts';
 import { formatProfileType, type ProfileType, parseProfileType } from './profile-type.ts';
 import { compileRegex } from './regex.ts';
@@ -94,6 +94,7 @@ export function compileMatcher(matcher: Matcher): (value: string) => boolean {
   return (value) => {
     const known = verdicts.get(value);
     if (known !== undefined) return known;
+    if (regex.size * value.length > MAX_MATCH_STEPS) throw tooComplex(value.length);
     const verdict = regex.matchesWhole(value) === wanted;
     if (verdicts.size >= MAX_REMEMBERED_VALUES) verdicts.clear();
     verdicts.set(value, verdict);
@@ -108,6 +109,18 @@ export function compileMatchers(matchers: readonly Matcher[]): (labels: Labels) 
     accepts: compileMatcher(matcher),
   }));
   return (labels) => compiled.every(({ name, accepts }) => accepts(labelValue(labels, name)));
+}
+
+function tooComplex(length: number): EverflameError {
+  return new EverflameError(
+    'too-large',
+    `a regular expression is too complex for a label of ${length} characters`,
+    {
+      field: FIELD,
+      limit: `MAX_MATCH_STEPS = ${MAX_MATCH_STEPS}`,
+      remedy: 'Use smaller counts of repetition, or fewer alternatives.',
+    },
+  );
 }
 
 /** An absent label is the same as an empty one; names on Object's prototype are absent. */

@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import duckdb from '@duckdb/node-bindings';
 import type { DictionarySnapshot } from '../../profile/dictionary.ts';
 import { aggregationOf, type ProfileType } from '../../profile/select/profile-type.ts';
+import type { Matcher } from '../../profile/select/selector.ts';
 import type { IdKey } from '../../profile/siphash.ts';
 import type { EpochMs, TimeRange } from '../../profile/units.ts';
 import type {
@@ -21,7 +22,6 @@ import type {
   TimelineGroup,
   WriteBatch,
 } from '../store.ts';
-import { fileOf } from './blocks/block.ts';
 import { BlockKeeper } from './blocks/block-keeper.ts';
 import { openBlocks } from './blocks/open-blocks.ts';
 import type { SealRequest } from './blocks/seal.ts';
@@ -122,27 +122,31 @@ class DuckStore implements EmbeddedStore {
 
   readonly #readMeta: Read = (run) => this.#readers.read(undefined, run);
 
-  profileTypes(selection: MetaSelection): Promise<ProfileType[]> {
+  /** Asks regular expressions about the labels in turns, so that selecting does not block. */
+  #judgeAhead({ matchers }: { matchers: readonly Matcher[] }): Promise<void> {
+    return this.#writer.catalogue.series.judgeAhead(matchers);
+  }
+
+  async profileTypes(selection: MetaSelection): Promise<ProfileType[]> {
+    await this.#judgeAhead(selection);
     return readProfileTypes(this.#readMeta, this.#writer.catalogue, wholeMs(selection));
   }
 
-  labelNames(selection: MetaSelection): Promise<string[]> {
+  async labelNames(selection: MetaSelection): Promise<string[]> {
+    await this.#judgeAhead(selection);
     return readLabelNames(this.#readMeta, this.#writer.catalogue, wholeMs(selection));
   }
 
-  labelValues(name: string, selection: MetaSelection): Promise<string[]> {
+  async labelValues(name: string, selection: MetaSelection): Promise<string[]> {
+    await this.#judgeAhead(selection);
     return readLabelValues(this.#readMeta, this.#writer.catalogue, name, wholeMs(selection));
   }
 
-  estimate(selection: Selection): Promise<Estimate> {
-    const { range } = selection;
-    const hot = { rows: this.#writer.counts.hotSamples, bytes: 0, range };
-    const blocks = this.#keeper.place.lists.current.blocks.map((block) => ({
-      rows: block.samples,
-      bytes: fileOf(block, 'samples')?.bytes ?? 0,
-      range: { from: block.fromMs as EpochMs, to: block.toMs as EpochMs },
-    }));
-    return estimateRead(this.#writer.catalogue, wholeMs(selection), hot, blocks);
+  async estimate(selection: Selection): Promise<Estimate> {
+    await this.#judgeAhead(selection);
+    const hotRows = this.#writer.counts.hotSamples;
+    const { blocks } = this.#keeper.place.lists.current;
+    return estimateRead(this.#writer.catalogue, wholeMs(selection), hotRows, blocks);
   }
 
   async merge(
@@ -150,7 +154,9 @@ class DuckStore implements EmbeddedStore {
     by: readonly string[],
     options: ReadOptions = {},
   ): Promise<MergeColumns> {
-    const merged = await this.#read(options, (session) => this.#merge(session, selection, by));
+    const merged = await this.#read(selection, options, (session) =>
+      this.#merge(session, selection, by),
+    );
     await this.#stacksPublished(merged);
     return merged;
   }
@@ -160,7 +166,7 @@ class DuckStore implements EmbeddedStore {
     by: readonly string[],
     options: ReadOptions = {},
   ): Promise<{ merged: MergeColumns; summary: SelectionSummary }> {
-    const answer = await this.#read(options, async (session) => {
+    const answer = await this.#read(selection, options, async (session) => {
       const { catalogue } = this.#writer;
       const merged = await this.#merge(session, selection, by);
       return { merged, summary: await readSummary(session, catalogue, wholeMs(selection), merged) };
@@ -186,19 +192,19 @@ class DuckStore implements EmbeddedStore {
     stepMs: number,
     options: ReadOptions = {},
   ): Promise<TimelineGroup[]> {
-    return this.#read(options, (session) =>
+    return this.#read(selection, options, (session) =>
       readTimeline(session, this.#writer.catalogue, wholeMs(selection), by, stepMs),
     );
   }
 
   summary(selection: Selection, options: ReadOptions = {}): Promise<SelectionSummary> {
-    return this.#read(options, (session) =>
+    return this.#read(selection, options, (session) =>
       readSummary(session, this.#writer.catalogue, wholeMs(selection)),
     );
   }
 
   coveredMs(selection: Selection, options: ReadOptions = {}): Promise<number | null> {
-    return this.#read(options, (session) =>
+    return this.#read(selection, options, (session) =>
       readCoveredMs(session, this.#writer.catalogue, wholeMs(selection)),
     );
   }
@@ -208,18 +214,23 @@ class DuckStore implements EmbeddedStore {
     limit: number,
     options: ReadOptions = {},
   ): Promise<StoredProfile[]> {
-    return this.#read(options, (session) =>
+    return this.#read(selection, options, (session) =>
       readProfiles(session, this.#writer.catalogue, wholeMs(selection), limit),
     );
   }
 
   agents(range: TimeRange): Promise<AgentRow[]> {
-    return this.#read({}, (session) =>
+    return this.#readers.read(undefined, (session) =>
       readAgents(session, this.#writer.catalogue, wholeRange(range)),
     );
   }
 
-  #read<T>(options: ReadOptions, run: (session: ReadSession) => Promise<T>): Promise<T> {
+  async #read<T>(
+    selection: Selection,
+    options: ReadOptions,
+    run: (session: ReadSession) => Promise<T>,
+  ): Promise<T> {
+    await this.#judgeAhead(selection);
     return this.#readers.read(options.signal, run);
   }
 

@@ -1,5 +1,18 @@
 /** One label name over all series: which of them have it, and with which value, as numbers. */
+import { compileMatcher, type Matcher } from '../../../profile/select/selector.ts';
 import { type SharedColumn, sharedWords } from '../dictionary/shared-column.ts';
+import { Turn } from './turn.ts';
+
+/** Matchers whose verdicts a column keeps, a byte per value: those asked for last. */
+const MAX_KEPT_MATCHERS = 8;
+
+/** What a matcher says of a column's values, as far as it was asked. */
+interface Verdicts {
+  accepts: (value: string) => boolean;
+  /** Of the values below `known`. */
+  of: Uint8Array;
+  known: number;
+}
 
 export class LabelColumn {
   readonly name: string;
@@ -9,6 +22,9 @@ export class LabelColumn {
   /** Series that have the label, ascending, and beside each the number of its value. */
   readonly #series: SharedColumn<Uint32Array> = sharedWords();
   readonly #value: SharedColumn<Uint32Array> = sharedWords();
+
+  /** By operator and value; the last asked for last. Values only grow, so none is ever wrong. */
+  readonly #verdicts = new Map<string, Verdicts>();
 
   constructor(name: string) {
     this.name = name;
@@ -40,15 +56,65 @@ export class LabelColumn {
     this.#value.length = length;
   }
 
-  /** Writes each series' verdict; `accepts` is asked once per value. */
-  judge(accepts: (value: string) => boolean, into: Uint8Array): void {
-    const verdicts = Uint8Array.from(this.values, (value) => (accepts(value) ? 1 : 0));
+  /** Asks a matcher about every value, in turns: thousands of values may take a second. */
+  async judgeAhead(matcher: Matcher): Promise<void> {
+    const verdicts = this.#verdictsOf(matcher);
+    const turn = new Turn();
+    while (this.#judge(verdicts, matcher, turn)) await turn.next();
+  }
+
+  /** Writes each series' verdict; 1 for those that the matcher accepts. */
+  judge(matcher: Matcher, into: Uint8Array): void {
+    const verdicts = this.#verdictsOf(matcher);
+    this.#judge(verdicts, matcher, null);
+    // An absent label is an empty one: it decides about all series that have no value.
+    into.fill(verdicts.accepts('') ? 1 : 0);
     const series = this.#series.data;
     const value = this.#value.data;
     const length = this.#series.length;
     for (let row = 0; row < length; row++) {
-      into[series[row] as number] = verdicts[value[row] as number] as number;
+      into[series[row] as number] = verdicts.of[value[row] as number] as number;
     }
+  }
+
+  /** Asks about the values that are left; true where the turn was over before all were asked. */
+  #judge(verdicts: Verdicts, matcher: Matcher, turn: Turn | null): boolean {
+    const count = this.values.length;
+    if (verdicts.of.length < count) {
+      const grown = new Uint8Array(Math.max(count, verdicts.of.length * 2));
+      grown.set(verdicts.of);
+      verdicts.of = grown;
+    }
+    try {
+      while (verdicts.known < count) {
+        const value = this.values[verdicts.known] ?? '';
+        verdicts.of[verdicts.known] = verdicts.accepts(value) ? 1 : 0;
+        verdicts.known++;
+        if (turn?.isOver()) return true;
+      }
+      return false;
+    } catch (error) {
+      // It took all the time that it may; who asks again gets as much.
+      this.#verdicts.delete(keyOf(matcher));
+      throw error;
+    }
+  }
+
+  #verdictsOf(matcher: Matcher): Verdicts {
+    const key = keyOf(matcher);
+    const known = this.#verdicts.get(key);
+    const verdicts = known ?? {
+      accepts: compileMatcher(matcher),
+      of: new Uint8Array(this.values.length),
+      known: 0,
+    };
+    this.#verdicts.delete(key);
+    this.#verdicts.set(key, verdicts);
+    const [oldest] = this.#verdicts.keys();
+    if (this.#verdicts.size > MAX_KEPT_MATCHERS && oldest !== undefined) {
+      this.#verdicts.delete(oldest);
+    }
+    return verdicts;
   }
 
   isAmong(selected: Uint8Array): boolean {
@@ -73,6 +139,12 @@ export class LabelColumn {
   }
 
   get byteLength(): number {
-    return this.#series.byteLength + this.#value.byteLength;
+    let bytes = this.#series.byteLength + this.#value.byteLength;
+    for (const { of } of this.#verdicts.values()) bytes += of.byteLength;
+    return bytes;
   }
+}
+
+function keyOf({ op, value }: Matcher): string {
+  return `${op}${value}`;
 }

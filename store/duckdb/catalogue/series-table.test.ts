@@ -66,6 +66,31 @@ describe('series are what was added', () => {
   );
 });
 
+test('verdicts are kept, and asked for where values are new', async () => {
+  const table = tableOf([{ a: 'x1' }, { a: 'y' }, {}]);
+  const { matchers } = parseSelector('{a=~"x.*"}');
+  await table.judgeAhead(matchers);
+  expect([...table.select(matchers)]).toEqual([1, 0, 0]);
+  table.truncate(1);
+  for (const a of ['z', 'x2', 'y', 'x1']) table.add({ a }, 0);
+  expect([...table.select(matchers)]).toEqual([1, 0, 1, 0, 1]);
+  // More matchers than are kept, one of them twice.
+  const asked = Array.from({ length: 30 }, (_, at) => `{a!~"x${at % 20}"}`);
+  for (const text of asked) {
+    const [first] = table.select(parseSelector(text).matchers);
+    expect(first).toBe(text === '{a!~"x1"}' ? 0 : 1);
+  }
+});
+
+test('other work runs while a matcher is asked about many values', async () => {
+  const table = tableOf(Array.from({ length: 40_000 }, (_, at) => ({ a: `value-${at}` })));
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  await table.judgeAhead(parseSelector('{a=~"(.*[0-9]+){9}x"}').matchers);
+  clearInterval(timer);
+  expect(turns).toBeGreaterThan(1);
+});
+
 test('a limit is named, and what it refused leaves no trace', () => {
   const table = new SeriesTable();
   for (let name = 0; name < MAX_LABEL_NAMES; name++) table.add({ [`n${name}`]: 'x' }, 0);

@@ -81,15 +81,19 @@ export class SeriesTable {
     for (const column of this.#columns.values()) column.truncate(count);
   }
 
+  /** Asks the matchers about all values ahead of `select`, without holding up other work. */
+  async judgeAhead(matchers: readonly Matcher[]): Promise<void> {
+    for (const matcher of matchers) await this.#columns.get(matcher.name)?.judgeAhead(matcher);
+  }
+
   /** 1 for each series that satisfies every matcher. */
   select(matchers: readonly Matcher[]): Uint8Array {
     const selected = new Uint8Array(this.count).fill(1);
     const matched = new Uint8Array(this.count);
     for (const matcher of matchers) {
-      const accepts = compileMatcher(matcher);
-      // An absent label is an empty one: it decides about all series that have no value.
-      matched.fill(accepts('') ? 1 : 0);
-      this.#columns.get(matcher.name)?.judge(accepts, matched);
+      const column = this.#columns.get(matcher.name);
+      if (column === undefined) matched.fill(compileMatcher(matcher)('') ? 1 : 0);
+      else column.judge(matcher, matched);
       for (let series = 0; series < selected.length; series++) {
         selected[series] = (selected[series] as number) & (matched[series] as number);
       }

@@ -1,45 +1,37 @@
 /** What a query is about to read, from what is in memory: no file and no table is touched. */
 import type { TimeRange } from '../../../profile/units.ts';
 import type { Estimate, Selection } from '../../store.ts';
+import { type Block, fileOf } from '../blocks/block.ts';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import { valueTypes } from './row-types.ts';
 import { activeSeries } from './selection.ts';
 
-/** Rows of samples that lie together: a sealed block, or the hot table. */
-export interface RowPart {
-  rows: number;
-  /** Of its files; 0 where there are none. */
-  bytes: number;
-  /** Times of its rows: from <= t < to. */
-  range: TimeRange;
-}
-
-export async function estimateRead(
+/** Rows that are not sealed count in full, since their times are not known here. */
+export function estimateRead(
   catalogue: Catalogue,
   { type, matchers, range }: Selection,
-  hot: RowPart,
-  blocks: readonly RowPart[],
-): Promise<Estimate> {
+  hotRows: number,
+  blocks: readonly Block[],
+): Estimate {
   const { plain, scaled } = valueTypes(catalogue, type);
   const types = new Set([...plain, ...scaled]);
   const { selected, active } = activeSeries(catalogue, types, matchers, range);
-  const share = selected.length / Math.max(1, active);
-  let rows = hot.rows * shareOf(hot.range, range);
-  const estimate = { series: selected.length, blocks: 0, maxRows: hot.rows, bytes: 0 };
+  const estimate = { series: selected.length, blocks: 0, maxRows: hotRows, bytes: 0 };
+  let rows = hotRows;
   for (const block of blocks) {
-    const part = shareOf(block.range, range);
-    if (part === 0) continue;
-    rows += block.rows * part;
+    const part = partIn(block, range);
+    if (block.damaged !== '' || part === 0) continue;
+    rows += block.samples * part;
     estimate.blocks++;
-    estimate.maxRows += block.rows;
-    estimate.bytes += block.bytes;
+    estimate.maxRows += block.samples;
+    estimate.bytes += fileOf(block, 'samples')?.bytes ?? 0;
   }
-  return { ...estimate, rows: Math.ceil(rows * share), hotRows: hot.rows };
+  const share = selected.length / Math.max(1, active);
+  return { ...estimate, rows: Math.ceil(rows * share), hotRows };
 }
 
-/** Part of a span of time that lies in the range. */
-function shareOf(span: TimeRange, range: TimeRange): number {
-  const lengthMs = span.to - span.from;
-  const commonMs = Math.min(span.to, range.to) - Math.max(span.from, range.from);
-  return commonMs > 0 && lengthMs > 0 ? commonMs / lengthMs : 0;
+/** Part of the block's time that lies in the range; 0 for dictionaries, which have no time. */
+function partIn({ fromMs, toMs }: Block, range: TimeRange): number {
+  const commonMs = Math.min(toMs, range.to) - Math.max(fromMs, range.from);
+  return commonMs > 0 ? commonMs / (toMs - fromMs) : 0;
 }

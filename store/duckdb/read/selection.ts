@@ -8,10 +8,12 @@ import type { Labels } from '../../../profile/select/labels.ts';
 import { compileMatchers, labelValue, type Matcher } from '../../../profile/select/selector.ts';
 import type { TimeRange } from '../../../profile/units.ts';
 import type { Catalogue } from '../catalogue/catalogue.ts';
+import { Turn } from '../catalogue/turn.ts';
 import type { ReadSession } from '../sql/reader-pool.ts';
 
 /** Comparing so many series one after the other costs as much as the hash join that IN becomes. */
 const MAX_COMPARED_SERIES = 16;
+const NO_LABELS: Labels = {};
 /** Up to so many series are written into the query itself. */
 const MAX_LISTED_SERIES = 64;
 
@@ -106,14 +108,18 @@ export function activeSeries(
   const certain = matchers.filter(({ name }) => !catalogue.sampleLabels.mayHave(name));
   const accepted = catalogue.series.select(certain);
   const typesets = typesetsWith(catalogue, types);
-  const selected = new Set<number>();
-  const active = new Set<number>();
+  const isActive = new Uint8Array(accepted.length);
   catalogue.activity.eachIn(range.from, range.to, (series, typeset) => {
-    if (!typesets.has(typeset)) return;
-    active.add(series);
-    if (accepted[series] === 1) selected.add(series);
+    if (typesets.has(typeset)) isActive[series] = 1;
   });
-  return { selected: [...selected].sort((a, b) => a - b), active: active.size };
+  const selected: number[] = [];
+  let active = 0;
+  for (let series = 0; series < isActive.length; series++) {
+    if (isActive[series] === 0) continue;
+    active++;
+    if (accepted[series] === 1) selected.push(series);
+  }
+  return { selected, active };
 }
 
 /**
@@ -151,7 +157,9 @@ export async function selectPairs(
   const accepts = compileMatchers(matchers);
   const [series, labelsets, types16] = [rows.u32(0), rows.u32(1), rows.u16(2)];
   const pairs: Pair[] = [];
+  const turn = new Turn();
   for (let row = 0; row < rows.rows; row++) {
+    if (turn.isOver()) await turn.next();
     const pair = {
       series: series[row] as number,
       labelset: labelsets[row] as number,
@@ -256,9 +264,13 @@ export async function planSelection(
     const { selected, active } = activeSeries(catalogue, typeIds, matchers, range);
     const allowed = selected.filter(isAllowed);
     whole = allowed.length === active;
-    rows = allowed.map((series) =>
-      rowOf(catalogue, grouping, series, catalogue.series.labels(series)),
-    );
+    rows = [];
+    const turn = new Turn();
+    for (const series of allowed) {
+      const labels = by.length === 0 ? NO_LABELS : catalogue.series.labels(series);
+      rows.push(rowOf(catalogue, grouping, series, labels));
+      if (turn.isOver()) await turn.next();
+    }
   }
   if (rows.length === 0) return null;
   const onePeriod = grouping.factors.length <= 2;
@@ -290,7 +302,7 @@ export async function planSelection(
     profilesFrom: listed
       ? `${profiles} p WHERE ${typesets}${among('p.series')}`
       : `${profiles} p JOIN ${oneEach} c ON p.series = c.series WHERE ${typesets}`,
-    series: [...new Set(rows.map((row) => row.series))],
+    series: pairwise ? [...new Set(chosen)] : chosen,
   };
 }
 
@@ -341,10 +353,15 @@ function distinctPairs(pairs: readonly Pair[]): Pair[] {
 
 function groupsBySeries(rows: readonly ChosenRow[]): (series: number) => readonly number[] {
   const groups = new Map<number, number[]>();
-  for (const { series, group } of rows) {
-    const list = groups.get(series);
-    if (list === undefined) groups.set(series, [group]);
-    else if (!list.includes(group)) list.push(group);
-  }
-  return (series) => groups.get(series) ?? [];
+  return (series) => {
+    // Few queries ask at all.
+    if (groups.size === 0) {
+      for (const row of rows) {
+        const list = groups.get(row.series);
+        if (list === undefined) groups.set(row.series, [row.group]);
+        else if (!list.includes(row.group)) list.push(row.group);
+      }
+    }
+    return groups.get(series) ?? [];
+  };
 }
