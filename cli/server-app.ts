@@ -6,6 +6,7 @@ import { createApp } from '../api/app.ts';
 import { BodyBudget } from '../api/body.ts';
 import { debuginfoGauges } from '../api/debuginfo-gauges.ts';
 import { startDebuginfoSurvey } from '../api/debuginfo-survey.ts';
+import { measureEventLoopDelay } from '../api/event-loop-delay.ts';
 import { createIngest } from '../api/ingest/ingest.ts';
 import type { Ingest } from '../api/ingest/ingest-request.ts';
 import type { Gauge } from '../api/metrics.ts';
@@ -111,12 +112,21 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
     clock,
   });
   closers.push(() => ingest.close());
+  const sql = createSqlRunner({
+    source: opened,
+    startProcess: createSqlProcesses(dataDir, settings.log),
+    clock,
+  });
+  closers.push(() => sql.close());
+  const eventLoop = measureEventLoopDelay();
+  closers.push(async () => eventLoop.close());
   const bodies = new BodyBudget();
   observeGauges(selfMetrics.meter, [
     ...storeGauges(() => store.stats()),
     ...ingestGauges(ingest, bodies),
     ...debuginfoGauges(() => symbolizer.stats()),
     ...queryGauges(() => lanes.stats()),
+    ...eventLoop.gauges,
     ...processGauges(),
   ]);
   return createApp({
