@@ -1,0 +1,47 @@
+/** Starts the processes in which users' SQL runs, as far apart from the server as can be. */
+import type { ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { MAX_SQL_PROCESS_BYTES } from '../profile/limits.ts';
+import {
+  findSandbox,
+  NOBODY_SANDBOX,
+  restrictedCommand,
+  SANDBOXES,
+  type Sandbox,
+  startRestricted,
+} from '../symbolizer/debuginfo/restricted-process.ts';
+
+const ENTRY = '../store/duckdb/sandbox/sandbox-child';
+const LIMITS = {
+  dataBytes: MAX_SQL_PROCESS_BYTES,
+  heapMb: 384,
+  // COPY and every other way to write a file ends here, whatever a statement gets through.
+  fileBytes: 0,
+  // Should nobody be there to kill it.
+  cpuSeconds: 120,
+};
+
+/** `dataDir`: what the processes must be able to read. */
+export function createSqlProcesses(
+  dataDir: string,
+  log: (line: string) => void,
+): () => Promise<ChildProcess> {
+  let found: Promise<Sandbox> | null = null;
+  return async () => {
+    found ??= find(dataDir, log);
+    return startRestricted(restrictedCommand(await found, import.meta.url, ENTRY, LIMITS));
+  };
+}
+
+/** Nobody's process is tried by reading what it has to read; the others are this user's. */
+async function find(dataDir: string, log: (line: string) => void): Promise<Sandbox> {
+  const paths = [dataDir, fileURLToPath(new URL('.', import.meta.url))];
+  const reads = paths.map((path) => `fs.readdirSync(${JSON.stringify(path)});`).join('');
+  const trial = [process.execPath, '-e', `const fs = require('node:fs');${reads}`];
+  const sandbox = await findSandbox([NOBODY_SANDBOX, ...SANDBOXES], trial, 'sql');
+  if (sandbox !== NOBODY_SANDBOX) {
+    const network = sandbox.includes('--net') ? '' : ' and can reach the network';
+    log(`sql: statements run in processes of this server's own user${network}`);
+  }
+  return sandbox;
+}
