@@ -16,11 +16,13 @@ import { QueryLanes, seatsFor } from '../api/query/query-lanes.ts';
 import { queryGauges } from '../api/query-gauges.ts';
 import { readWebFiles } from '../api/routes/pages.ts';
 import { createSelfProfiler } from '../api/self-profile/self-profile.ts';
+import { createSqlRunner } from '../api/sql/sql-runner.ts';
 import { watchStore } from '../api/telemetry/watched-store.ts';
 import type { EpochMs } from '../profile/units.ts';
 import { openDuckStore } from '../store/duckdb/duck-store.ts';
 import { openSymbolizer } from '../symbolizer/debuginfo/debuginfo-store.ts';
 import { createSelfMetrics } from './self-metrics.ts';
+import { createSqlProcesses } from './sql-process.ts';
 import { startThread } from './thread.ts';
 import { readVersion } from './version.ts';
 
@@ -78,6 +80,7 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
   const opened = await openDuckStore({
     dataDir,
     ...(memoryLimitBytes === undefined ? {} : { memoryLimitBytes }),
+    log: settings.log,
   });
   const store = watchStore(opened, metrics.storeSeconds, settings.isTraced === true);
   closers.push(() => store.close());
@@ -143,6 +146,7 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
     symbolizer,
     ingest,
     queries,
+    sql,
     selfProfiler: createSelfProfiler({ ingest, host: hostname(), version, clock }),
   });
 }
