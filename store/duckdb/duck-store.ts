@@ -23,7 +23,7 @@ import type {
   WriteBatch,
 } from '../store.ts';
 import { BlockKeeper } from './blocks/block-keeper.ts';
-import { openBlocks } from './blocks/open-blocks.ts';
+import { markDamaged, openBlocks } from './blocks/open-blocks.ts';
 import type { SealRequest } from './blocks/seal.ts';
 import { loadDictionaries } from './dictionary/load-dictionaries.ts';
 import { loadActivity, loadBatchIds, loadCatalogue, loadCounts } from './load.ts';
@@ -65,14 +65,15 @@ export async function openDuckStore(options: DuckStoreOptions): Promise<Embedded
     const writer = new GroupWriter(connection, database.idKey);
     const { dataDir } = database;
     await removeOldSnapshots(dataDir);
-    await loadDictionaries(connection, writer.dictionaries, { dataDir, list });
+    const faults = await loadDictionaries(connection, writer.dictionaries, { dataDir, list });
+    await markDamaged(opened.place, faults, new AbortController().signal, log);
     await loadCatalogue(connection, writer.catalogue);
     await loadActivity(connection, writer.catalogue);
     await loadBatchIds(connection, writer.batchIds, nowMs());
     await loadCounts(connection, writer, list);
     const { counts } = writer;
     const keeper = new BlockKeeper({ opened, counts, maxHotSamples, nowMs, log });
-    writer.committed = () => keeper.check();
+    writer.committed = () => keeper.checkSize();
     return new DuckStore(database, connection, writer, keeper);
   } catch (error) {
     duckdb.disconnect_sync(connection);

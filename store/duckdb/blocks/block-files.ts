@@ -110,8 +110,8 @@ export async function removeFiles(dataDir: string, names: readonly string[]): Pr
   }
 }
 
-/** Moves what is there of a damaged block's files to a folder that nothing reads. */
-export async function setAside(dataDir: string, { files }: Block): Promise<void> {
+/** Moves what is there of files to a folder that nothing reads. */
+export async function setAside(dataDir: string, files: readonly BlockFile[]): Promise<void> {
   await mkdir(join(dataDir, SET_ASIDE_FOLDER), { recursive: true });
   for (const { name } of files) {
     const target = join(dataDir, SET_ASIDE_FOLDER, basename(name));

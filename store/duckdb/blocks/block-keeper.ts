@@ -43,8 +43,8 @@ export class BlockKeeper {
   }
 
   /** After every commit: many hot rows are sealed early. */
-  check(): void {
-    this.#schedule.check();
+  checkSize(): void {
+    this.#schedule.checkSize();
   }
 
   seal(request: SealRequest): Promise<SealResult> {

@@ -22,6 +22,8 @@ export interface BlockFile {
   sha256: string;
   /** Of a dictionary's rows: the first id, and the one after the last. */
   ids?: [first: number, end: number];
+  /** True where a dictionary's file is damaged; the block's other files are read. */
+  lost?: boolean;
 }
 
 export interface Block {
@@ -37,7 +39,7 @@ export interface Block {
   profiles: number;
   windows: number;
   files: BlockFile[];
-  /** Why its files are not read; empty where they are. */
+  /** Why it is left out, or, of a dictionary, why files are lost; empty where nothing is wrong. */
   damaged: string;
 }
 

@@ -1,9 +1,16 @@
 /** Blocks at start: what the catalogue names is looked at, what it does not name is removed. */
 import type duckdb from '@duckdb/node-bindings';
 import type { Database } from '../sql/database.ts';
-import type { Block } from './block.ts';
+import type { Block, BlockFile } from './block.ts';
 import { type BlockPlace, changeBlocks } from './block-change.ts';
-import { faultOf, makeFolders, removeFiles, removeOrphans, setAside } from './block-files.ts';
+import {
+  contentFaultOf,
+  faultOf,
+  makeFolders,
+  removeFiles,
+  removeOrphans,
+  setAside,
+} from './block-files.ts';
 import { BlockLists } from './block-lists.ts';
 import { NEXT_BLOCK, readBlockList, readMetaNumber } from './block-table.ts';
 
@@ -49,7 +56,7 @@ async function firstFault(dataDir: string, { files }: Block): Promise<string> {
   return '';
 }
 
-/** Blocks with a fault are not read any more; what is left of their files is kept elsewhere. */
+/** What is damaged is not read any more; what is left of its files is kept elsewhere. */
 export async function markDamaged(
   place: BlockPlace,
   faults: ReadonlyMap<Block, string>,
@@ -57,14 +64,27 @@ export async function markDamaged(
   log: (line: string) => void,
 ): Promise<void> {
   if (faults.size === 0) return;
-  await changeBlocks(place, signal, async (change) => {
-    for (const [block, damaged] of faults) {
-      change.drop(block);
-      change.add({ ...block, damaged });
-    }
-  });
-  for (const [block, fault] of faults) {
-    log(`block ${block.id} is damaged and set aside: ${fault}`);
-    await setAside(place.database.dataDir, block);
+  const { dataDir } = place.database;
+  const marked: Block[] = [];
+  for (const [block, damaged] of faults) {
+    const files = block.kind === 'dictionary' ? await markLost(dataDir, block) : block.files;
+    marked.push({ ...block, damaged, files });
   }
+  await changeBlocks(place, signal, async (change) => {
+    for (const block of faults.keys()) change.drop(block);
+    for (const block of marked) change.add(block);
+  });
+  for (const { id, kind, damaged, files } of marked) {
+    log(`block ${id} is damaged and set aside: ${damaged}`);
+    await setAside(dataDir, kind === 'rows' ? files : files.filter(({ lost }) => lost === true));
+  }
+}
+
+async function markLost(dataDir: string, { files }: Block): Promise<BlockFile[]> {
+  const marked: BlockFile[] = [];
+  for (const file of files) {
+    const fault = file.lost === true ? '' : await contentFaultOf(dataDir, file);
+    marked.push(fault === '' ? file : { ...file, lost: true });
+  }
+  return marked;
 }

@@ -25,16 +25,23 @@ export class SealSchedule {
 
   constructor(options: SealScheduleOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => this.check(), TICK_MS).unref();
+    this.#timer = setInterval(() => this.#checkHour(), TICK_MS).unref();
   }
 
-  /** Asks whether it is time; cheap enough to be asked after every commit. */
-  check(): void {
-    if (this.#running || performance.now() - this.#failedMs < RETRY_MS) return;
-    const { nowMs, hotRows, maxHotRows } = this.#options;
-    const hourMs = Math.floor((nowMs() - GRACE_MS) / HOUR_MS) * HOUR_MS;
-    if (hotRows() > maxHotRows) void this.#seal('oldest-half', this.#sealedToMs);
-    else if (hourMs > this.#sealedToMs) void this.#seal({ beforeMs: hourMs }, hourMs);
+  /** Whether there are many hot rows; cheap enough to be asked after every commit. */
+  checkSize(): void {
+    if (this.#isBusy() || this.#options.hotRows() <= this.#options.maxHotRows) return;
+    void this.#seal('oldest-half', this.#sealedToMs);
+  }
+
+  #checkHour(): void {
+    if (this.#isBusy()) return;
+    const hourMs = Math.floor((this.#options.nowMs() - GRACE_MS) / HOUR_MS) * HOUR_MS;
+    if (hourMs > this.#sealedToMs) void this.#seal({ beforeMs: hourMs }, hourMs);
+  }
+
+  #isBusy(): boolean {
+    return this.#running || performance.now() - this.#failedMs < RETRY_MS;
   }
 
   /** The next full hour tries again what failed; the caller of `seal` has reported it. */

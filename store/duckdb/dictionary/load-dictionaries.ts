@@ -1,13 +1,16 @@
 /** Fills the dictionaries of a store when it is opened: rows in blocks, then those not sealed. */
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import duckdb from '@duckdb/node-bindings';
 import { assert } from '../../../profile/errors.ts';
-import { type BlockFile, type DictionaryTable, fileOf } from '../blocks/block.ts';
+import { type Block, type BlockFile, type DictionaryTable, fileOf } from '../blocks/block.ts';
+import { contentFaultOf } from '../blocks/block-files.ts';
 import type { BlockList } from '../blocks/block-lists.ts';
 import { parquetRows } from '../sql/parquet-source.ts';
 import { ResultColumns } from '../sql/result-columns.ts';
 import type { Dictionaries } from './dictionaries.ts';
 import type { IdIndex } from './id-index.ts';
+import { LostRows } from './lost-rows.ts';
 import type { SharedColumn } from './shared-column.ts';
 
 interface Sealed {
@@ -19,78 +22,142 @@ async function read(connection: duckdb.Connection, sql: string): Promise<ResultC
   return new ResultColumns(await duckdb.query(connection, sql));
 }
 
-/**
- * Visits a dictionary's rows in the order they were written, so that refs come out as 0, 1, 2, ...:
- * those in blocks, then those that are not sealed.
- */
-async function eachPart(
-  connection: duckdb.Connection,
-  { dataDir, list }: Sealed,
-  table: DictionaryTable,
-  columns: string,
-  visit: (rows: ResultColumns) => void,
-): Promise<void> {
-  const files: BlockFile[] = [];
-  for (const block of list.blocks) {
-    const file = block.damaged === '' ? fileOf(block, table) : undefined;
-    if (file !== undefined) files.push(file);
-  }
-  files.sort((a, b) => (a.ids?.[0] ?? 0) - (b.ids?.[0] ?? 0));
-  for (const { name } of files) {
-    visit(await read(connection, `SELECT ${columns} FROM ${parquetRows([join(dataDir, name)])}`));
-  }
-  visit(await read(connection, `SELECT ${columns} FROM ${table}`));
+interface Table {
+  table: DictionaryTable;
+  columns: string;
+  /** `found`: whether the rows are found by their ids. */
+  append: (rows: ResultColumns, found: boolean) => void;
+  /** Adds stand-ins until there are so many rows. */
+  fill: (end: number) => void | Promise<void>;
 }
 
+/**
+ * Returns what is wrong with blocks of dictionaries that turned out not to be readable. Their lost
+ * rows have stand-ins; those that are not lost are kept for what is stored, but not found any more,
+ * so that whatever is sent again is stored whole.
+ */
 export async function loadDictionaries(
   connection: duckdb.Connection,
   dictionaries: Dictionaries,
   sealed: Sealed,
-): Promise<void> {
-  const { strings, functions, locations, stacks } = dictionaries;
-  await eachPart(connection, sealed, 'strings', 'id, hash, text', (rows) => {
-    assignAll(strings.index, rows);
-    rows.eachText(2, (bytes) => {
-      strings.bytes.append(bytes);
-      strings.offsets.push(strings.bytes.length);
-    });
-  });
-  const names = 'id, hash, name, system_name, file, start_line';
-  await eachPart(connection, sealed, 'functions', names, (rows) => {
-    assignAll(functions.index, rows);
-    functions.name.append(rows.u32(2));
-    functions.systemName.append(rows.u32(3));
-    functions.file.append(rows.u32(4));
-    functions.startLine.append(rows.u32(5));
-  });
-  const places = `id, hash, binary_path, build_id, address_space, kind, flags, address,
-    line_function, line_number, line_column`;
-  await eachPart(connection, sealed, 'locations', places, (rows) => {
-    assignAll(locations.index, rows);
-    locations.binary.append(rows.u32(2));
-    locations.buildId.append(rows.u32(3));
-    locations.space.append(rows.u8(4));
-    locations.kind.append(rows.u8(5));
-    locations.flags.append(rows.u8(6));
-    locations.address.append(new Uint32Array(rows.words(7).buffer));
-    appendLists(rows, 8, locations.lineOffsets, locations.lineFunction);
-    rows.eachList(9, (_, values) => locations.lineNumber.append(values));
-    rows.eachList(10, (_, values) => locations.lineColumn.append(values));
-  });
-  await eachPart(connection, sealed, 'stacks', 'id, hash, locations', (rows) => {
-    assignAll(stacks.index, rows);
-    appendLists(rows, 2, stacks.offsets, stacks.locations);
-  });
+): Promise<Map<Block, string>> {
+  const faults = new Map<Block, string>();
+  const lost = new LostRows(connection, dictionaries);
+  for (const table of tablesOf(dictionaries, lost)) {
+    await loadTable(connection, table, sealed, faults);
+  }
   dictionaries.commit(dictionaries.mark());
+  return faults;
 }
 
-function assignAll(index: IdIndex, rows: ResultColumns): void {
+/** Rows are read in the order they were written, so that refs come out as 0, 1, 2, ... */
+async function loadTable(
+  connection: duckdb.Connection,
+  { table, columns, append, fill }: Table,
+  { dataDir, list }: Sealed,
+  faults: Map<Block, string>,
+): Promise<void> {
+  const parts = partsOf(list, table);
+  for (const { block, file, ids } of parts) {
+    await fill(ids[0]);
+    if (file.lost === true) continue;
+    const source = parquetRows([join(dataDir, file.name)]);
+    const [part] = await Promise.allSettled([read(connection, `SELECT ${columns} FROM ${source}`)]);
+    if (part.status === 'fulfilled' && part.value.rows === ids[1] - ids[0]) {
+      append(part.value, block.damaged === '' && !faults.has(block));
+      continue;
+    }
+    const fault = await contentFaultOf(dataDir, file);
+    if (fault === '' && part.status === 'rejected') throw part.reason;
+    faults.set(block, fault);
+  }
+  await fill(Math.max(0, ...parts.map(({ ids }) => ids[1])));
+  append(await read(connection, `SELECT ${columns} FROM ${table}`), true);
+}
+
+interface Part {
+  block: Block;
+  file: BlockFile;
+  ids: [first: number, end: number];
+}
+
+function partsOf(list: BlockList, table: DictionaryTable): Part[] {
+  const parts: Part[] = [];
+  for (const block of list.blocks) {
+    const file = fileOf(block, table);
+    if (file?.ids !== undefined) parts.push({ block, file, ids: file.ids });
+  }
+  return parts.sort((a, b) => a.ids[0] - b.ids[0]);
+}
+
+function tablesOf(dictionaries: Dictionaries, lost: LostRows): Table[] {
+  const { strings, functions, locations, stacks } = dictionaries;
+  return [
+    {
+      table: 'strings',
+      columns: 'id, hash, text',
+      append: (rows, found) => {
+        assignAll(strings.index, rows, found);
+        rows.eachText(2, (bytes) => {
+          strings.bytes.append(bytes);
+          strings.offsets.push(strings.bytes.length);
+        });
+      },
+      fill: (end) => lost.fillStrings(end),
+    },
+    {
+      table: 'functions',
+      columns: 'id, hash, name, system_name, file, start_line',
+      append: (rows, found) => {
+        assignAll(functions.index, rows, found);
+        functions.name.append(rows.u32(2));
+        functions.systemName.append(rows.u32(3));
+        functions.file.append(rows.u32(4));
+        functions.startLine.append(rows.u32(5));
+      },
+      fill: (end) => lost.fillFunctions(end),
+    },
+    {
+      table: 'locations',
+      columns: `id, hash, binary_path, build_id, address_space, kind, flags, address,
+        line_function, line_number, line_column`,
+      append: (rows, found) => {
+        assignAll(locations.index, rows, found);
+        locations.binary.append(rows.u32(2));
+        locations.buildId.append(rows.u32(3));
+        locations.space.append(rows.u8(4));
+        locations.kind.append(rows.u8(5));
+        locations.flags.append(rows.u8(6));
+        locations.address.append(new Uint32Array(rows.words(7).buffer));
+        appendLists(rows, 8, locations.lineOffsets, locations.lineFunction);
+        rows.eachList(9, (_, values) => locations.lineNumber.append(values));
+        rows.eachList(10, (_, values) => locations.lineColumn.append(values));
+      },
+      fill: (end) => lost.fillLocations(end),
+    },
+    {
+      table: 'stacks',
+      columns: 'id, hash, locations',
+      append: (rows, found) => {
+        assignAll(stacks.index, rows, found);
+        appendLists(rows, 2, stacks.offsets, stacks.locations);
+      },
+      fill: (end) => lost.fillStacks(end),
+    },
+  ];
+}
+
+function assignAll(index: IdIndex, rows: ResultColumns, found: boolean): void {
   const ids = rows.u32(0);
-  const hashes = rows.words(1);
+  const hashes = found ? rows.words(1) : randomIds(rows.rows);
   for (let row = 0; row < rows.rows; row++) {
     const ref = index.assign(hashes[2 * row] as number, hashes[2 * row + 1] as number);
     assert(ref === ids[row], `row ${row} of a dictionary has the id ${ids[row]}`);
   }
+}
+
+function randomIds(rows: number): Int32Array {
+  return new Int32Array(Uint8Array.from(randomBytes(8 * rows)).buffer);
 }
 
 function appendLists(

@@ -1,0 +1,126 @@
+/**
+ * Stand-ins for dictionary rows whose file is damaged: stored samples still refer to them. They
+ * have random ids that nothing is found by, so that what they stood for is stored anew when it is
+ * sent again, and they are seen as `[unknown: ...]`.
+ */
+import { randomBytes } from 'node:crypto';
+import duckdb from '@duckdb/node-bindings';
+import { AddressSpace, FrameKind, unknownFrameName } from '../../../profile/flame/frame.ts';
+import { sqlText } from '../schema.ts';
+import type { Dictionaries } from './dictionaries.ts';
+import type { IdIndex } from './id-index.ts';
+
+const LOST = unknownFrameName('its dictionary is damaged');
+
+export class LostRows {
+  readonly #connection: duckdb.Connection;
+  readonly #dictionaries: Dictionaries;
+
+  constructor(connection: duckdb.Connection, dictionaries: Dictionaries) {
+    this.#connection = connection;
+    this.#dictionaries = dictionaries;
+  }
+
+  /** Adds rows until there are `end` of them. */
+  fillStrings(end: number): void {
+    while (this.#dictionaries.strings.index.count < end) this.#addString(LOST);
+  }
+
+  async fillFunctions(end: number): Promise<void> {
+    const { functions } = this.#dictionaries;
+    if (functions.index.count >= end) return;
+    const [name, empty] = [await this.#stringOf(LOST), await this.#stringOf('')];
+    while (functions.index.count < end) this.#addFunction(name, empty);
+  }
+
+  async fillLocations(end: number): Promise<void> {
+    const { locations } = this.#dictionaries;
+    if (locations.index.count >= end) return;
+    const [lost, empty] = [await this.#lostFunction(), await this.#stringOf('')];
+    while (locations.index.count < end) this.#addLocation(lost, empty);
+  }
+
+  async fillStacks(end: number): Promise<void> {
+    const { stacks } = this.#dictionaries;
+    if (stacks.index.count >= end) return;
+    const lost = await this.#lostLocation();
+    while (stacks.index.count < end) {
+      stacks.locations.push(lost);
+      stacks.offsets.push(stacks.locations.length);
+      this.#assign(stacks.index);
+    }
+  }
+
+  #assign(index: IdIndex): { ref: number; hash: bigint } {
+    const id = randomBytes(8);
+    return { ref: index.assign(id.readInt32LE(0), id.readInt32LE(4)), hash: id.readBigUInt64LE(0) };
+  }
+
+  #addString(text: string): { ref: number; hash: bigint } {
+    const { strings } = this.#dictionaries;
+    strings.bytes.append(Buffer.from(text));
+    strings.offsets.push(strings.bytes.length);
+    return this.#assign(strings.index);
+  }
+
+  #addFunction(name: number, empty: number): { ref: number; hash: bigint } {
+    const { functions } = this.#dictionaries;
+    functions.name.push(name);
+    functions.systemName.push(name);
+    functions.file.push(empty);
+    functions.startLine.push(0);
+    return this.#assign(functions.index);
+  }
+
+  #addLocation(lostFunction: number, empty: number): { ref: number; hash: bigint } {
+    const { locations } = this.#dictionaries;
+    locations.binary.push(empty);
+    locations.buildId.push(empty);
+    locations.space.push(AddressSpace.none);
+    locations.kind.push(FrameKind.unknown);
+    locations.flags.push(0);
+    locations.address.append([0, 0]);
+    locations.lineFunction.push(lostFunction);
+    locations.lineNumber.push(0);
+    locations.lineColumn.push(0);
+    locations.lineOffsets.push(locations.lineFunction.length);
+    return this.#assign(locations.index);
+  }
+
+  /** A string's ref; one that is not there is stored. */
+  async #stringOf(text: string): Promise<number> {
+    const { strings } = this.#dictionaries;
+    const wanted = Buffer.from(text);
+    for (let ref = 0; ref < strings.index.count; ref++) {
+      const [start, end] = [strings.offsets.data[ref], strings.offsets.data[ref + 1]];
+      if (wanted.equals(strings.bytes.data.subarray(start, end))) return ref;
+    }
+    const { ref, hash } = this.#addString(text);
+    await this.#store(`strings VALUES (${ref}, ${hash}, ${sqlText(text)})`);
+    return ref;
+  }
+
+  async #lostFunction(): Promise<number> {
+    const { functions } = this.#dictionaries;
+    const [name, empty] = [await this.#stringOf(LOST), await this.#stringOf('')];
+    const known = functions.name.first(functions.index.count).indexOf(name);
+    if (known >= 0) return known;
+    const { ref, hash } = this.#addFunction(name, empty);
+    await this.#store(`functions VALUES (${ref}, ${hash}, ${name}, ${name}, ${empty}, 0)`);
+    return ref;
+  }
+
+  async #lostLocation(): Promise<number> {
+    const [lost, empty] = [await this.#lostFunction(), await this.#stringOf('')];
+    const { ref, hash } = this.#addLocation(lost, empty);
+    await this.#store(
+      `locations VALUES (${ref}, ${hash}, ${empty}, ${empty}, ${AddressSpace.none},
+         ${FrameKind.unknown}, 0, 0, [${lost}], [0], [0])`,
+    );
+    return ref;
+  }
+
+  async #store(row: string): Promise<void> {
+    await duckdb.query(this.#connection, `INSERT INTO ${row}`);
+  }
+}
