@@ -1,4 +1,5 @@
 /** The views of docs/sql.md over the files of a snapshot. */
+import { REPLACES } from '../schema.ts';
 import { parquetRows } from '../sql/parquet-source.ts';
 
 /** Tables whose rows a snapshot has in files, each in at least one. */
@@ -100,6 +101,5 @@ const VIEWS = [
     SELECT a.agent, w.host, w.seq, epoch_ms(w.ts_ms) AS ts, w.ts_ms, w.length_ms,
       w.frequency AS frequency_hz, w.counter, w.value
     FROM stored.windows w LEFT JOIN stored.agents a ON a.id = w.agent
-    WHERE NOT EXISTS (SELECT 1 FROM stored.replaced_windows r WHERE r.agent = w.agent
-      AND r.seq = w.seq AND r.ts_ms = w.ts_ms AND r.report > w.report)`,
+    WHERE NOT EXISTS (FROM stored.replaced_windows r WHERE ${REPLACES})`,
 ];
