@@ -15,13 +15,16 @@ export const SERVER_FLAG = flag.text('http://127.0.0.1:7070', 'URL', "the server
 export interface ClientRequest {
   method: 'GET' | 'POST' | 'PUT';
   path: string;
-  parameters?: Record<string, string>;
+  parameters?: UrlParameters;
   headers?: Record<string, string>;
   body?: Uint8Array | string;
 }
 
+/** A list is a parameter that is repeated. */
+type UrlParameters = Readonly<Record<string, string | readonly string[]>>;
+
 /** The URL of an endpoint; the server's address may carry a path prefix. */
-export function endpointUrl(server: string, path: string, parameters: Record<string, string> = {}) {
+export function endpointUrl(server: string, path: string, parameters: UrlParameters = {}) {
   let url: URL;
   try {
     url = new URL(`${server.replace(/\/+$/, '')}${path}`);
@@ -33,7 +36,11 @@ export function endpointUrl(server: string, path: string, parameters: Record<str
       remedy: 'Write it like http://127.0.0.1:7070.',
     });
   }
-  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+  for (const [name, value] of Object.entries(parameters)) {
+    for (const one of typeof value === 'string' ? [value] : value) {
+      url.searchParams.append(name, one);
+    }
+  }
   return url;
 }
 

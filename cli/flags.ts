@@ -18,7 +18,7 @@ export interface Flag<T> {
   /** What stands after the flag in the help text; null for a switch. */
   placeholder: string | null;
   help: string;
-  /** May be given several times. */
+  /** Its variable holds several values, apart by commas. */
   many: boolean;
   /** Throws an Error whose message goes on after `--name VALUE: `. */
   read(texts: readonly string[]): T;
@@ -85,6 +85,13 @@ export const flag = {
     help,
     many: true,
     read: (texts) => Object.fromEntries(texts.map(parsePair)),
+  }),
+  /** `--filter FILTER`, repeated, each as it is. */
+  texts: (placeholder: string, help: string): Flag<readonly string[]> => ({
+    placeholder,
+    help,
+    many: false,
+    read: (texts) => texts,
   }),
   /** `--debuginfo-path DIR`, repeated; one text may hold several, apart by commas or spaces. */
   list: (
@@ -227,7 +234,6 @@ function readFrom(source: string, spec: Flag<unknown>, texts: readonly string[])
   }
 }
 
-/** A repeated flag's variable holds its values separated by commas. */
 function splitMany(spec: Flag<unknown>, text: string): string[] {
   return spec.many ? text.split(',').filter((part) => part !== '') : [text];
 }

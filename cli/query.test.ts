@@ -51,8 +51,13 @@ test('a name that is longer than a line moves what follows in its own line only'
   ]);
 });
 
+test('what filters leave', () => {
+  const text = formatFunctions({ ...answerOf([]), total: 4e9 });
+  expect(text.split('\n')[0]).toBe('total 4 s of 10 s before filters');
+});
+
 test('nothing', () => {
-  expect(formatFunctions({ ...answerOf([]), total: 0 })).toBe(
+  expect(formatFunctions({ ...answerOf([]), total: 0, total_before_filters: 0 })).toBe(
     'total 0 s\nself    total    function  binary\n',
   );
 });

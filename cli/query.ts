@@ -1,9 +1,9 @@
-/** `everflame query`: a selection as a table of functions, folded stacks, pprof or JSON. */
+/** `everflame query`: a selection as a table of functions, or in a form that other programs read. */
 import { writeFile } from 'node:fs/promises';
 import { EverflameError } from '../profile/errors.ts';
 import { formatShare, formatValue } from '../profile/format-value.ts';
 import type { FunctionsJson } from '../wire/http.ts';
-import { readAnswer, SERVER_FLAG, send } from './client.ts';
+import { type ClientRequest, readAnswer, SERVER_FLAG, send } from './client.ts';
 import type { Command } from './command.ts';
 import { flag, parseFlags } from './flags.ts';
 import { formatTable } from './table.ts';
@@ -17,9 +17,17 @@ const FLAGS = {
   ),
   from: flag.text('now-1h', 'TIME', 'epoch ms, RFC 3339, or now-1h'),
   to: flag.text('now', 'TIME', 'the first moment after the range'),
-  format: flag.choice(['table', 'folded', 'pprof', 'json'], 'table', 'form of the answer'),
+  format: flag.choice(
+    ['table', 'folded', 'pprof', 'json', 'speedscope', 'svg', 'dot'],
+    'table',
+    'form of the answer',
+  ),
+  filter: flag.texts(
+    'FILTER',
+    "e.g. 'hide:function~^runtime' or 'show-from:binary=app'; repeated, one after the other",
+  ),
   sort: flag.choice(['self', 'total', 'name'], 'self', 'order of the table'),
-  'by-line': flag.switch('a frame per line of a function, in folded and json; pprof has its lines'),
+  'by-line': flag.switch('a frame per line of a function, in all but tables; pprof has its lines'),
   limit: flag.number(30, 'lines of the table', { min: 1, max: 10_000 }),
   output: flag.text(null, 'FILE', 'where to write instead of standard output'),
 };
@@ -34,32 +42,35 @@ export const queryCommand: Command = {
     if (values.query === null || operands.length > 0) {
       throw new EverflameError('invalid', 'query needs --query SELECTOR and no operands');
     }
-    const { query, from, to, format, 'by-line': byLine } = values;
+    const { query, from, to, filter, format, 'by-line': byLine } = values;
     if (byLine && format === 'table') {
       throw new EverflameError('invalid', 'a table of functions has no lines', {
         field: '--by-line',
         remedy: 'Ask for --format folded or json.',
       });
     }
-    const granularity = byLine ? 'line' : 'function';
+    const selection = { query, from, to, filter };
+    const granularity = byLine && format !== 'pprof' ? 'line' : 'function';
     const answer =
       format === 'table'
-        ? await queryTable(values.server, { query, from, to }, values.sort, values.limit)
-        : await queryMerge(values.server, { query, from, to, format, granularity });
+        ? await queryTable(values.server, selection, values.sort, values.limit)
+        : await queryMerge(values.server, { ...selection, format, granularity });
     if (values.output === null) output.out(answer);
     else await writeFile(values.output, answer);
     return 0;
   },
 };
 
-async function queryMerge(server: string, parameters: Record<string, string>): Promise<Uint8Array> {
+type Parameters = NonNullable<ClientRequest['parameters']>;
+
+async function queryMerge(server: string, parameters: Parameters): Promise<Uint8Array> {
   const response = await send(server, { method: 'GET', path: '/api/v1/merge', parameters });
   return new Uint8Array(await response.arrayBuffer());
 }
 
 async function queryTable(
   server: string,
-  selection: Record<string, string>,
+  selection: Parameters,
   sort: string,
   limit: number,
 ): Promise<string> {
@@ -73,7 +84,7 @@ async function queryTable(
 
 /** The function table as text. */
 export function formatFunctions(answer: FunctionsJson): string {
-  const { total, unit, count, functions } = answer;
+  const { total, total_before_filters: before, unit, count, functions } = answer;
   const share = (value: number) => formatShare(total > 0 ? value / total : 0);
   const rows = functions.map((row) => [
     formatValue(row.self, unit),
@@ -85,5 +96,6 @@ export function formatFunctions(answer: FunctionsJson): string {
   ]);
   const table = formatTable(['self', '', 'total', '', 'function', 'binary'], rows, 4);
   const shown = functions.length < count ? `, ${functions.length} of ${count} functions` : '';
-  return `total ${formatValue(total, unit)}${shown}\n${table}`;
+  const kept = total === before ? '' : ` of ${formatValue(before, unit)} before filters`;
+  return `total ${formatValue(total, unit)}${kept}${shown}\n${table}`;
 }
