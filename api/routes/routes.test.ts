@@ -19,8 +19,10 @@ import type {
   FunctionsJson,
   MergeJson,
   NamesJson,
+  Problem,
   ProfileTypesJson,
   PushJson,
+  SandwichJson,
   SeriesJson,
   WantedJson,
 } from '../../wire/http.ts';
@@ -147,7 +149,9 @@ describe('reading', () => {
       ['/api/v1/series', { query: SHOP, from: FROM, to: TO, step: '5m', by: ['version'] }],
       ['/api/v1/profiles', { query: SHOP, from: FROM, to: TO, limit: 1 }],
       ['/api/v1/merge', { query: SHOP, from: FROM, to: TO, max_nodes: 2 }],
+      ['/api/v1/merge', { query: SHOP, from: FROM, to: TO, filter: ['hide:function~^[pw],r'] }],
       ['/api/v1/functions', { query: SHOP, from: FROM, to: TO, search: '^p' }],
+      ['/api/v1/sandwich', { query: SHOP, from: FROM, to: TO, function: 'parse', max_nodes: 9 }],
       [
         '/api/v1/diff',
         { query_a: SHOP, from_a: FROM, to_a: TO, query_b: SHOP, from_b: FROM, to_b: TO },
@@ -208,6 +212,62 @@ describe('reading', () => {
   });
 });
 
+describe('filters', () => {
+  const selection = { query: SHOP, from: FROM, to: TO };
+
+  test('repeated, they apply one after the other', async () => {
+    const parameters = new URLSearchParams({ ...selection, format: 'folded' });
+    parameters.append('filter', 'show:label.version=2');
+    parameters.append('filter', 'show-from:function~^p');
+    const response = await server.app.request(`/api/v1/merge?${parameters}`);
+    expect(await response.text()).toBe('parse 90\n');
+  });
+
+  test('of functions, with both totals', async () => {
+    const parameters = { ...selection, filter: 'hide:function=write' };
+    const answer = await getJson<FunctionsJson>('/api/v1/functions', parameters);
+    expect(answer.functions.map((row) => [row.name, row.self, row.total])).toEqual([
+      ['parse', 150, 150],
+      ['main', 0, 150],
+    ]);
+    expect([answer.total, answer.total_before_filters]).toEqual([150, 200]);
+  });
+
+  test('of both sides of a diff', async () => {
+    const answer = await getJson<MergeJson>('/api/v1/diff', {
+      query_a: `${TYPE}{version="1"}`,
+      from_a: FROM,
+      to_a: TO,
+      query_b: `${TYPE}{version="2"}`,
+      from_b: FROM,
+      to_b: TO,
+      mode: 'absolute',
+      filter: 'hide:function=write',
+    });
+    expect([answer.total, answer.total_before_filters]).toEqual([90, 100]);
+    expect([answer.base?.total, answer.base?.total_before_filters]).toEqual([60, 100]);
+  });
+
+  test('a fault is told with its place', async () => {
+    const response = await get('/api/v1/merge', { ...selection, filter: 'hide:function~(' });
+    expect(response.status).toBe(400);
+    const problem = (await response.json()) as Problem;
+    expect([problem.parameter, problem.position]).toEqual(['filter', 14]);
+  });
+});
+
+test('sandwich', async () => {
+  const parameters = { query: SHOP, from: FROM, to: TO, function: 'parse' };
+  const answer = await getJson<SandwichJson>('/api/v1/sandwich', parameters);
+  expect(answer.function).toEqual({ self: 150, total: 150 });
+  expect([answer.total, answer.callers.nodes.total]).toEqual([200, [150, 150, 150]]);
+  const accept = 'application/vnd.everflame.fg1-pair';
+  const pair = await get('/api/v1/sandwich', parameters, { accept });
+  expect(pair.headers.get('content-type')).toBe(accept);
+  const missing = await get('/api/v1/sandwich', { query: SHOP, from: FROM, to: TO });
+  expect(await missing.text()).toContain('the parameter function is missing');
+});
+
 describe('formats', () => {
   const selection = { query: SHOP, from: FROM, to: TO };
   const FG1 = 'application/vnd.everflame.fg1';
@@ -217,6 +277,10 @@ describe('formats', () => {
     ['fg1', '', FG1],
     ['folded', '', 'text/plain; charset=utf-8'],
     ['pprof', '', 'application/octet-stream'],
+    ['speedscope', '', 'application/x-speedscope+json'],
+    ['svg', '', 'image/svg+xml; charset=utf-8'],
+    ['dot', '', 'text/vnd.graphviz; charset=utf-8'],
+    ['', 'image/svg+xml', 'image/svg+xml; charset=utf-8'],
     ['', FG1, FG1],
     ['', `text/html, ${FG1};q=0.9, */*;q=0.1`, FG1],
     ['', 'text/plain', 'text/plain; charset=utf-8'],
@@ -231,10 +295,30 @@ describe('formats', () => {
   test('each holds the same', async () => {
     const bytesOf = async (format: string) =>
       new Uint8Array(await (await get('/api/v1/merge', { ...selection, format })).arrayBuffer());
-    expect(Buffer.from(await bytesOf('folded')).toString()).toBe('main;parse 150\nmain;write 50\n');
+    const textOf = async (format: string) => Buffer.from(await bytesOf(format)).toString();
+    expect(await textOf('speedscope')).toContain('"weights":[150,50]');
+    expect(await textOf('svg')).toContain('<title>parse (app): 150 ns, 75.0 %; own 150 ns</title>');
+    expect(await textOf('dot')).toContain('own 150 ns (75.0 %)');
+    expect(await textOf('folded')).toBe('main;parse 150\nmain;write 50\n');
     expect(formatGraphText(decodeFg1(await bytesOf('fg1')))).toContain('parse@app 150/150');
     const pprof = Profile.decode(gunzipSync(await bytesOf('pprof')));
     expect(pprof.sample.map(({ value }) => Number(value[0])).sort()).toEqual([150, 50]);
+  });
+
+  test('what other programs open has a name; a picture runs nothing', async () => {
+    const headersOf = async (format: string) =>
+      (await get('/api/v1/merge', { ...selection, format })).headers;
+    const names = ['pprof', 'speedscope', 'svg', 'dot'].map(async (format) =>
+      (await headersOf(format)).get('content-disposition'),
+    );
+    expect(await Promise.all(names)).toEqual([
+      'attachment; filename="profile.pb.gz"',
+      'attachment; filename="profile.speedscope.json"',
+      'inline; filename="profile.svg"',
+      'attachment; filename="profile.gv"',
+    ]);
+    const policy = (await headersOf('svg')).get('content-security-policy');
+    expect(policy).toBe("default-src 'none'; sandbox");
   });
 
   test('large answers are compressed for those who take it', async () => {

@@ -106,13 +106,15 @@ function layOut(
     deepest = Math.max(deepest, graph.depth[box.node] as number);
     missing += graph.folded[box.node] as number;
     let { x } = box;
+    const children: Box[] = [];
     for (const node of heaviestFirst(box.node, tree)) {
       const total = tree.total[node] as number;
       const width = total * scale;
       if (width < MIN_WIDTH) missing += total;
-      else pending.push({ node, x, width });
+      else children.push({ node, x, width });
       x += width;
     }
+    for (const child of children.reverse()) pending.push(child);
   }
   return { boxes, deepest, missing };
 }
