@@ -16,6 +16,7 @@ import { QueryLanes, seatsFor } from '../api/query/query-lanes.ts';
 import { queryGauges } from '../api/query-gauges.ts';
 import { readWebFiles } from '../api/routes/pages.ts';
 import { createSelfProfiler } from '../api/self-profile/self-profile.ts';
+import { sqlGauges } from '../api/sql/sql-gauges.ts';
 import { createSqlRunner } from '../api/sql/sql-runner.ts';
 import { watchStore } from '../api/telemetry/watched-store.ts';
 import type { EpochMs } from '../profile/units.ts';
@@ -84,15 +85,7 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
   });
   const store = watchStore(opened, metrics.storeSeconds, settings.isTraced === true);
   closers.push(() => store.close());
-  const symbolizer = openSymbolizer({
-    dir: join(dataDir, 'debuginfo'),
-    maxBytes: settings.debuginfoBytes,
-    leaseMs: LEASE_MS,
-    answerMs: UPLOAD_ANSWER_MS,
-    localPaths: settings.debuginfoPaths ?? [],
-    debuginfodUrls: settings.debuginfodUrls ?? [],
-    clock,
-  });
+  const symbolizer = openSymbols(settings);
   closers.push(() => symbolizer.close());
   const workers = Math.min(MAX_WORKERS, Math.max(1, availableParallelism() - 1));
   const seats = seatsFor(availableParallelism());
@@ -129,6 +122,7 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
     ...ingestGauges(ingest, bodies),
     ...debuginfoGauges(() => symbolizer.stats()),
     ...queryGauges(() => lanes.stats()),
+    ...sqlGauges(() => sql.stats()),
     ...eventLoop.gauges,
     ...processGauges(),
   ]);
@@ -148,6 +142,18 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
     queries,
     sql,
     selfProfiler: createSelfProfiler({ ingest, host: hostname(), version, clock }),
+  });
+}
+
+function openSymbols(settings: AppSettings) {
+  return openSymbolizer({
+    dir: join(settings.dataDir, 'debuginfo'),
+    maxBytes: settings.debuginfoBytes,
+    leaseMs: LEASE_MS,
+    answerMs: UPLOAD_ANSWER_MS,
+    localPaths: settings.debuginfoPaths ?? [],
+    debuginfodUrls: settings.debuginfodUrls ?? [],
+    clock,
   });
 }
 

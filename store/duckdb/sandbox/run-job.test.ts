@@ -317,7 +317,7 @@ describe('answers', () => {
   test('Arrow, the same bytes as those that pyarrow 26 and apache-arrow 21 have read', async () => {
     const { bytes } = await run(EVERY_TYPE, 'arrow');
     const golden = new URL('../../../test/fixtures/formats/sql-types.arrow', import.meta.url);
-    if (process.env.UPDATE_GOLDEN === '1') writeFileSync(golden, bytes);
+    if (process.env.UPDATE_GOLDENS === '1') writeFileSync(golden, bytes);
     expect(bytes.equals(readFileSync(golden))).toBe(true);
   });
 
