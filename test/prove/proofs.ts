@@ -52,7 +52,7 @@ export const PROOFS: Record<string, Proof> = {
     run: proveRealBinaries,
   },
   kill: {
-    claim: 'After kill -9 every acknowledged profile is stored, once',
+    claim: 'After kill -9, also while rows are sealed, every acknowledged request is stored, once',
     runs: 200,
     runsPerPart: 20,
     run: proveKill,
