@@ -40,8 +40,9 @@ export function formatDot(graph: FlameGraph, maxFunctions: number): string {
     `${value(hidden)} (${share(hidden)}) are own weight of functions that are not shown`,
   ];
   out.add(`digraph ${quote(meta.type)} {\n`);
-  out.add(`  graph [label=${quote(caption.join('\n'))}, labelloc="t", labeljust="l"];\n`);
-  out.add('  node [shape="box", style="filled", fillcolor="#f2f2f2", fontname="sans-serif"];\n');
+  out.add(`  graph [label=${quote(caption.join('\n'))}, labelloc="t", fontname="Helvetica"];\n`);
+  out.add('  node [shape="box", style="filled", fillcolor="#f2f2f2", fontname="Helvetica"];\n');
+  out.add('  edge [fontname="Helvetica", fontsize="11"];\n');
   const text = stringReader(graph.strings);
   for (const row of shown) {
     const frame = table.frame[row] as number;
