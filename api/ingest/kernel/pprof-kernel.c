@@ -9,9 +9,9 @@
  * two bytes, an entry one. A read may run up to PADDING bytes over the input; then its message does
  * not end where it should, and the input is handed back.
  */
+#include "halfsiphash.h"
+
 typedef unsigned char u8;
-typedef unsigned int u32;
-typedef int i32;
 typedef unsigned long long u64;
 
 #define PAGE 65536
@@ -28,7 +28,6 @@ typedef unsigned long long u64;
 #define TOO_HIGH (1 << 21)
 
 enum { TEXT_STATE, FUNCTION_STATE, LOCATION_STATE, STACK_STATE, STATES };
-typedef struct { u32 v0, v1, v2, v3; } state;
 
 /* Addresses of columns, and their lengths; pprof-kernel.ts reads it by position. */
 static struct {
@@ -61,6 +60,9 @@ static struct {
   u32 header_count;
   u32 header[MAX_HEADER_FIELDS];
 } profile;
+
+/* Rows in the order in which they are hashed: texts, then samples. */
+static u32 *order;
 
 extern u8 __heap_base;
 static u8 *input;
@@ -215,6 +217,7 @@ static u32 measure(void) {
   profile.site_binary = words(locations);
   profile.site_build = words(locations);
   profile.site_address = words(locations * 2);
+  order = words(texts > samples ? texts : samples);
   profile.site_space = allocate(locations);
   profile.site_kind = allocate(locations);
   /* Behind the columns: rows by id, one table at a time. */
@@ -493,44 +496,6 @@ __attribute__((export_name("decode"))) u32 decode(void) {
          resolve(profile.entry_location, profile.entry_count, 0);
 }
 
-/* HalfSipHash-1-3 with 64-bit output, as profile/siphash.ts. */
-#define ROTATE(x, bits) ((x) << (bits) | (x) >> (32 - (bits)))
-#define ROUND(s)                      \
-  do {                                \
-    s.v0 += s.v1;                     \
-    s.v1 = ROTATE(s.v1, 5) ^ s.v0;    \
-    s.v0 = ROTATE(s.v0, 16);          \
-    s.v2 += s.v3;                     \
-    s.v3 = ROTATE(s.v3, 8) ^ s.v2;    \
-    s.v0 += s.v3;                     \
-    s.v3 = ROTATE(s.v3, 7) ^ s.v0;    \
-    s.v2 += s.v1;                     \
-    s.v1 = ROTATE(s.v1, 13) ^ s.v2;   \
-    s.v2 = ROTATE(s.v2, 16);          \
-  } while (0)
-#define ABSORB(s, word)   \
-  do {                    \
-    u32 absorbed = word;  \
-    s.v3 ^= absorbed;     \
-    ROUND(s);             \
-    s.v0 ^= absorbed;     \
-  } while (0)
-
-/* `last`: the rest of 0 to 3 bytes, and the length modulo 256 in its top byte. */
-static inline void finish(state s, u32 last, u32 *out) {
-  ABSORB(s, last);
-  s.v2 ^= 0xee;
-  ROUND(s);
-  ROUND(s);
-  ROUND(s);
-  out[0] = s.v1 ^ s.v3;
-  s.v1 ^= 0xdd;
-  ROUND(s);
-  ROUND(s);
-  ROUND(s);
-  out[1] = s.v1 ^ s.v3;
-}
-
 static inline u32 load(const u8 *p) {
   u32 word;
   __builtin_memcpy(&word, p, 4);
@@ -557,24 +522,102 @@ static u32 is_utf8(const u8 *p, const u8 *end) {
   return 1;
 }
 
+/* Items of equal length are hashed side by side; those of more words than this one by one. */
+#define BUCKETS 128
+static u32 bucket_ends[BUCKETS];
+
+/* Sorts rows into `order` by a length in words, the long ones last. */
+#define SORT_ROWS(count, words_of)                                           \
+  do {                                                                       \
+    for (u32 i = 0; i < BUCKETS; i++) bucket_ends[i] = 0;                    \
+    for (u32 row = 0; row < (count); row++) {                                \
+      u32 length = (words_of);                                               \
+      bucket_ends[length < BUCKETS ? length : BUCKETS - 1]++;                \
+    }                                                                        \
+    for (u32 i = 0, sum = 0; i < BUCKETS; i++) {                             \
+      u32 rows_here = bucket_ends[i];                                        \
+      bucket_ends[i] = sum;                                                  \
+      sum += rows_here;                                                      \
+    }                                                                        \
+    for (u32 row = 0; row < (count); row++) {                                \
+      u32 length = (words_of);                                               \
+      order[bucket_ends[length < BUCKETS ? length : BUCKETS - 1]++] = row;   \
+    }                                                                        \
+  } while (0)
+
+/* The four rows from `at` on; where there are fewer, the last one stands for the others. */
+static inline void four_rows(u32 at, u32 end, u32 *four) {
+  for (u32 lane = 0; lane < 4; lane++) four[lane] = order[at + lane < end ? at + lane : end - 1];
+}
+
+/* The last 0 to 3 bytes of a text. Reads past its end, which the padding allows. */
+static inline u32 rest_of(const u8 *tail, u32 length) {
+  u32 bits = 8 * (length & 3);
+  return load(tail) & ((1u << bits) - 1);
+}
+
+static u32 hash_long_text(u32 row) {
+  u32 length = profile.text_length[row];
+  const u8 *p = input + profile.text_start[row];
+  const u8 *tail = p + (length & ~3u);
+  state s = profile.states[TEXT_STATE];
+  u32 seen = 0;
+  for (; p < tail; p += 4) {
+    u32 word = load(p);
+    seen |= word;
+    ABSORB(s, word);
+  }
+  u32 rest = rest_of(tail, length);
+  finish(s, (4 + length) << 24 | rest, profile.text_id + row * 2);
+  return seen | rest;
+}
+
+/* Texts of `length` words each; returns the OR of all of them. */
+static u32 hash_four_texts(const u32 *four, u32 length) {
+  const u8 *a = input + profile.text_start[four[0]];
+  const u8 *b = input + profile.text_start[four[1]];
+  const u8 *c = input + profile.text_start[four[2]];
+  const u8 *d = input + profile.text_start[four[3]];
+  states s = spread(profile.states[TEXT_STATE]);
+  lanes seen = {0, 0, 0, 0};
+  for (u32 at = 0; at < length * 4; at += 4) {
+    lanes word = {load(a + at), load(b + at), load(c + at), load(d + at)};
+    seen |= word;
+    ABSORB_LANES(s, word);
+  }
+  lanes rest, last;
+  for (u32 lane = 0; lane < 4; lane++) {
+    u32 bytes = profile.text_length[four[lane]];
+    rest[lane] = rest_of(input + profile.text_start[four[lane]] + length * 4, bytes);
+    last[lane] = (4 + bytes) << 24;
+  }
+  seen |= rest;
+  finish_lanes(s, last | rest, profile.text_id, four);
+  return seen[0] | seen[1] | seen[2] | seen[3];
+}
+
+static u32 is_mended(u32 row) {
+  const u8 *text = input + profile.text_start[row];
+  return is_utf8(text, text + profile.text_length[row]);
+}
+
+/* 0 where a text is not UTF-8. */
 static u32 hash_texts(void) {
-  state start = profile.states[TEXT_STATE];
-  for (u32 i = 0; i < profile.text_count; i++) {
-    const u8 *p = input + profile.text_start[i];
-    u32 length = profile.text_length[i];
-    const u8 *end = p + length;
-    const u8 *tail = end - (length & 3);
-    state s = start;
-    u32 seen = 0;
-    for (; p < tail; p += 4) {
-      u32 word = load(p);
-      seen |= word;
-      ABSORB(s, word);
+  SORT_ROWS(profile.text_count, profile.text_length[row] >> 2);
+  u32 at = 0;
+  for (u32 length = 0; length < BUCKETS - 1; length++) {
+    for (u32 end = bucket_ends[length]; at < end; at += 4) {
+      u32 four[4];
+      four_rows(at, end, four);
+      if (!(hash_four_texts(four, length) & 0x80808080)) continue;
+      for (u32 lane = 0; lane < 4; lane++) {
+        if (!is_mended(four[lane])) return 0;
+      }
     }
-    /* Reads up to 3 bytes beyond the text, which the padding allows. */
-    u32 rest = length & 3 ? load(tail) & ((1u << (8 * (length & 3))) - 1) : 0;
-    finish(s, (4 + length) << 24 | rest, profile.text_id + i * 2);
-    if ((seen | rest) & 0x80808080 && !is_utf8(end - length, end)) return 0;
+    at = bucket_ends[length];
+  }
+  for (; at < profile.text_count; at++) {
+    if (hash_long_text(order[at]) & 0x80808080 && !is_mended(order[at])) return 0;
   }
   return 1;
 }
@@ -585,20 +628,41 @@ static u32 hash_texts(void) {
     ABSORB(s, (ids)[(row)*2 + 1]); \
   } while (0)
 
+/* The ids of rows `(of)[four[lane]]`, both halves of each. */
+#define ABSORB_FOUR_IDS(s, ids, of, four)                                          \
+  do {                                                                             \
+    const u32 *id_a = (ids) + (of)[(four)[0]] * 2, *id_b = (ids) + (of)[(four)[1]] * 2; \
+    const u32 *id_c = (ids) + (of)[(four)[2]] * 2, *id_d = (ids) + (of)[(four)[3]] * 2; \
+    lanes id_low = {id_a[0], id_b[0], id_c[0], id_d[0]};                           \
+    lanes id_high = {id_a[1], id_b[1], id_c[1], id_d[1]};                          \
+    ABSORB_LANES(s, id_low);                                                       \
+    ABSORB_LANES(s, id_high);                                                      \
+  } while (0)
+
+#define FOUR(column, four) \
+  {(column)[(four)[0]], (column)[(four)[1]], (column)[(four)[2]], (column)[(four)[3]]}
+
 /* Gives a function with one name both. */
 static void hash_functions(void) {
   const u32 *text = profile.text_id;
-  for (u32 i = 0; i < profile.function_count; i++) {
+  u32 count = profile.function_count;
+  for (u32 i = 0; i < count; i++) {
     u32 name = profile.function_name[i];
     u32 system = profile.function_system[i];
-    if (profile.text_length[system] == 0) profile.function_system[i] = system = name;
-    else if (profile.text_length[name] == 0) profile.function_name[i] = name = system;
-    state s = profile.states[FUNCTION_STATE];
-    ABSORB_ID(s, text, name);
-    ABSORB_ID(s, text, system);
-    ABSORB_ID(s, text, profile.function_file[i]);
-    ABSORB(s, profile.function_line[i]);
-    finish(s, (4 + 7 * 4) << 24, profile.function_hash + i * 2);
+    if (profile.text_length[system] == 0) profile.function_system[i] = name;
+    else if (profile.text_length[name] == 0) profile.function_name[i] = system;
+  }
+  const lanes last = SPLAT((4 + 7 * 4) << 24);
+  for (u32 i = 0; i < count; i += 4) {
+    u32 four[4];
+    for (u32 lane = 0; lane < 4; lane++) four[lane] = i + lane < count ? i + lane : count - 1;
+    states s = spread(profile.states[FUNCTION_STATE]);
+    ABSORB_FOUR_IDS(s, text, profile.function_name, four);
+    ABSORB_FOUR_IDS(s, text, profile.function_system, four);
+    ABSORB_FOUR_IDS(s, text, profile.function_file, four);
+    lanes line = FOUR(profile.function_line, four);
+    ABSORB_LANES(s, line);
+    finish_lanes(s, last, profile.function_hash, four);
   }
 }
 
@@ -666,20 +730,44 @@ static u32 is_same_site(u32 i) {
          address[0] == address[-2] && address[1] == address[-1];
 }
 
+/* Locations from `i` on that have one line each and the site of location `i`. */
+static void hash_four_locations(u32 i, state site) {
+  const u32 four[4] = {i, i + 1, i + 2, i + 3};
+  const u32 first[4] = FOUR(profile.site_first, four);
+  const lanes line = FOUR(profile.line_line, first);
+  const lanes column = FOUR(profile.line_column, first);
+  const lanes last = SPLAT((4 + (10 + 4) * 4) << 24);
+  states s = spread(site);
+  ABSORB_FOUR_IDS(s, profile.function_hash, profile.line_function, first);
+  ABSORB_LANES(s, line);
+  ABSORB_LANES(s, column);
+  finish_lanes(s, last, profile.location_hash, four);
+}
+
+static state hash_site(u32 i) {
+  state s = profile.states[LOCATION_STATE];
+  ABSORB(s, profile.site_kind[i]);
+  ABSORB(s, profile.site_space[i]);
+  ABSORB(s, profile.location_folded[i]);
+  ABSORB_ID(s, profile.text_id, profile.site_binary[i]);
+  ABSORB_ID(s, profile.text_id, profile.site_build[i]);
+  ABSORB(s, profile.site_address[i * 2]);
+  ABSORB(s, profile.site_address[i * 2 + 1]);
+  ABSORB(s, profile.site_lines[i]);
+  return s;
+}
+
 static void hash_locations(void) {
+  u32 count = profile.location_count;
   state site = profile.states[LOCATION_STATE];
-  for (u32 i = 0; i < profile.location_count; i++) {
+  for (u32 i = 0; i < count; i++) {
     u32 lines = profile.site_lines[i];
-    if (!is_same_site(i)) {
-      site = profile.states[LOCATION_STATE];
-      ABSORB(site, profile.site_kind[i]);
-      ABSORB(site, profile.site_space[i]);
-      ABSORB(site, profile.location_folded[i]);
-      ABSORB_ID(site, profile.text_id, profile.site_binary[i]);
-      ABSORB_ID(site, profile.text_id, profile.site_build[i]);
-      ABSORB(site, profile.site_address[i * 2]);
-      ABSORB(site, profile.site_address[i * 2 + 1]);
-      ABSORB(site, lines);
+    if (!is_same_site(i)) site = hash_site(i);
+    if (lines == 1 && i + 3 < count && is_same_site(i + 1) && is_same_site(i + 2) &&
+        is_same_site(i + 3)) {
+      hash_four_locations(i, site);
+      i += 3;
+      continue;
     }
     state s = site;
     for (u32 line = profile.site_first[i], end = line + lines; line < end; line++) {
@@ -691,16 +779,38 @@ static void hash_locations(void) {
   }
 }
 
-static void hash_stacks(void) {
-  const u32 *location = profile.location_hash;
-  for (u32 i = 0; i < profile.sample_count; i++) {
-    u32 first = profile.sample_stack[i];
-    u32 end = profile.sample_stack[i + 1];
-    state s = profile.states[STACK_STATE];
-    ABSORB(s, end - first);
-    for (u32 at = first; at < end; at++) ABSORB_ID(s, location, profile.entry_location[at]);
-    finish(s, (4 + (1 + (end - first) * 2) * 4) << 24, profile.sample_hash + i * 2);
+static void hash_long_stack(u32 row) {
+  u32 first = profile.sample_stack[row];
+  u32 end = profile.sample_stack[row + 1];
+  state s = profile.states[STACK_STATE];
+  ABSORB(s, end - first);
+  for (u32 at = first; at < end; at++) {
+    ABSORB_ID(s, profile.location_hash, profile.entry_location[at]);
   }
+  finish(s, (4 + (1 + (end - first) * 2) * 4) << 24, profile.sample_hash + row * 2);
+}
+
+static void hash_stacks(void) {
+  SORT_ROWS(profile.sample_count, profile.sample_stack[row + 1] - profile.sample_stack[row]);
+  u32 at = 0;
+  for (u32 depth = 0; depth < BUCKETS - 1; depth++) {
+    for (u32 end = bucket_ends[depth]; at < end; at += 4) {
+      u32 four[4];
+      four_rows(at, end, four);
+      const u32 first[4] = FOUR(profile.sample_stack, four);
+      const lanes count = SPLAT(depth);
+      const lanes last = SPLAT((4 + (1 + depth * 2) * 4) << 24);
+      states s = spread(profile.states[STACK_STATE]);
+      ABSORB_LANES(s, count);
+      for (u32 entry = 0; entry < depth; entry++) {
+        const u32 *entries = profile.entry_location + entry;
+        ABSORB_FOUR_IDS(s, profile.location_hash, entries, first);
+      }
+      finish_lanes(s, last, profile.sample_hash, four);
+    }
+    at = bucket_ends[depth];
+  }
+  for (; at < profile.sample_count; at++) hash_long_stack(order[at]);
 }
 
 /* After `decode`, with `mapping_site` filled: where locations are, and all ids. */
