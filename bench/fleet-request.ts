@@ -36,6 +36,19 @@ export function binaryBuildId(binary: number): BuildId {
 
 export const binaryName = (binary: number) => `lib-${String(binary).padStart(3, '0')}.so`;
 
+const KERNEL = { start: 0n, limit: 0n, offset: 0n, file: '[kernel]', buildId: '' };
+/** By number of the binary + 1; the first is what named locations lie in. */
+const MAPPINGS = [
+  KERNEL,
+  ...Array.from({ length: BINARIES }, (_, binary) => ({
+    start: 0n,
+    limit: TEXT_BYTES,
+    offset: 0n,
+    file: `/usr/lib/fleet/${binaryName(binary)}`,
+    buildId: binaryBuildId(binary),
+  })),
+];
+
 /** The labels of its series; its third incarnation is another pod. */
 export function processLabels(process: FleetProcess, row: number, incarnation: number) {
   const { host, service } = process;
@@ -75,6 +88,7 @@ export class FleetEncoder {
   readonly #mappingProfile = new Uint32Array(BINARIES + 1);
   readonly #mappingRow = new Uint32Array(BINARIES + 1);
   #locationCount = 0;
+  readonly #names: string[] = [];
 
   /** `startMs`: when window 0 begins. */
   constructor(fleet: Fleet, run: string, startMs: number) {
@@ -199,7 +213,7 @@ export class FleetEncoder {
     if (binary >= 0) {
       this.#writer.nativeLocation(mapping, address);
     } else {
-      const name = `named_function_${location}`;
+      const name = this.#nameOf(location);
       this.#writer.namedLocation(mapping, this.#writer.function(name, name, '', 0));
     }
     this.#locationProfile[location] = this.#profile;
@@ -207,19 +221,20 @@ export class FleetEncoder {
     return this.#locationCount++;
   }
 
+  #nameOf(location: number): string {
+    let name = this.#names[location];
+    if (name === undefined) {
+      name = `named_function_${location}`;
+      this.#names[location] = name;
+    }
+    return name;
+  }
+
   #mappingOf(binary: number): number {
     const slot = binary + 1;
     if (this.#mappingProfile[slot] !== this.#profile) {
       this.#mappingProfile[slot] = this.#profile;
-      const named = { start: 0n, limit: 0n, offset: 0n, file: '[kernel]', buildId: '' };
-      const native = {
-        start: 0n,
-        limit: TEXT_BYTES,
-        offset: 0n,
-        file: `/usr/lib/fleet/${binaryName(binary)}`,
-        buildId: binaryBuildId(binary),
-      };
-      this.#mappingRow[slot] = this.#writer.mapping(binary < 0 ? named : native);
+      this.#mappingRow[slot] = this.#writer.mapping(MAPPINGS[slot] ?? KERNEL);
     }
     return this.#mappingRow[slot] as number;
   }
