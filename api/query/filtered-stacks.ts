@@ -32,6 +32,10 @@ export class FilteredStacks {
   /** The stack at hand, root first: rows of `#frames` and which of its locations each is of. */
   #rows = new Int32Array(256);
   #site = new Int32Array(256);
+  /** The stack before it as planted: frame x 2 + whether it is inlined, and the node. */
+  #pathKey = new Int32Array(256);
+  #pathNode = new Int32Array(256);
+  #pathLength = 0;
   /** Per row of `#frames`: 1 + the row of `table` that it is shown as. */
   #shown = new Int32Array(1024);
 
@@ -79,15 +83,7 @@ export class FilteredStacks {
   #add(stack: number): number {
     const count = this.#filters.apply(this.#rows, this.#expand(stack));
     if (count < 0) return DROPPED;
-    const { kept } = this.#filters;
-    let node = 0;
-    for (let at = 0; at < count; at++) {
-      const place = kept[at] as number;
-      const above = at === 0 ? -1 : (kept[at - 1] as number);
-      // It is inlined into the frame that it stands under where both are of one location.
-      const inlined = above >= 0 && above < place && this.#site[above] === this.#site[place];
-      node = this.tree.child(node, this.#shownAs(this.#rows[place] as number), inlined);
-    }
+    const node = this.#plant(this.#filters.kept, count);
     if (this.tree.count > MAX_TREE_NODES) {
       throw new EverflameError('too-large', 'the filtered stacks have too many nodes', {
         limit: `MAX_TREE_NODES = ${MAX_TREE_NODES}`,
@@ -97,6 +93,34 @@ export class FilteredStacks {
     return node + 1;
   }
 
+  /** The leaf of the frames at these places. Stacks that come one after the other begin alike. */
+  #plant(kept: Int32Array, count: number): number {
+    if (count > this.#pathNode.length) {
+      this.#pathKey = grown(this.#pathKey, count * 2);
+      this.#pathNode = grown(this.#pathNode, count * 2);
+    }
+    let node = 0;
+    let isShared = true;
+    for (let at = 0; at < count; at++) {
+      const place = kept[at] as number;
+      const above = at === 0 ? -1 : (kept[at - 1] as number);
+      // It is inlined into the frame that it stands under where both are of one location.
+      const inlined = above >= 0 && above < place && this.#site[above] === this.#site[place];
+      const frame = this.#shownAs(this.#rows[place] as number);
+      const key = frame * 2 + (inlined ? 1 : 0);
+      isShared &&= at < this.#pathLength && this.#pathKey[at] === key;
+      if (isShared) {
+        node = this.#pathNode[at] as number;
+        continue;
+      }
+      node = this.tree.child(node, frame, inlined);
+      this.#pathKey[at] = key;
+      this.#pathNode[at] = node;
+    }
+    this.#pathLength = count;
+    return node;
+  }
+
   /** Fills `#rows` and `#site`; returns the number of frames. */
   #expand(stack: number): number {
     const { offsets, locations } = this.#dictionary.stacks;
@@ -104,7 +128,10 @@ export class FilteredStacks {
     for (let at = (offsets[stack + 1] as number) - 1; at >= (offsets[stack] as number); at--) {
       const location = locations[at] as number;
       const size = this.#frames.sizeOf(location);
-      if (length + size > this.#rows.length) this.#grow(length + size);
+      if (length + size > this.#rows.length) {
+        this.#rows = grown(this.#rows, (length + size) * 2);
+        this.#site = grown(this.#site, (length + size) * 2);
+      }
       for (let index = size - 1; index >= 0; index--) {
         this.#rows[length] = this.#frames.frameOf(location, index);
         this.#site[length++] = at;
@@ -113,19 +140,9 @@ export class FilteredStacks {
     return length;
   }
 
-  #grow(length: number): void {
-    const [rows, site] = [new Int32Array(length * 2), new Int32Array(length * 2)];
-    rows.set(this.#rows);
-    site.set(this.#site);
-    this.#rows = rows;
-    this.#site = site;
-  }
-
   #shownAs(row: number): number {
     if (row >= this.#shown.length) {
-      const shown = new Int32Array(Math.max(row + 1, this.#frames.table.count));
-      shown.set(this.#shown);
-      this.#shown = shown;
+      this.#shown = grown(this.#shown, Math.max(row + 1, this.#frames.table.count));
     }
     const known = this.#shown[row] as number;
     if (known !== 0) return known - 1;
@@ -138,4 +155,10 @@ export class FilteredStacks {
     this.#shown[row] = shown + 1;
     return shown;
   }
+}
+
+function grown(column: Int32Array, length: number): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(length);
+  larger.set(column);
+  return larger;
 }

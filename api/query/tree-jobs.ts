@@ -7,7 +7,7 @@ import type { DictionaryColumns } from '../../profile/dictionary.ts';
 import { assert, EverflameError, toErrorRecord } from '../../profile/errors.ts';
 import { Arena } from '../../profile/flame/arena.ts';
 import type { FlameGraph } from '../../profile/flame/flame-graph.ts';
-import { flattenTree } from '../../profile/flame/flatten.ts';
+import { ANSWER_LIMIT, flattenTree, SUMMED_LIMIT } from '../../profile/flame/flatten.ts';
 import { type FrameTable, formatPlace, ROOT_FRAME } from '../../profile/flame/frame-table.ts';
 import { type PrunedFrames, pruneTree } from '../../profile/flame/prune.ts';
 import type { FilterStep } from '../../profile/flame/stack-filters.ts';
@@ -132,7 +132,12 @@ export class TreeJobs {
   }
 
   /** What the parameters want of a tree. */
-  #flatten({ tree, table }: FramedWeights, job: Weighing, params: TreeParams): FlameGraph {
+  #flatten(
+    { tree, table }: FramedWeights,
+    job: Weighing,
+    params: TreeParams,
+    limit = ANSWER_LIMIT,
+  ): FlameGraph {
     const keep = pruneTree(tree, namesOf(table), params);
     this.#checkStop();
     const graph = flattenTree(tree, {
@@ -142,6 +147,7 @@ export class TreeJobs {
       multiplierBase: job.base?.multiplier ?? job.weights.multiplier,
       meta: job.meta,
       columns: this.#columns,
+      limit,
     });
     stateTruncated(graph);
     this.#checkStop();
@@ -150,14 +156,15 @@ export class TreeJobs {
 
   #answerGraph(job: GraphJob): Answer {
     const weighed = this.#weigh(job, job.filters, job.tree.granularity);
-    const graph = this.#flatten(weighed, job, limitsOf(job));
+    const limit = job.format === 'dot' ? SUMMED_LIMIT : ANSWER_LIMIT;
+    const graph = this.#flatten(weighed, job, limitsOf(job), limit);
     return encodeGraph(graph, job);
   }
 
   #answerFunctions(job: FunctionsJob): Answer {
     const weighing = { ...job, base: null, by: [] };
     const weighed = this.#weigh(weighing, job.filters, 'function');
-    const graph = this.#flatten(weighed, weighing, { granularity: 'function' });
+    const graph = this.#flatten(weighed, weighing, { granularity: 'function' }, SUMMED_LIMIT);
     return { contentType: JSON_MEDIA_TYPE, body: formatFunctionsJson(graph, job) };
   }
 

@@ -1,11 +1,21 @@
 /** Weighted tree -> flame graph: preorder, left-out children folded into their parents. */
 
 import { EverflameError } from '../errors.ts';
-import { MAX_FLAME_DEPTH, MAX_FLAME_NODES } from '../limits.ts';
+import { MAX_FLAME_DEPTH, MAX_FLAME_NODES, MAX_TREE_NODES } from '../limits.ts';
 import { type ColumnSource, FRESH_COLUMNS } from './arena.ts';
 import { type FlameGraph, type FlameMeta, NodeFlag } from './flame-graph.ts';
 import type { FrameTable } from './frame-table.ts';
 import { totalsOf, type WeightedTree } from './weighted-tree.ts';
+
+interface NodeLimit {
+  /** Of the constant. */
+  name: string;
+  nodes: number;
+}
+
+export const ANSWER_LIMIT: NodeLimit = { name: 'MAX_FLAME_NODES', nodes: MAX_FLAME_NODES };
+/** For graphs of which only sums are answered. */
+export const SUMMED_LIMIT: NodeLimit = { name: 'MAX_TREE_NODES', nodes: MAX_TREE_NODES };
 
 export interface FlattenOptions {
   /** The tree's frame numbers are rows of this. */
@@ -15,6 +25,8 @@ export interface FlattenOptions {
   multiplier: number;
   multiplierBase?: number;
   meta: FlameMeta;
+  /** Of nodes; what an answer may hold, where it is absent. */
+  limit?: NodeLimit;
   /** Where the graph's columns come from; its own by default. */
   columns?: ColumnSource;
 }
@@ -29,9 +41,10 @@ export function flattenTree(tree: WeightedTree, options: FlattenOptions): FlameG
   const keep = keepShallow(tree, depths, options.keep ?? null);
   const size = columns.int32(tree.count).fill(0);
   const count = sumSizes(tree, keep, size);
-  if (count > MAX_FLAME_NODES) {
+  const { limit = ANSWER_LIMIT } = options;
+  if (count > limit.nodes) {
     throw new EverflameError('too-large', `the flame graph has ${count} nodes`, {
-      limit: `MAX_FLAME_NODES = ${MAX_FLAME_NODES}`,
+      limit: `${limit.name} = ${limit.nodes}`,
       remedy: 'Narrow the selection, or give max_nodes or min_fraction.',
     });
   }
