@@ -177,3 +177,29 @@ export function* generateCorpus(windows: number, startMs: number): Generator<Cor
     }
   }
 }
+
+const NEW_STACK_SAMPLES = 200;
+const NEW_STACK_DEPTH = 24;
+
+/** Profiles of one service in which each sample has a stack that no other has. */
+export function* generateNewStacks(profiles: number, startMs: number): Generator<CorpusFile> {
+  const service = makeService(0, []);
+  const random = createRandom(11);
+  for (let profile = 0; profile < profiles; profile++) {
+    service.stacks = Array.from({ length: NEW_STACK_SAMPLES }, () =>
+      Uint32Array.from({ length: NEW_STACK_DEPTH }, () =>
+        random.between(0, service.sites.length - 1),
+      ),
+    );
+    const counts = new Map(service.stacks.map((_, stack) => [stack, 1]));
+    const at = startMs + profile * WINDOW_MS;
+    yield {
+      service: 'new-stacks',
+      host: 'host-0',
+      startMs: at,
+      samples: NEW_STACK_SAMPLES,
+      totalNs: NEW_STACK_SAMPLES * PERIOD_NS,
+      gzip: gzipSync(encodePprof(makeInput(service, counts, at)), { level: 1 }),
+    };
+  }
+}

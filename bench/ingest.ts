@@ -1,14 +1,17 @@
 /**
  * The peers' corpus through HTTP into an empty store, then the three merges: how many samples a CPU
  * second of the server takes in durably, how long senders wait, what it costs in bytes and memory.
+ * Then how long senders wait at half the speed, and what other shapes of input cost.
  */
+import { loadavg } from 'node:os';
 import { startServerProcess, withFolder } from '../test/e2e/server-process.ts';
 import type { MergeJson } from '../wire/http.ts';
-import { PERIOD_NS, WINDOW_MS } from './corpus.ts';
+import { type CorpusFile, generateNewStacks, PERIOD_NS, WINDOW_MS } from './corpus.ts';
 import { type CachedCorpus, CORPUS_START_MS, openCorpus } from './corpus-cache.ts';
+import { startFleetPush } from './fleet-push.ts';
 import { cpuSeconds, diskBytes, memoryMb, percentile } from './process-usage.ts';
+import { CLIENTS, drawLatencies, type Push, pushAll } from './push-load.ts';
 
-const CLIENTS = 64;
 const MERGE_RUNS = 15;
 const TYPE = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
 const SELECTIONS = [
@@ -17,33 +20,20 @@ const SELECTIONS = [
   ['everything', '{}'],
 ] as const;
 
-interface Pushed {
-  latenciesMs: number[];
-  seconds: number;
-}
+/** Pushes of this part of the corpus make the code warm before the rate is halved. */
+const WARM_PART = 1 / 3;
+/** Windows of 100 hosts that the fleet's agents send. */
+const FLEET_WINDOWS = 10;
+const NEW_STACK_PROFILES = 1_000;
 
-async function pushAll(url: string, corpus: CachedCorpus): Promise<Pushed> {
-  const latenciesMs: number[] = [];
-  let next = 0;
-  const start = performance.now();
-  const client = async () => {
-    while (next < corpus.files.length) {
-      const entry = corpus.files[next++];
-      if (entry === undefined) return;
-      const from = String(entry.startMs / 1000);
-      const name = `${entry.service}{host="${entry.host}"}`;
-      const until = String((entry.startMs + WINDOW_MS) / 1000);
-      const query = new URLSearchParams({ name, from, until });
-      const body = corpus.read(entry);
-      const sent = performance.now();
-      const response = await fetch(`${url}/ingest?${query}`, { method: 'POST', body });
-      if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
-      await response.arrayBuffer();
-      latenciesMs.push(performance.now() - sent);
-    }
+type PushAt = (i: number) => Push;
+
+function corpusPush(corpus: CachedCorpus): PushAt {
+  return (i) => {
+    const entry = corpus.files[i] as CachedCorpus['files'][number];
+    const { service, host, startMs } = entry;
+    return { service, host, startMs, endMs: startMs + WINDOW_MS, body: corpus.read(entry) };
   };
-  await Promise.all(Array.from({ length: CLIENTS }, client));
-  return { latenciesMs, seconds: (performance.now() - start) / 1000 };
 }
 
 async function timeMerge(url: string, pid: number, matchers: string, windows: number) {
@@ -72,14 +62,18 @@ async function checkTotal(url: string, corpus: CachedCorpus, windows: number): P
   if (total !== pushed) throw new Error(`stored ${total} ns, pushed ${pushed} ns`);
 }
 
-/** `windows` 60 is the peers' corpus: 6,000 files. */
-export async function benchIngest(windows: number): Promise<string> {
-  const corpus = openCorpus(windows);
-  const samples = corpus.files.reduce((sum, file) => sum + file.samples, 0);
+function sampleSum(files: CachedCorpus['files'], from: number, to: number): number {
+  return files.slice(from, to).reduce((sum, file) => sum + file.samples, 0);
+}
+
+/** The corpus at full speed into an empty store, then the merges. Returns rows and the rate. */
+async function benchPeak(corpus: CachedCorpus, windows: number) {
+  const { files } = corpus;
+  const samples = sampleSum(files, 0, files.length);
   return withFolder(async (dataDir) => {
     const server = await startServerProcess(dataDir);
     const idleCpu = cpuSeconds(server.pid);
-    const { latenciesMs, seconds } = await pushAll(server.url, corpus);
+    const pushed = await pushAll(server.url, files.length, corpusPush(corpus));
     const cpu = cpuSeconds(server.pid) - idleCpu;
     const peakMb = memoryMb(server.pid, 'VmHWM');
     await checkTotal(server.url, corpus, windows);
@@ -92,20 +86,87 @@ export async function benchIngest(windows: number): Promise<string> {
       );
     }
     await server.stop();
-    const bytesPerSample = diskBytes(dataDir) / samples;
-    return [
-      '| figure | value |',
-      '|---|---|',
-      `| profiles, samples | ${corpus.files.length}, ${samples} |`,
+    const rows = [
+      `| profiles, samples | ${files.length}, ${samples} |`,
       `| samples per CPU second of the server, durable | ${Math.round(samples / cpu)} |`,
-      `| samples per second, ${CLIENTS} clients on the same machine | ${Math.round(samples / seconds)} |`,
-      `| acknowledgement p50 / p95 / p99 ms at that rate | ${[0.5, 0.95, 0.99]
-        .map((p) => percentile(latenciesMs, p).toFixed(0))
-        .join(' / ')} |`,
-      `| stored bytes per sample, all files after a clean stop | ${bytesPerSample.toFixed(1)} |`,
+      `| samples per second, ${CLIENTS} clients on the same machine | ${Math.round(samples / pushed.seconds)} |`,
+      `| acknowledgement p50 / p95 / p99 ms at that rate | ${drawLatencies(pushed.latenciesMs)} |`,
+      `| stored bytes per sample, all files after a clean stop | ${(diskBytes(dataDir) / samples).toFixed(1)} |`,
       `| peak memory while ingesting, MB | ${peakMb.toFixed(0)} |`,
       ...merges,
-      `| total of everything | as pushed: ${corpus.files.length * 380} ticks of ${PERIOD_NS} ns |`,
-    ].join('\n');
+      `| total of everything | as pushed: ${files.length * 380} ticks of ${PERIOD_NS} ns |`,
+    ];
+    return { rows, pushesPerSecond: files.length / pushed.seconds };
   });
+}
+
+/** Half of the full speed by a schedule, after a part of the corpus at full speed. */
+async function benchHalf(corpus: CachedCorpus, peakPerSecond: number): Promise<string[]> {
+  const { files } = corpus;
+  const warm = Math.floor(files.length * WARM_PART);
+  const pushAt = corpusPush(corpus);
+  return withFolder(async (dataDir) => {
+    const server = await startServerProcess(dataDir);
+    await pushAll(server.url, warm, pushAt);
+    const before = cpuSeconds(server.pid);
+    const rate = peakPerSecond / 2;
+    const rest = files.length - warm;
+    const { latenciesMs } = await pushAll(server.url, rest, (i) => pushAt(warm + i), rate);
+    const cpu = cpuSeconds(server.pid) - before;
+    await server.stop();
+    const samples = sampleSum(files, warm, files.length);
+    return [
+      `| acknowledgement p50 / p95 / p99 ms at half of it, ${rate.toFixed(0)} pushes/s by schedule | ${drawLatencies(latenciesMs)} |`,
+      `| samples per CPU second there, warm | ${Math.round(samples / cpu)} |`,
+    ];
+  });
+}
+
+/** Every sample a stack that was never seen; and what our agents send. */
+async function benchShapes(): Promise<string[]> {
+  return withFolder(async (dataDir) => {
+    const server = await startServerProcess(dataDir);
+    const files = [...generateNewStacks(NEW_STACK_PROFILES, CORPUS_START_MS)];
+    const pushAt: PushAt = (i) => {
+      const { gzip, ...rest } = files[i] as CorpusFile;
+      return { ...rest, endMs: rest.startMs + WINDOW_MS, body: Uint8Array.from(gzip) };
+    };
+    const start = cpuSeconds(server.pid);
+    await pushAll(server.url, files.length, pushAt);
+    const middle = cpuSeconds(server.pid);
+    const { rows, latenciesMs } = await startFleetPush({
+      url: server.url,
+      run: 'ingest',
+      startMs: CORPUS_START_MS,
+      fromWindow: 0,
+      toWindow: FLEET_WINDOWS,
+      clients: CLIENTS,
+      requestsPerSecond: 0,
+    }).done;
+    const end = cpuSeconds(server.pid);
+    await server.stop();
+    const samples = files.reduce((sum, file) => sum + file.samples, 0);
+    return [
+      `| samples per CPU second where each is a new stack | ${Math.round(samples / (middle - start))} |`,
+      `| the same of ${latenciesMs.length} WriteRaw requests of our agents, cold | ${Math.round(rows / (end - middle))} |`,
+    ];
+  });
+}
+
+/** `windows` 60 is the peers' corpus: 6,000 files. */
+export async function benchIngest(windows: number): Promise<string> {
+  const corpus = openCorpus(windows);
+  const load = () => loadavg()[0]?.toFixed(1) ?? '?';
+  const before = load();
+  const peak = await benchPeak(corpus, windows);
+  const half = await benchHalf(corpus, peak.pushesPerSecond);
+  const shapes = await benchShapes();
+  return [
+    '| figure | value |',
+    '|---|---|',
+    ...peak.rows,
+    ...half,
+    ...shapes,
+    `| load of the machine before and after | ${before}, ${load()} |`,
+  ].join('\n');
 }
