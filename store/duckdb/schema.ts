@@ -115,8 +115,25 @@ const TABLES = {
     last_ms: 'f64',
     profiles: 'i64',
   },
-  /** What a block has of an agent: when its windows begin and end, and the last one's number. */
-  agent_activity: { block: 'i64', agent: 'u32', first_ms: 'i64', last_ms: 'f64', last_seq: 'i64' },
+  /**
+   * What a block has of an agent's windows: when the first begins and the last ends, their numbers
+   * by time, how many there are, their length together and times the frequency, and the numbers
+   * that are missing between them.
+   */
+  agent_activity: {
+    block: 'i64',
+    agent: 'u32',
+    first_ms: 'i64',
+    last_ms: 'f64',
+    first_seq: 'i64',
+    last_seq: 'i64',
+    windows: 'i64',
+    length_ms: 'f64',
+    weighted: 'f64',
+    missing: 'i64',
+  },
+  /** Sums over these windows. */
+  agent_counters: { block: 'i64', agent: 'u32', counter: 'text', value: 'i64' },
   /** `hash`: of the batch id under the store's key. `ts_ms`: when it was stored. */
   batches: { hash: 'u64', ts_ms: 'i64' },
 } as const satisfies Record<string, Record<string, ColumnType>>;
@@ -149,6 +166,19 @@ export function createTableSql(table: TableName): string {
   );
   return `CREATE TABLE ${table} (${columns.join(', ')})`;
 }
+
+/**
+ * SQL: sequence numbers that are skipped from one row `w` of an agent to its next in time, where a
+ * row ends with the number `lastSeq`. A number that does not grow means that the agent was started
+ * again.
+ */
+export function missingBefore(lastSeq: 'w.seq' | 'w.last_seq'): string {
+  const before = `lag(${lastSeq}) OVER (PARTITION BY w.agent ORDER BY w.ts_ms, w.seq)`;
+  return `greatest(0, coalesce(w.seq - ${before} - 1, 0))`;
+}
+
+/** SQL: each window has exactly one row of this counter, which stands for the window. */
+export const ONE_PER_WINDOW = "w.counter = 'sampled'";
 
 /** SQL: whether the row `r` of replaced_windows takes the place of the row `w` of windows. */
 export const REPLACES =

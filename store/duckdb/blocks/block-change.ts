@@ -41,6 +41,9 @@ export interface BlockPlace {
 /** Rows of one row group: also what DuckDB reads and leaves out as a whole. */
 const ROW_GROUP_ROWS = 122_880;
 
+/** Tables with rows of blocks. */
+const BLOCK_DETAILS = ['activity', 'agent_activity', 'agent_counters'] as const;
+
 /** A transaction that is changing blocks. */
 export class BlockChange {
   readonly added: Block[] = [];
@@ -121,10 +124,7 @@ export class BlockChange {
         `DELETE FROM blocks WHERE id = ${id}`,
         ...(this.added.some((block) => block.id === id)
           ? []
-          : [
-              `DELETE FROM activity WHERE block = ${id}`,
-              `DELETE FROM agent_activity WHERE block = ${id}`,
-            ]),
+          : BLOCK_DETAILS.map((table) => `DELETE FROM ${table} WHERE block = ${id}`)),
       ]),
       ...this.added.map(insertBlockSql),
       setMetaSql(NEXT_BLOCK, this.#place.nextBlock),

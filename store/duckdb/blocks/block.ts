@@ -9,6 +9,8 @@ export const DICTIONARY_TABLES = ['strings', 'functions', 'locations', 'stacks']
 export type RowTable = (typeof ROW_TABLES)[number];
 export type DictionaryTable = (typeof DICTIONARY_TABLES)[number];
 
+export const HOUR_MS = 3_600_000;
+
 export const BLOCKS_FOLDER = 'blocks';
 export const DICTIONARIES_FOLDER = 'dictionaries';
 /** Where files go that are damaged; nothing is ever deleted there. */

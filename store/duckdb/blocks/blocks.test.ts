@@ -9,6 +9,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { drawBatch, mergeText } from '../../../test/conformance/drawn-batch.ts';
 import { select } from '../../../test/conformance/store.ts';
 import { type EmbeddedStore, openDuckStore } from '../duck-store.ts';
+import { NEW_TABLES } from '../sql/upgrade.ts';
 
 const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
 const T0 = 1_700_000_000_000;
@@ -195,7 +196,12 @@ test('killed at any point of a seal: nothing is lost and nothing is there twice'
   await put(store, 0, 'a;b 1\nc 2');
   await put(store, 30, 'a;b 4');
   await store.close();
-  const statements = ['COPY', 'DELETE FROM samples', 'INSERT INTO blocks', "UPDATE meta SET value = '"];
+  const statements = [
+    'COPY',
+    'DELETE FROM samples',
+    'INSERT INTO blocks',
+    "UPDATE meta SET value = '",
+  ];
   for (const point of [...statements, 'COMMIT']) {
     await killAfter(dataDir, point);
     const again = await openDuckStore({ dataDir });
@@ -217,7 +223,7 @@ test('a directory of schema version 1 is upgraded where it is', async () => {
   for (const sql of [
     'ALTER TABLE samples DROP COLUMN service',
     'ALTER TABLE series DROP COLUMN service',
-    ...['replaced_windows', 'blocks', 'activity', 'agent_activity'].map((t) => `DROP TABLE ${t}`),
+    ...NEW_TABLES.map((table) => `DROP TABLE ${table}`),
     "DELETE FROM meta WHERE name IN ('blocks_version', 'next_block', 'next_report')",
     "UPDATE meta SET value = '1' WHERE name = 'schema_version'",
   ]) {

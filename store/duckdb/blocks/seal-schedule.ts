@@ -1,6 +1,6 @@
 /** When to seal: some minutes after each full hour, and when there are many hot rows. */
+import { HOUR_MS } from './block.ts';
 import type { SealRequest } from './seal.ts';
-import { HOUR_MS } from './seal.ts';
 
 /** Late requests of the hour that is over get this long to be in its block. */
 const GRACE_MS = 3 * 60_000;

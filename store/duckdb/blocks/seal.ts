@@ -4,19 +4,19 @@
  * meanwhile are not in its snapshot and stay hot.
  */
 import { join } from 'node:path';
-import { REPLACES } from '../schema.ts';
+import { missingBefore, ONE_PER_WINDOW, REPLACES } from '../schema.ts';
 import { parquetRows } from '../sql/parquet-source.ts';
 import {
   type Block,
   type BlockFile,
   DICTIONARY_TABLES,
+  HOUR_MS,
   ROW_TABLES,
   type RowTable,
 } from './block.ts';
 import { type BlockChange, type BlockPlace, changeBlocks } from './block-change.ts';
 
-export const HOUR_MS = 3_600_000;
-export const DAY_MS = 24 * HOUR_MS;
+const DAY_MS = 24 * HOUR_MS;
 /** Old data of more days than these makes blocks of several days. */
 const MAX_BLOCKS_PER_SEAL = 32;
 
@@ -148,10 +148,18 @@ class Seal {
   }
 
   async #insertAgentActivity(id: number, file: BlockFile): Promise<void> {
+    const source = this.#source(file);
     await this.#change.query(
       `INSERT INTO agent_activity
-       SELECT ${id}, agent, min(ts_ms), max(ts_ms + length_ms), arg_max(seq, ts_ms)
-       FROM ${this.#source(file)} WHERE counter = 'sampled' GROUP BY agent`,
+       SELECT ${id}, agent, min(ts_ms), max(ts_ms + length_ms), first(seq ORDER BY ts_ms, seq),
+         last(seq ORDER BY ts_ms, seq), count(*), sum(length_ms), sum(frequency * length_ms),
+         sum(missing)
+       FROM (SELECT w.*, ${missingBefore('w.seq')} AS missing FROM ${source} w WHERE ${ONE_PER_WINDOW})
+       GROUP BY agent`,
+    );
+    await this.#change.query(
+      `INSERT INTO agent_counters
+       SELECT ${id}, agent, counter, sum(value) FROM ${source} GROUP BY agent, counter`,
     );
   }
 

@@ -45,6 +45,8 @@ export interface Plan {
   samplesJoined: (join: string) => string;
   /** The same for profiles; with the group as `c.grp` where groups differ. */
   profilesFrom: string;
+  /** The same of another source `p` with series and types. */
+  profilesIn: (source: string) => string;
   series: number[];
 }
 
@@ -284,13 +286,16 @@ export async function planSelection(
   const typesets = `p.types IN ${idList(typesetsWith(catalogue, typeIds))}`;
   const oneEach = '(SELECT DISTINCT series, grp FROM chosen)';
   const samples = session.sources.samples(range);
-  const profiles = session.sources.profiles(range);
   const services = whole ? '' : serviceFilter(catalogue, chosen);
   const samplesJoined = (join: string): string =>
     listed
       ? `${samples} s ${join} WHERE ${typeFilter}${services}${among('s.series')}`
       : `${samples} s ${join} JOIN chosen c ON s.series = c.series${pairJoin}
          WHERE ${typeFilter}${services}`;
+  const profilesIn = (source: string): string =>
+    listed
+      ? `${source} p WHERE ${typesets}${among('p.series')}`
+      : `${source} p JOIN ${oneEach} c ON p.series = c.series WHERE ${typesets}`;
   return {
     groups: grouping.groups,
     groupsOf: groupsBySeries(rows),
@@ -299,9 +304,8 @@ export async function planSelection(
     factors: grouping.factors,
     samplesFrom: samplesJoined(''),
     samplesJoined,
-    profilesFrom: listed
-      ? `${profiles} p WHERE ${typesets}${among('p.series')}`
-      : `${profiles} p JOIN ${oneEach} c ON p.series = c.series WHERE ${typesets}`,
+    profilesFrom: profilesIn(session.sources.profiles(range)),
+    profilesIn,
     series: pairwise ? [...new Set(chosen)] : chosen,
   };
 }

@@ -3,8 +3,8 @@
  * Every read of samples, profiles and windows goes through here.
  */
 import { join } from 'node:path';
-import type { TimeRange } from '../../../profile/units.ts';
-import { type Block, fileOf, meets, type RowTable } from '../blocks/block.ts';
+import type { EpochMs, TimeRange } from '../../../profile/units.ts';
+import { type Block, fileOf, HOUR_MS, meets, type RowTable } from '../blocks/block.ts';
 import type { BlockList } from '../blocks/block-lists.ts';
 import { columnNames } from '../schema.ts';
 import { parquetRows } from '../sql/parquet-source.ts';
@@ -29,9 +29,11 @@ export class Sources {
     return this.#rows('profiles', this.blocksIn(range));
   }
 
-  /** Hot profiles and those of some blocks. */
-  profilesOf(blocks: readonly Block[]): string {
-    return this.#rows('profiles', blocks);
+  /** Rows of some blocks, with the hot rows where they are wanted too; null where there are none. */
+  rowsOf(table: RowTable, blocks: readonly Block[], hot: boolean): string | null {
+    if (hot) return this.#rows(table, blocks);
+    const paths = this.#paths(table, blocks);
+    return paths.length === 0 ? null : parquetRows(paths);
   }
 
   /** Those that were reported again have more than one report here (replaced_windows). */
@@ -46,7 +48,34 @@ export class Sources {
     );
   }
 
+  /**
+   * The range's blocks by how their rows can be counted. `hotHours`: hours since the epoch of hot
+   * rows in the range.
+   */
+  partsOf(range: TimeRange, hotHours: ReadonlySet<number>): Parts {
+    const blocks = this.blocksIn(range);
+    const parts: Parts = { whole: [], edges: [], shared: [] };
+    for (const block of blocks) {
+      const isShared =
+        blocks.some((other) => other !== block && meets(other, rangeOf(block))) ||
+        hoursOf(block).some((hour) => hotHours.has(hour));
+      const isWhole = block.fromMs >= range.from && block.toMs <= range.to;
+      if (isShared) parts.shared.push(block);
+      else if (isWhole) parts.whole.push(block);
+      else parts.edges.push(block);
+    }
+    return parts;
+  }
+
   #rows(table: RowTable, blocks: readonly Block[]): string {
+    const paths = this.#paths(table, blocks);
+    if (paths.length === 0) return table;
+    const columns = columnNames(table).join(', ');
+    return `(SELECT ${columns} FROM ${table}
+      UNION ALL SELECT ${columns} FROM ${parquetRows(paths)})`;
+  }
+
+  #paths(table: RowTable, blocks: readonly Block[]): string[] {
     const paths: string[] = [];
     for (const block of blocks) {
       const file = fileOf(block, table);
@@ -54,9 +83,24 @@ export class Sources {
       this.#used.add(block);
       paths.push(join(this.#dataDir, file.name));
     }
-    if (paths.length === 0) return table;
-    const columns = columnNames(table).join(', ');
-    return `(SELECT ${columns} FROM ${table}
-      UNION ALL SELECT ${columns} FROM ${parquetRows(paths)})`;
+    return paths;
   }
+}
+
+export interface Parts {
+  /** Wholly in the range, and nothing else lies in their time: the catalogue counts them. */
+  whole: Block[];
+  /** Partly in the range, and nothing else lies in their time. */
+  edges: Block[];
+  /** Others, or hot rows, lie in their time too. */
+  shared: Block[];
+}
+
+function rangeOf({ fromMs, toMs }: Block): TimeRange {
+  return { from: fromMs as EpochMs, to: toMs as EpochMs };
+}
+
+function hoursOf({ fromMs, toMs }: Block): number[] {
+  const first = Math.floor(fromMs / HOUR_MS);
+  return Array.from({ length: Math.ceil(toMs / HOUR_MS) - first }, (_, at) => first + at);
 }

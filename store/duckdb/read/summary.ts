@@ -5,6 +5,7 @@ import type { MergeColumns, Selection, SelectionSummary, StoredProfile } from '.
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import type { ReadSession } from '../sql/reader-pool.ts';
 import { type EventSource, eventSources } from './events.ts';
+import { countProfiles } from './profile-counts.ts';
 import { eventTypes, valueTypes } from './row-types.ts';
 import { idList, type Plan, planSelection, type TypeIds, timeCondition } from './selection.ts';
 import { totalsOfHosts } from './windows.ts';
@@ -19,17 +20,13 @@ export async function readSummary(
   const types = valueTypes(catalogue, selection.type);
   const plan = await planSelection(session, catalogue, types, selection, []);
   if (plan === null) return { series: 0, profiles: 0, samples: null, windows: null };
-  const rows = await session.query(
-    `SELECT series, count(*)::DOUBLE FROM (
-       SELECT DISTINCT p.series, p.ts_ms FROM ${plan.profilesFrom}
-       AND ${timeCondition('p.ts_ms', selection.range)}) GROUP BY series`,
-  );
+  const counts = await countProfiles(session, plan, selection.range);
   const hosts = new Set<string>();
-  for (const series of rows.u32(0)) hosts.add(catalogue.series.labelValue(series, 'host'));
+  for (const series of counts.keys()) hosts.add(catalogue.series.labelValue(series, 'host'));
   hosts.delete('');
   return {
-    series: rows.rows,
-    profiles: rows.f64(1).reduce((sum, count) => sum + count, 0),
+    series: counts.size,
+    profiles: [...counts.values()].reduce((sum, count) => sum + count, 0),
     samples:
       mergedEvents(catalogue, plan, selection, merged) ??
       (await countEvents(session, catalogue, selection)),

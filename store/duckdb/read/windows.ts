@@ -1,23 +1,12 @@
 /** The agents' windows: totals of counters, and windows that never arrived. */
-
 import type { EpochMs, TimeRange } from '../../../profile/units.ts';
-import { SAMPLED, type WindowTotals } from '../../../profile/window-counters.ts';
+import type { WindowTotals } from '../../../profile/window-counters.ts';
 import type { AgentRow } from '../../store.ts';
 import type { Catalogue } from '../catalogue/catalogue.ts';
-import { REPLACES, sqlText } from '../schema.ts';
+import { missingBefore, ONE_PER_WINDOW, REPLACES } from '../schema.ts';
 import type { ReadSession } from '../sql/reader-pool.ts';
-import { isAmong, timeCondition } from './selection.ts';
-
-/** Each window has exactly one row of this counter, which stands for the window. */
-const ONE_PER_WINDOW = `w.counter = ${sqlText(SAMPLED)}`;
-
-/** SQL: windows of the range's blocks, without what was reported again later. */
-async function windowsIn(session: ReadSession, range: TimeRange): Promise<string> {
-  const source = session.sources.windows(range);
-  const replaced = await session.query('SELECT 1::UINTEGER FROM replaced_windows LIMIT 1');
-  if (replaced.rows === 0) return source;
-  return `(SELECT w.* FROM ${source} w ANTI JOIN replaced_windows r ON ${REPLACES})`;
-}
+import { hoursWithHotRows } from './profile-counts.ts';
+import { idList, isAmong, timeCondition } from './selection.ts';
 
 /** Totals over the windows of some hosts; null where no window lies in the range. */
 export async function totalsOfHosts(
@@ -30,39 +19,111 @@ export async function totalsOfHosts(
     hosts.has(catalogue.agents.items[agent]?.host ?? ''),
   );
   if (agents.length === 0) return null;
-  const chosen = `${isAmong('w.agent', agents)} AND ${timeCondition('w.ts_ms', range)}`;
-  const source = await windowsIn(session, range);
-  const windows = await session.query(
-    `SELECT count(*)::DOUBLE, count(DISTINCT host)::DOUBLE, coalesce(sum(length_ms), 0),
-       coalesce(sum(frequency * length_ms), 0), coalesce(sum(missing), 0)::DOUBLE
-     FROM (SELECT w.host, w.length_ms, w.frequency, ${MISSING_BEFORE} AS missing
-       FROM ${source} w WHERE ${ONE_PER_WINDOW} AND ${chosen})`,
-  );
-  const [count, hostCount, lengthMs, weighted, missing] = [0, 1, 2, 3, 4].map(
-    (column) => windows.f64(column)[0] ?? 0,
-  ) as [number, number, number, number, number];
-  if (count === 0) return null;
-  const counters = await session.query(
-    `SELECT w.counter, sum(w.value)::DOUBLE FROM ${source} w WHERE ${chosen}
-     GROUP BY w.counter ORDER BY w.counter`,
-  );
-  const sums = counters.f64(1);
+  const { states, counters } = await readTotals(session, range, agents);
+  if (states.length === 0) return null;
+  const totals = { windows: 0, missingWindows: 0, lengthMs: 0 };
+  const seen = new Set<string>();
+  let weighted = 0;
+  for (const { agent, windows, lengthMs, weightedMs, missing } of states) {
+    seen.add(catalogue.agents.items[agent]?.host ?? '');
+    totals.windows += windows;
+    totals.missingWindows += missing;
+    totals.lengthMs += lengthMs;
+    weighted += weightedMs;
+  }
+  const sums = new Map<string, number>();
+  for (const { counter, sum } of counters) sums.set(counter, (sums.get(counter) ?? 0) + sum);
   return {
-    windows: count,
-    missingWindows: missing,
-    hosts: hostCount,
-    lengthMs,
-    counters: Object.fromEntries(counters.texts(0).map((name, row) => [name, sums[row] ?? 0])),
-    nominalHz: lengthMs > 0 ? weighted / lengthMs : null,
+    ...totals,
+    hosts: seen.size,
+    counters: Object.fromEntries([...sums].sort(([a], [b]) => (a < b ? -1 : 1))),
+    nominalHz: totals.lengthMs > 0 ? weighted / totals.lengthMs : null,
+  };
+}
+
+interface StateTotals {
+  /** A state of an agent. */
+  agent: number;
+  windows: number;
+  lengthMs: number;
+  /** Length times frequency. */
+  weightedMs: number;
+  missing: number;
+}
+
+interface Totals {
+  states: StateTotals[];
+  counters: { agent: number; counter: string; sum: number }[];
+}
+
+/** Totals by agent; of blocks that lie wholly in the range they are known already. */
+async function readTotals(
+  session: ReadSession,
+  range: TimeRange,
+  agents: readonly number[] | null,
+): Promise<Totals> {
+  const source = await windowParts(session, range);
+  const among = agents === null ? 'true' : isAmong('w.agent', agents);
+  const time = timeCondition('w.ts_ms', range);
+  const parts = [
+    `SELECT w.agent, w.ts_ms, w.seq, w.seq AS last_seq, 1 AS windows, w.length_ms,
+       w.frequency * w.length_ms AS weighted, 0 AS missing
+     FROM ${source.rows} w WHERE ${ONE_PER_WINDOW} AND ${time} AND ${among}`,
+    `SELECT w.agent, w.first_ms, w.first_seq, w.last_seq, w.windows, w.length_ms, w.weighted,
+       w.missing
+     FROM agent_activity w WHERE w.block IN ${source.whole} AND ${among}`,
+  ];
+  const rows = await session.query(
+    `SELECT agent, sum(windows)::DOUBLE, sum(length_ms), sum(weighted),
+       sum(missing + gap)::DOUBLE
+     FROM (SELECT w.*, ${missingBefore('w.last_seq')} AS gap FROM (${parts.join(' UNION ALL ')}) w)
+     GROUP BY agent`,
+  );
+  const counters = await session.query(
+    `SELECT agent, counter, sum(value)::DOUBLE FROM (
+       SELECT w.agent, w.counter, w.value FROM ${source.rows} w WHERE ${time} AND ${among}
+       UNION ALL SELECT w.agent, w.counter, w.value FROM agent_counters w
+         WHERE w.block IN ${source.whole} AND ${among})
+     GROUP BY agent, counter ORDER BY counter`,
+  );
+  const [windows, lengthMs, weightedMs, missing] = [1, 2, 3, 4].map((at) => rows.f64(at));
+  const [names, sums] = [counters.texts(1), counters.f64(2)];
+  return {
+    states: Array.from(rows.u32(0), (agent, row) => ({
+      agent,
+      windows: windows?.[row] as number,
+      lengthMs: lengthMs?.[row] as number,
+      weightedMs: weightedMs?.[row] as number,
+      missing: missing?.[row] as number,
+    })),
+    counters: Array.from(counters.u32(0), (agent, row) => ({
+      agent,
+      counter: names[row] ?? '',
+      sum: sums[row] as number,
+    })),
   };
 }
 
 /**
- * Sequence numbers that are skipped from one window of an agent to its next in time. A number that
- * does not grow means that the agent was started again.
+ * SQL: windows that have to be read, without what was reported again later; and the ids of the
+ * blocks whose totals hold. A window that was reported again may be in any of them.
  */
-const MISSING_BEFORE = `greatest(0, coalesce(
-  w.seq - lag(w.seq) OVER (PARTITION BY w.agent ORDER BY w.ts_ms, w.seq) - 1, 0))`;
+async function windowParts(
+  session: ReadSession,
+  range: TimeRange,
+): Promise<{ rows: string; whole: string }> {
+  const { sources } = session;
+  const replaced = await session.query('SELECT 1::UINTEGER FROM replaced_windows LIMIT 1');
+  if (replaced.rows > 0) {
+    const rows = `(SELECT w.* FROM ${sources.windows(range)} w
+      ANTI JOIN replaced_windows r ON ${REPLACES})`;
+    return { rows, whole: '(NULL)' };
+  }
+  const hotHours = await hoursWithHotRows(session, 'windows', range);
+  const { whole, edges, shared } = sources.partsOf(range, hotHours);
+  const rows = sources.rowsOf('windows', [...edges, ...shared], true) ?? 'windows';
+  return { rows, whole: idList(whole.map(({ id }) => id)) };
+}
 
 /** Agents with a window in the range, with the totals of those, by host and id. */
 export async function readAgents(
@@ -76,33 +137,20 @@ export async function readAgents(
      FROM windows w WHERE ${ONE_PER_WINDOW} GROUP BY w.agent
      UNION ALL SELECT agent, first_ms::DOUBLE, last_ms, last_seq::DOUBLE FROM agent_activity`,
   );
-  const source = await windowsIn(session, range);
-  const time = timeCondition('w.ts_ms', range);
-  const totals = await session.query(
-    `SELECT agent, count(*)::DOUBLE, sum(length_ms), sum(missing)::DOUBLE
-     FROM (SELECT w.agent, w.length_ms, ${MISSING_BEFORE} AS missing
-       FROM ${source} w WHERE ${ONE_PER_WINDOW} AND ${time}) GROUP BY agent`,
-  );
-  const counters = await session.query(
-    `SELECT w.agent, w.counter, sum(w.value)::DOUBLE FROM ${source} w WHERE ${time}
-     GROUP BY w.agent, w.counter ORDER BY w.counter`,
-  );
+  const totals = await readTotals(session, range, null);
   const rows = new AgentRows(catalogue);
-  const columns = [totals.u32(0), totals.f64(1), totals.f64(2), totals.f64(3)] as const;
-  for (let row = 0; row < totals.rows; row++) {
-    const agent = rows.of(columns[0][row] as number);
-    agent.totals.windows += columns[1][row] as number;
-    agent.totals.lengthMs += columns[2][row] as number;
-    agent.totals.missingWindows += columns[3][row] as number;
+  for (const { agent: state, windows, lengthMs, missing } of totals.states) {
+    const agent = rows.of(state);
+    agent.totals.windows += windows;
+    agent.totals.lengthMs += lengthMs;
+    agent.totals.missingWindows += missing;
   }
   rows.addLives(lives.u32(0), lives.f64(1), lives.f64(2), lives.f64(3));
-  const names = counters.texts(1);
-  const sums = counters.f64(2);
-  for (const [row, state] of counters.u32(0).entries()) {
-    const sum = rows.of(state).totals.counters;
-    const name = names[row] ?? '';
+  for (const { agent, counter, sum } of totals.counters) {
+    const { counters } = rows.of(agent).totals;
     // Not ??, because a counter may be called as a property of every object.
-    sum[name] = (Object.hasOwn(sum, name) ? (sum[name] as number) : 0) + (sums[row] as number);
+    const before = Object.hasOwn(counters, counter) ? (counters[counter] as number) : 0;
+    counters[counter] = before + sum;
   }
   return rows.sorted();
 }

@@ -8,6 +8,14 @@ import { TableAppender } from './table-appender.ts';
 /** What `meta` says of blocks where there are none yet. */
 export const NEW_BLOCK_META = { blocks_version: '1', next_block: '1', next_report: '0' };
 
+export const NEW_TABLES = [
+  'replaced_windows',
+  'blocks',
+  'activity',
+  'agent_activity',
+  'agent_counters',
+] as const;
+
 /** Version 2 has blocks, and the number of the service in series and samples. */
 export async function upgradeFrom1(connection: duckdb.Connection): Promise<void> {
   const query = async (sql: string): Promise<ResultColumns> =>
@@ -32,7 +40,7 @@ export async function upgradeFrom1(connection: duckdb.Connection): Promise<void>
       SELECT o.type, n.service, o.series, o.ts_ms, o.stack, o.labelset, o.value
       FROM old_samples o JOIN service_of n ON o.series = n.series`);
     for (const table of ['series', 'samples']) await query(`DROP TABLE old_${table}`);
-    for (const table of ['replaced_windows', 'blocks', 'activity', 'agent_activity'] as const) {
+    for (const table of NEW_TABLES) {
       await query(createTableSql(table));
     }
     const meta = Object.entries(NEW_BLOCK_META).map(
