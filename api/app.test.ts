@@ -121,7 +121,7 @@ describe('the document', () => {
     const merge = document.paths['/api/v1/merge'] as Record<string, Record<string, unknown>>;
     const parameters = merge.get?.parameters as { name: string; required: boolean }[];
     expect(parameters.map(({ name, required }) => `${name}${required ? '!' : ''}`).join(' ')).toBe(
-      'query! from to format by filter granularity max_nodes min_fraction root root_at',
+      'query! from to profile format by filter granularity max_nodes min_fraction root root_at',
     );
     expect(JSON.stringify(merge.post?.requestBody)).toContain('"required":["query"]');
     expect(JSON.stringify(merge.get?.responses)).toContain('#/components/schemas/Problem');

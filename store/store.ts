@@ -125,6 +125,14 @@ export interface Selection {
   type: ProfileType;
   matchers: readonly Matcher[];
   range: TimeRange;
+  /** Only this one, where it is given. */
+  series?: SeriesRow['id'];
+}
+
+/** A profile is what one series has of one time. */
+export interface ProfileId {
+  series: SeriesRow['id'];
+  tsMs: EpochMs;
 }
 
 /** What a read of a selection touches at most, and what of it is expected to match. */
@@ -173,12 +181,32 @@ export interface TimelineGroup {
 }
 
 export interface StoredProfile {
+  series: SeriesRow['id'];
   tsMs: EpochMs;
+  /** Time of its last sample, where samples have times of their own; else `tsMs`. */
+  lastMs: EpochMs;
   durationMs: number;
   labels: Labels;
   types: ProfileType[];
   samples: number;
   comments: string[];
+}
+
+/** A profile as it was pushed: all its types, and its samples with their own labels. */
+export interface ProfileContent {
+  durationMs: number;
+  /** In the period type's unit; 0 where there is none. */
+  period: number;
+  types: RowType[];
+  comments: string[];
+  labelsets: (readonly SampleLabel[])[];
+  /** Row of `types`. */
+  type: Uint16Array;
+  /** StackRefs; each (type, stack, label set) once. */
+  stack: Uint32Array;
+  /** Row of `labelsets`. */
+  labelset: Uint32Array;
+  value: Float64Array;
 }
 
 export interface SelectionSummary {
@@ -268,6 +296,8 @@ export interface Store {
   /** Time that the profiles cover together; null where one of them does not tell its length. */
   coveredMs(selection: Selection, options?: ReadOptions): Promise<number | null>;
   profiles(selection: Selection, limit: number, options?: ReadOptions): Promise<StoredProfile[]>;
+  /** One profile whole; null where there is none. */
+  profile(id: ProfileId, options?: ReadOptions): Promise<ProfileContent | null>;
   agents(range: TimeRange): Promise<AgentRow[]>;
 
   stats(): StoreStats;

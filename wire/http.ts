@@ -137,6 +137,7 @@ export interface EstimateJson {
 
 export interface ProfilesJson {
   profiles: {
+    id: string;
     ts_ms: number;
     duration_ms: number;
     labels: Record<string, string>;

@@ -88,7 +88,7 @@ export class BatchBuilder {
   }
 
   #addSamples(profile: BatchProfile, types: readonly number[]): void {
-    const { columns, ids, stored, tsMs, labels } = profile;
+    const { columns, ids, stored, tsMs } = profile;
     const { value } = columns.values;
     const width = columns.sampleTypes.length;
     const profileRow = this.#profiles.length - 1;
@@ -100,7 +100,7 @@ export class BatchBuilder {
         const high = value[at + 1] as number;
         if (low === 0 && high === 0) continue;
         if (labelset < 0) {
-          labelset = this.#labels.rowOf(columns, i, labels);
+          labelset = this.#labels.rowOf(columns, i);
           this.#dictionary.addStack(profile, i);
         }
         const row = this.#nextRow();

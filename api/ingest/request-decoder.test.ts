@@ -77,7 +77,7 @@ describe('frames', () => {
     expect(lines).toEqual([
       'samples 1 app+file:0x4456',
       '_ZN6Klasse3tunEv:7+main:300@app folded',
-      'main:5@app {bytes=-5bytes trace_id=x1}',
+      'main:5@app {bytes=-5bytes trace-id=x1}',
       'samples 10 [unknown: no symbol]@[kernel](unknown)',
       'größe@[kernel](kernel)',
       '[unknown: no mapping]@[anon](unknown)',

@@ -37,12 +37,12 @@ function columnsOf(labels: PprofLabel[][]): PprofColumns {
 }
 
 /** The rows of the samples' sets, and the sets, through one batch of one profile. */
-function collect(labels: PprofLabel[][], series = {}) {
+function collect(labels: PprofLabel[][]) {
   const columns = columnsOf(labels);
   const sets = new SampleLabels(KEY);
   sets.begin();
   sets.beginProfile();
-  const rows = labels.map((_, i) => sets.rowOf(columns, i, series));
+  const rows = labels.map((_, i) => sets.rowOf(columns, i));
   return { rows, dropped: sets.dropped, ...sets.finish(new ColumnBlock(sets.byteLength, 1)) };
 }
 
@@ -64,16 +64,10 @@ test('sets are canonical: sorted, each label once, each set once', () => {
   expect(labelsetIds).toHaveLength(6);
 });
 
-test.each([
-  ['thread id', {}, 'thread_id'],
-  ['größe', {}, 'gr__e'],
-  ['2nd', {}, '_2nd'],
-  ['host', { host: 'a' }, 'exported_host'],
-  ['host', { host: 'a', exported_host: 'b' }, 'exported_exported_host'],
-])('the key %s beside %j becomes %s', (key, series, written) => {
-  expect(collect([[{ key, value: 'v' }]], series).labelsets[1]).toEqual([
-    { key: written, value: 'v' },
-  ]);
+test('keys stay as they were written', () => {
+  for (const key of ['thread id', 'größe', '2nd', 'host']) {
+    expect(collect([[{ key, value: 'v' }]]).labelsets[1]).toEqual([{ key, value: 'v' }]);
+  }
 });
 
 test('numbers keep all their digits', () => {

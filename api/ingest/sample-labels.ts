@@ -10,7 +10,6 @@ import {
   MAX_LABELSETS_PER_PROFILE,
 } from '../../profile/limits.ts';
 import type { PprofColumns } from '../../profile/pprof/columns.ts';
-import type { Labels } from '../../profile/select/labels.ts';
 import { type HashState, hashText, type IdKey, IdTag, startHash } from '../../profile/siphash.ts';
 import type { SampleLabel } from '../../store/store.ts';
 import type { ColumnBlock } from './column-block.ts';
@@ -50,12 +49,11 @@ export class SampleLabels {
   }
 
   /** The row of a sample's set. */
-  rowOf(columns: PprofColumns, sample: number, seriesLabels: Labels): number {
+  rowOf(columns: PprofColumns, sample: number): number {
     const first = columns.samples.label[sample] as number;
     const end = columns.samples.label[sample + 1] as number;
     if (first === end) return EMPTY_SET;
-    const row =
-      end - first > MAX_LABELS_PER_SAMPLE ? null : this.#row(columns, first, end, seriesLabels);
+    const row = end - first > MAX_LABELS_PER_SAMPLE ? null : this.#row(columns, first, end);
     if (row === null) this.dropped++;
     return row ?? EMPTY_SET;
   }
@@ -69,7 +67,7 @@ export class SampleLabels {
     return { labelsets: this.#sets, labelsetIds: this.#ids.signed(block) };
   }
 
-  #row(columns: PprofColumns, first: number, end: number, seriesLabels: Labels): number | null {
+  #row(columns: PprofColumns, first: number, end: number): number | null {
     const { key, text, number, unit } = columns.labels;
     let columnText = '';
     for (let i = first; i < end; i++) {
@@ -77,7 +75,7 @@ export class SampleLabels {
     }
     const seen = this.#seen.get(columnText);
     if (seen !== undefined) return seen;
-    const labels = readLabels(columns, first, end, seriesLabels);
+    const labels = readLabels(columns, first, end);
     if (labels === null) return null;
     const canonical = `[${labels.map(([json]) => json).join(',')}]`;
     let row = this.#rows.get(canonical);
@@ -108,16 +106,11 @@ export class SampleLabels {
 type CanonicalLabel = [json: string, label: SampleLabel];
 
 /** Sorted and each once; null where a value is too long. */
-function readLabels(
-  columns: PprofColumns,
-  first: number,
-  end: number,
-  seriesLabels: Labels,
-): CanonicalLabel[] | null {
+function readLabels(columns: PprofColumns, first: number, end: number): CanonicalLabel[] | null {
   const labels = new Map<string, SampleLabel>();
   for (let i = first; i < end; i++) {
     const { key: keys, text: texts, number: numbers, unit: units } = columns.labels;
-    const key = labelKey(columns.textAt(keys[i] as number), seriesLabels);
+    const key = columns.textAt(keys[i] as number);
     const text = texts[i] as number;
     if ((columns.texts.length[text] as number) > MAX_LABEL_VALUE_BYTES) return null;
     if (key.length > MAX_LABEL_VALUE_BYTES) return null;
@@ -140,12 +133,4 @@ function readLabels(
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-/** Characters that a label name may not have become `_`; a series label's name is not taken. */
-function labelKey(text: string, seriesLabels: Labels): string {
-  let key = text.replaceAll(/[^A-Za-z0-9_]/g, '_');
-  if (/^[0-9]/.test(key) || key === '') key = `_${key}`;
-  while (Object.hasOwn(seriesLabels, key)) key = `exported_${key}`;
-  return key;
 }

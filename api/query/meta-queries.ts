@@ -9,6 +9,7 @@ import type {
   ProfileTypesJson,
 } from '../../wire/http.ts';
 import type { Answer, Caller, LabelsParams, Queries } from './params.ts';
+import { formatProfileId } from './profile-id.ts';
 import { laneOf } from './query-lanes.ts';
 import {
   readMetaSelection,
@@ -77,6 +78,7 @@ export function createMetaQueries(store: Store, admit: Admit): MetaQueries {
       if (stored.length === 0) await requireKnownType(store, selection);
       const json: ProfilesJson = {
         profiles: stored.map((profile) => ({
+          id: formatProfileId(profile),
           ts_ms: profile.tsMs,
           duration_ms: profile.durationMs,
           labels: profile.labels,

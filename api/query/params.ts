@@ -48,6 +48,8 @@ export interface TreeParams {
 export interface MergeParams extends TreeParams {
   query: string;
   range: TimeRange;
+  /** Id of one profile, in place of the range; here and below. */
+  profile?: string;
   format: MergeFormat;
   /** As texts (profile/flame/filter.ts); here and below. */
   filters: readonly string[];
@@ -70,6 +72,7 @@ export interface DiffParams extends TreeParams {
 export interface SandwichParams extends TreeParams {
   query: string;
   range: TimeRange;
+  profile?: string;
   /** The function's name or system name. */
   name: string;
   /** Only its frames of this binary, of this file. */
@@ -82,6 +85,7 @@ export interface SandwichParams extends TreeParams {
 export interface FunctionsParams {
   query: string;
   range: TimeRange;
+  profile?: string;
   filters: readonly string[];
   sort: FunctionSort;
   names: FunctionNames;
@@ -157,6 +161,8 @@ export interface Queries {
   /** What reading a selection costs; throws where it is over the limit. */
   estimate(params: EstimateParams, caller: Caller): Promise<Answer>;
   profiles(params: ProfilesParams, caller: Caller): Promise<Answer>;
+  /** One profile as a pprof, as it was pushed. */
+  profile(id: string, caller: Caller): Promise<Answer>;
   agents(params: AgentsParams, caller: Caller): Promise<Answer>;
   /** All zero, without an error, where no profile of the type is stored. */
   buildWeights(params: BuildWeightsParams, caller: Caller): Promise<BuildWeights>;

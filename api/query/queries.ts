@@ -17,6 +17,7 @@ import { type Admit, createMetaQueries, jsonAnswer } from './meta-queries.ts';
 import type {
   Answer,
   BuildWeightsParams,
+  Caller,
   DiffParams,
   FunctionsParams,
   MergeParams,
@@ -25,6 +26,8 @@ import type {
   SeriesParams,
   TreeParams,
 } from './params.ts';
+import { profileFile } from './profile-file.ts';
+import { selectProfile } from './profile-id.ts';
 import { laneOf, type QueryLanes } from './query-lanes.ts';
 import {
   type FilteredSelection,
@@ -62,7 +65,7 @@ export function createQueries(options: QueriesOptions): Queries {
   return {
     ...createMetaQueries(store, admit),
     merge: async (params, caller) => {
-      const chosen = filtered(params);
+      const chosen = await filtered(store, params, caller);
       const work = (signal: AbortSignal) => merge(store, pool, params, chosen, signal);
       return admit(caller, [chosen.selection], work);
     },
@@ -74,15 +77,17 @@ export function createQueries(options: QueriesOptions): Queries {
       return admit(caller, [a.selection, b.selection], work);
     },
     functions: async (params, caller) => {
-      const chosen = filtered(params);
+      const chosen = await filtered(store, params, caller);
       const work = (signal: AbortSignal) => functions(store, pool, params, chosen, signal);
       return admit(caller, [chosen.selection], work);
     },
     sandwich: async (params, caller) => {
-      const chosen = filtered(params);
+      const chosen = await filtered(store, params, caller);
       const work = (signal: AbortSignal) => sandwich(store, pool, params, chosen, signal);
       return admit(caller, [chosen.selection], work);
     },
+    profile: (id, caller) =>
+      options.lanes.run('light', caller, (signal) => profileFile(store, pool, id, signal)),
     series: async (params, caller) => {
       const selection = readSelection(params.query, params.range, 'query');
       return admit(caller, [selection], (signal) => series(store, params, signal));
@@ -95,8 +100,15 @@ export function createQueries(options: QueriesOptions): Queries {
   };
 }
 
-function filtered({ query, range, filters }: MergeParams | FunctionsParams | SandwichParams) {
-  return readFilteredSelection(query, range, filters, 'query');
+async function filtered(
+  store: Store,
+  params: MergeParams | FunctionsParams | SandwichParams,
+  { signal }: Caller,
+): Promise<FilteredSelection> {
+  const { query, range, filters, profile } = params;
+  const chosen = readFilteredSelection(query, range, filters, 'query');
+  if (profile === undefined) return chosen;
+  return { ...chosen, selection: await selectProfile(store, chosen.selection, profile, signal) };
 }
 
 /** Rows of samples that the selections are expected to read together. */
@@ -141,12 +153,12 @@ async function readSide(
       remedy: 'Narrow the selection by labels, or group by fewer.',
     });
   }
-  const { type, range } = selection;
+  const { type, range, shown = range } = selection;
   const meta = {
     type: formatProfileType(type),
     unit: type.sampleUnit,
-    fromMs: range.from,
-    toMs: range.to,
+    fromMs: shown.from,
+    toMs: shown.to,
     // The worker, which sees the values, fills these in.
     totalBeforeFilters: 0,
     totalAfterFilters: 0,

@@ -9,7 +9,10 @@ import { parseSelector, type Selector } from '../../profile/select/selector.ts';
 import type { TimeRange } from '../../profile/units.ts';
 import type { MetaSelection, Selection, Store } from '../../store/store.ts';
 
-export type TypedSelection = Selection;
+export interface TypedSelection extends Selection {
+  /** The range that an answer names, where it is not that of the samples' times. */
+  shown?: TimeRange;
+}
 
 /** Stored types that an error lists. */
 const MAX_LISTED_TYPES = 10;

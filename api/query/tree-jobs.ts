@@ -19,6 +19,7 @@ import { buildGraphPprof } from './graph-pprof.ts';
 import { LocationFrames } from './location-frames.ts';
 import type { Answer, Granularity, TreeParams } from './params.ts';
 import { buildPprof } from './pprof-answer.ts';
+import { buildProfilePprof } from './profile-pprof.ts';
 import { encodeSandwich, formatSandwichJson, SANDWICH_MEDIA_TYPE, selfOfTop } from './sandwich.ts';
 import { StackTree } from './stack-tree.ts';
 import { StopFlag } from './stop-flag.ts';
@@ -28,6 +29,7 @@ import type {
   FunctionsJob,
   GraphJob,
   PprofJob,
+  ProfileJob,
   SandwichJob,
   TreeJob,
   TreeReply,
@@ -36,6 +38,7 @@ import type {
 import { type FramedWeights, sum, type Weighing, weigh } from './weigh.ts';
 
 const JSON_MEDIA_TYPE = 'application/json';
+const PPROF_MEDIA_TYPE = 'application/vnd.google.protobuf';
 
 export class TreeJobs {
   readonly #symbols: SymbolNames;
@@ -91,6 +94,8 @@ export class TreeJobs {
         return this.#answerSandwich(job);
       case 'pprof':
         return this.#answerPprof(job);
+      case 'profile':
+        return this.#answerProfile(job);
       case 'builds':
         return this.#answerBuilds(job);
     }
@@ -190,7 +195,7 @@ export class TreeJobs {
   /** Whole, with all that the writers said; or what filters and limits leave of it. */
   #answerPprof(job: PprofJob): Answer {
     assert(this.#dictionary !== null, 'the first request brings the dictionary');
-    const contentType = 'application/vnd.google.protobuf';
+    const contentType = PPROF_MEDIA_TYPE;
     const { granularity, maxNodes, minFraction, root } = job.tree;
     const whole = maxNodes === undefined && minFraction === undefined && root === undefined;
     if (whole && job.filters.length === 0) {
@@ -203,6 +208,12 @@ export class TreeJobs {
     const weighed = this.#weigh(weighing, job.filters, finest);
     const graph = this.#flatten(weighed, weighing, job.tree);
     return { contentType, body: buildGraphPprof(graph, job) };
+  }
+
+  #answerProfile(job: ProfileJob): Answer {
+    assert(this.#dictionary !== null, 'the first request brings the dictionary');
+    const body = buildProfilePprof(this.#dictionary, this.#symbols, job, this.#checkStop);
+    return { contentType: PPROF_MEDIA_TYPE, body };
   }
 
   #answerBuilds({ weights }: BuildsJob): Answer {

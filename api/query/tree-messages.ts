@@ -6,8 +6,10 @@ import type { FrameCondition } from '../../profile/flame/filter.ts';
 import type { FlameMeta } from '../../profile/flame/flame-graph.ts';
 import type { FilterStep } from '../../profile/flame/stack-filters.ts';
 import type { LeafWeights } from '../../profile/flame/weighted-tree.ts';
+import type { PprofValueType } from '../../profile/pprof/encode.ts';
 import type { Labels } from '../../profile/select/labels.ts';
 import type { ProfileType } from '../../profile/select/profile-type.ts';
+import type { SampleLabel } from '../../store/store.ts';
 import type {
   Answer,
   FunctionNames,
@@ -87,13 +89,29 @@ export interface PprofJob {
   meta: FlameMeta;
 }
 
+/** One profile with all its types and sample labels. */
+export interface ProfileJob {
+  kind: 'profile';
+  tsMs: number;
+  durationMs: number;
+  comments: readonly string[];
+  periodType: PprofValueType | null;
+  period: number;
+  /** The pprof's values: rows of stored type `row`, times `factor`. */
+  values: (PprofValueType & { row: number; factor: number })[];
+  labelsets: readonly (readonly SampleLabel[])[];
+  /** Per row of the weights its stored type; their groups are rows of `labelsets`. */
+  type: Uint16Array;
+  weights: StackWeights;
+}
+
 /** Answered with BuildWeights as JSON, for the main thread. */
 export interface BuildsJob {
   kind: 'builds';
   weights: StackWeights;
 }
 
-export type TreeJob = GraphJob | FunctionsJob | SandwichJob | PprofJob | BuildsJob;
+export type TreeJob = GraphJob | FunctionsJob | SandwichJob | PprofJob | ProfileJob | BuildsJob;
 
 export interface TreeRequest {
   id: number;

@@ -1,4 +1,5 @@
 /** The read endpoints of /api/v1 over api/query. */
+import { z } from 'zod';
 import { parseDurationMs } from '../../profile/duration.ts';
 import { EverflameError } from '../../profile/errors.ts';
 import { isLabelName } from '../../profile/select/labels.ts';
@@ -23,7 +24,7 @@ import {
   profileTypesJson,
   seriesJson,
 } from './schemas.ts';
-import { treeEndpoints } from './tree-queries.ts';
+import { asFile, PPROF, treeEndpoints } from './tree-queries.ts';
 
 export function queryEndpoints(services: QueryServices): Endpoint[] {
   return [...metaEndpoints(services), ...seriesEndpoints(services), ...treeEndpoints(services)];
@@ -108,6 +109,17 @@ function seriesEndpoints({ queries, bodies, clock }: QueryServices): Endpoint[] 
     },
     bodies,
   );
+  const profile = readEndpoints(
+    {
+      path: '/api/v1/profiles/{id}',
+      summary: 'One profile as a gzipped pprof: its types, samples and their labels as pushed.',
+      parameters: z.strictObject({}),
+      answers: { [PPROF]: null },
+      read: async (_, context, caller) =>
+        asFile(await queries.profile(context.req.param('id') ?? '', caller), 'pprof'),
+    },
+    bodies,
+  );
   const agents = readEndpoints(
     {
       path: '/api/v1/agents',
@@ -119,7 +131,7 @@ function seriesEndpoints({ queries, bodies, clock }: QueryServices): Endpoint[] 
     },
     bodies,
   );
-  return [...series, ...estimate, ...profiles, ...agents];
+  return [...series, ...estimate, ...profiles, ...profile, ...agents];
 }
 
 function queryOf(query: string | undefined): { query?: string } {

@@ -25,6 +25,8 @@ import {
   SANDWICH_FORMATS,
 } from '../query/params.ts';
 
+/** 16 hex digits, a dash and a time in milliseconds. */
+const MAX_PROFILE_ID_LENGTH = 32;
 const DEFAULT_LISTED = 1_000;
 const DEFAULT_FUNCTIONS = 100;
 const DEFAULT_SERIES_LINES = 20;
@@ -38,6 +40,11 @@ const time = z
   .describe('Epoch milliseconds, RFC 3339, or now less a duration: now-1h.');
 const from = time.optional();
 const to = time.optional();
+const profile = z
+  .string()
+  .max(MAX_PROFILE_ID_LENGTH)
+  .optional()
+  .describe('Only this profile, by its id in /api/v1/profiles; in place of from and to.');
 const by = z
   .array(z.string().max(MAX_LABEL_NAME_BYTES).regex(/^\w+$/, 'this is not a label name'))
   .max(MAX_GROUP_LABELS)
@@ -130,6 +137,7 @@ export const mergeParameters = z.strictObject({
   query: selector,
   from,
   to,
+  profile,
   format: z.enum(MERGE_FORMATS).optional().describe('Else the Accept header decides.'),
   by,
   filter,
@@ -140,6 +148,7 @@ export const functionsParameters = z.strictObject({
   query: selector,
   from,
   to,
+  profile,
   sort: z.enum(FUNCTION_SORTS).default('self'),
   names: z
     .enum(FUNCTION_NAMES)
@@ -161,6 +170,7 @@ export const sandwichParameters = z.strictObject({
   query: selector,
   from,
   to,
+  profile,
   function: name.min(1).describe('Its name as shown, or its system name.'),
   binary: name.optional().describe('Only its frames of this binary.'),
   file: name.optional().describe('Only its frames of this source file.'),
@@ -195,6 +205,21 @@ export function rangeOf(
 ): TimeRange {
   const text = (time: Time) => (time === undefined ? undefined : String(time));
   return parseRange(text(from), text(to), nowMs, fields);
+}
+
+/** The range, or the one profile in place of it. */
+export function rangeOrProfile(
+  { from, to, profile }: { from: Time; to: Time; profile: string | undefined },
+  nowMs: number,
+): { range: TimeRange; profile?: string } {
+  if (profile === undefined) return { range: rangeOf(from, to, nowMs) };
+  if (from !== undefined || to !== undefined) {
+    throw new EverflameError('invalid', 'a profile has its own time', {
+      field: 'profile',
+      remedy: 'Give either from and to, or a profile.',
+    });
+  }
+  return { range: rangeOf(undefined, undefined, nowMs), profile };
 }
 
 /** A range only where one was given: metadata of all times else. */

@@ -178,6 +178,7 @@ export const estimateJson = z.object({
 export const profilesJson = z.object({
   profiles: z.array(
     z.object({
+      id: z.string().describe('For /api/v1/profiles/{id}, and for `profile` in merge and others.'),
       ts_ms: epochMs,
       duration_ms: z.number(),
       labels,

@@ -9,6 +9,7 @@ import {
   functionsParameters,
   mergeParameters,
   rangeOf,
+  rangeOrProfile,
   sandwichParameters,
   treeParams,
 } from './query-parameters.ts';
@@ -19,7 +20,7 @@ import { functionsJson, mergeJson, sandwichJson } from './schemas.ts';
 const FG1 = 'application/vnd.everflame.fg1';
 const FG1_PAIR = 'application/vnd.everflame.fg1-pair';
 /** A pprof is gzipped, as its readers expect; the bytes are the file, not an encoding of it. */
-const PPROF = 'application/octet-stream';
+export const PPROF = 'application/octet-stream';
 /** What an Accept header may ask for, and the format that it means. */
 const MERGE_MEDIA: Record<string, MergeFormat> = {
   'application/json': 'json',
@@ -56,10 +57,11 @@ function mergeEndpoints({ queries, bodies, clock }: QueryServices): Endpoint[] {
         'application/json': mergeJson,
         ...Object.fromEntries(others.map((media) => [media, null])),
       },
-      read: async ({ query, from, to, format, by, filter, ...tree }, context, caller) => {
-        const range = rangeOf(from, to, clock());
+      read: async ({ query, from, to, profile, ...rest }, context, caller) => {
+        const { format, by, filter: filters, ...tree } = rest;
+        const times = rangeOrProfile({ from, to, profile }, clock());
         const wanted = format ?? acceptedFormat(context, MERGE_MEDIA);
-        const chosen = { query, range, by, filters: filter, format: wanted };
+        const chosen = { query, ...times, by, filters, format: wanted };
         return asFile(await queries.merge({ ...chosen, ...treeParams(tree) }, caller), wanted);
       },
     },
@@ -100,9 +102,9 @@ function functionsEndpoints({ queries, bodies, clock }: QueryServices): Endpoint
       summary: 'Exact own and total weight of each function.',
       parameters: functionsParameters,
       answers: { 'application/json': functionsJson },
-      read: ({ from, to, filter, ...rest }, _, caller) => {
-        const range = rangeOf(from, to, clock());
-        return queries.functions({ ...rest, filters: filter, range }, caller);
+      read: ({ from, to, profile, filter: filters, ...rest }, _, caller) => {
+        const times = rangeOrProfile({ from, to, profile }, clock());
+        return queries.functions({ ...rest, filters, ...times }, caller);
       },
     },
     bodies,
@@ -116,10 +118,10 @@ function sandwichEndpoints({ queries, bodies, clock }: QueryServices): Endpoint[
       summary: 'Callers and callees of one function, as two flame graphs that begin with it.',
       parameters: sandwichParameters,
       answers: { 'application/json': sandwichJson, [FG1_PAIR]: null },
-      read: ({ query, from, to, format, filter, ...rest }, context, caller) => {
+      read: ({ query, from, to, profile, format, filter, ...rest }, context, caller) => {
         const params = {
           query,
-          range: rangeOf(from, to, clock()),
+          ...rangeOrProfile({ from, to, profile }, clock()),
           name: rest.function,
           ...(rest.binary === undefined ? {} : { binary: rest.binary }),
           ...(rest.file === undefined ? {} : { file: rest.file }),
@@ -141,7 +143,7 @@ function acceptedFormat<F extends string>(context: AppContext, media: Record<str
 }
 
 /** What other programs open comes as the file that those expect; a picture is shown at once. */
-async function asFile(answer: Answer, format: MergeFormat): Promise<Answer> {
+export async function asFile(answer: Answer, format: MergeFormat): Promise<Answer> {
   switch (format) {
     case 'pprof': {
       const body = await gzipBytes(answer.body);

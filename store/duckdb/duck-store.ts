@@ -11,6 +11,8 @@ import type {
   Estimate,
   MergeColumns,
   MetaSelection,
+  ProfileContent,
+  ProfileId,
   ReadOptions,
   Selection,
   SelectionSummary,
@@ -32,7 +34,8 @@ import { estimateRead } from './read/estimate.ts';
 import { mergeGauges } from './read/gauges.ts';
 import { mergeDeltas } from './read/merge.ts';
 import { type Read, readLabelNames, readLabelValues, readProfileTypes } from './read/metadata.ts';
-import { readProfiles, readSummary } from './read/summary.ts';
+import { readProfile, readProfiles } from './read/profiles.ts';
+import { readSummary } from './read/summary.ts';
 import { readTimeline } from './read/timeline.ts';
 import { readAgents } from './read/windows.ts';
 import { removeOldSnapshots, SqlSnapshots } from './sandbox/sql-snapshots.ts';
@@ -182,7 +185,7 @@ class DuckStore implements EmbeddedStore {
   }
 
   /** A query may see a commit before its stacks are in the snapshot; the caller must not. */
-  async #stacksPublished({ stack }: MergeColumns): Promise<void> {
+  async #stacksPublished({ stack }: Pick<MergeColumns, 'stack'>): Promise<void> {
     const known = this.#writer.dictionaries.stacks.index.committedCount;
     if (stack.some((ref) => ref >= known)) await this.#writer.settled();
   }
@@ -218,6 +221,14 @@ class DuckStore implements EmbeddedStore {
     return this.#read(selection, options, (session) =>
       readProfiles(session, this.#writer.catalogue, wholeMs(selection), limit),
     );
+  }
+
+  async profile(id: ProfileId, { signal }: ReadOptions = {}): Promise<ProfileContent | null> {
+    const content = await this.#readers.read(signal, (session) =>
+      readProfile(session, this.#writer.catalogue, id),
+    );
+    if (content !== null) await this.#stacksPublished(content);
+    return content;
   }
 
   agents(range: TimeRange): Promise<AgentRow[]> {

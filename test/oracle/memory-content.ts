@@ -1,11 +1,19 @@
 /** What a store in memory holds: a list of rows, each with its profile and all its labels. */
 import type { Labels } from '../../profile/select/labels.ts';
 import { formatProfileType, type ProfileType } from '../../profile/select/profile-type.ts';
-import type { AgentInfo, RowType, SampleLabel, WindowRow, WriteBatch } from '../../store/store.ts';
+import type {
+  AgentInfo,
+  RowType,
+  SampleLabel,
+  SeriesRow,
+  WindowRow,
+  WriteBatch,
+} from '../../store/store.ts';
 import { checkBatch } from './batch-faults.ts';
 import { idText, MemoryDictionary } from './memory-dictionary.ts';
 
 export interface MemorySeries {
+  id: SeriesRow['id'];
   labels: Labels;
   period: number;
 }
@@ -24,6 +32,7 @@ export interface MemoryRow {
   profile: MemoryProfile;
   tsMs: number;
   stack: number;
+  labelset: readonly SampleLabel[];
   /** Of its series and its own. */
   labels: Labels;
   value: bigint;
@@ -75,7 +84,7 @@ export class MemoryContent {
     return profiles.map((pushed) => {
       const row = series[pushed.series] as WriteBatch['series'][number];
       const seriesKey = row.id.join(':');
-      const own = this.series.get(seriesKey) ?? { labels: row.labels, period: row.period };
+      const own = this.series.get(seriesKey) ?? row;
       this.series.set(seriesKey, own);
       const key = `${seriesKey} ${pushed.tsMs}`;
       const { tsMs, durationMs } = pushed;
@@ -99,15 +108,14 @@ export class MemoryContent {
     const values = new BigInt64Array(samples.value.slice().buffer);
     for (let row = 0; row < samples.count; row++) {
       const profile = profiles[samples.profile[row] as number] as MemoryProfile;
+      const labelset = labelsets[samples.labelset[row] as number] as SampleLabel[];
       this.rows.push({
         type: types[samples.type[row] as number] as RowType,
         profile,
         tsMs: samples.tsMs[row] as number,
         stack: this.dictionary.stackOf(samples.stack, row) as number,
-        labels: unionOf(
-          profile.series.labels,
-          labelsets[samples.labelset[row] as number] as SampleLabel[],
-        ),
+        labelset,
+        labels: unionOf(profile.series.labels, labelset),
         value: values[row] as bigint,
       });
     }
@@ -132,7 +140,9 @@ function unionOf(series: Labels, labelset: readonly SampleLabel[]): Labels {
     const plain = label.key.replaceAll(/[^A-Za-z0-9_]/g, '_');
     const name = /^([0-9]|$)/.test(plain) ? `_${plain}` : plain;
     const value = 'value' in label ? label.value : label.number;
-    labels[Object.hasOwn(series, name) ? `exported_${name}` : name] = value;
+    let seen = name;
+    while (Object.hasOwn(series, seen)) seen = `exported_${seen}`;
+    labels[seen] = value;
   }
   return labels;
 }

@@ -17,6 +17,7 @@ import {
   listLabelValues,
   listProfiles,
   listTypes,
+  profileContent,
   summarizeRows,
 } from './memory-summaries.ts';
 
@@ -118,6 +119,10 @@ class MemoryStore implements Store {
 
   async profiles(...[selection, limit, options]: Parameters<Store['profiles']>) {
     return listProfiles(await this.#read(options?.signal), selection, limit);
+  }
+
+  async profile(...[id, options]: Parameters<Store['profile']>) {
+    return profileContent(await this.#read(options?.signal), id);
   }
 
   async agents(range: Parameters<Store['agents']>[0]) {

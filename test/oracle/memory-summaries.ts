@@ -11,6 +11,8 @@ import type { WindowTotals } from '../../profile/window-counters.ts';
 import type {
   AgentRow,
   MetaSelection,
+  ProfileContent,
+  ProfileId,
   Selection,
   SelectionSummary,
   StoredProfile,
@@ -18,6 +20,7 @@ import type {
 import {
   type MemoryContent,
   type MemoryProfile,
+  type MemoryRow,
   type MemoryWindow,
   readsAs,
 } from './memory-content.ts';
@@ -105,7 +108,9 @@ export function listProfiles(
   const found = profilesOfType(content, selection).filter(({ tsMs }) => inRange(tsMs, selection));
   found.sort((a, b) => a.tsMs - b.tsMs);
   return found.slice(0, limit).map((profile) => ({
+    series: profile.series.id,
     tsMs: profile.tsMs as StoredProfile['tsMs'],
+    lastMs: lastTime(content, profile),
     durationMs: profile.durationMs,
     labels: profile.series.labels,
     types: publicTypes(profile),
@@ -117,6 +122,40 @@ export function listProfiles(
     ).length,
     comments: profile.comments,
   }));
+}
+
+/** Gauges have no times of their own. */
+function lastTime(content: MemoryContent, profile: MemoryProfile): StoredProfile['lastMs'] {
+  const rows = content.rows.filter(
+    (row) => row.profile === profile && aggregationOf(row.type.type) === 'delta',
+  );
+  return Math.max(profile.tsMs, ...rows.map(({ tsMs }) => tsMs)) as StoredProfile['lastMs'];
+}
+
+/** A profile with its rows, those of one type, stack and label set as one. */
+export function profileContent(content: MemoryContent, id: ProfileId): ProfileContent | null {
+  const profile = content.profiles.get(`${id.series.join(':')} ${id.tsMs}`);
+  if (profile === undefined) return null;
+  const typeTexts = profile.types.map((type) => JSON.stringify(type));
+  const typeOf = ({ type }: MemoryRow) => typeTexts.indexOf(JSON.stringify(type));
+  const sums = new Map<string, { row: MemoryRow; value: number }>();
+  for (const row of content.rows.filter((one) => one.profile === profile)) {
+    const key = JSON.stringify([typeOf(row), row.stack, row.labelset]);
+    const value = (sums.get(key)?.value ?? 0) + Number(row.value);
+    sums.set(key, { row, value });
+  }
+  const rows = [...sums.values()];
+  return {
+    durationMs: profile.durationMs,
+    period: profile.series.period,
+    types: profile.types,
+    comments: profile.comments,
+    labelsets: rows.map(({ row }) => row.labelset),
+    type: Uint16Array.from(rows, ({ row }) => typeOf(row)),
+    stack: Uint32Array.from(rows, ({ row }) => row.stack),
+    labelset: Uint32Array.from(rows, (_, row) => row),
+    value: Float64Array.from(rows, ({ value }) => value),
+  };
 }
 
 function publicTypes(profile: MemoryProfile): ProfileType[] {

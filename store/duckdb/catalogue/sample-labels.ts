@@ -1,7 +1,8 @@
 /**
  * Labels of single samples, by label set ref (0 is the empty set, ref n the n-th set that was
- * added). Keys are seen with every character outside [A-Za-z0-9_] as `_`, and as `exported_NAME`
- * where the series has a label of that name.
+ * added). Keys are kept as they were written, and seen as names of labels: every other character
+ * than [A-Za-z0-9_] as `_`, a `_` before a digit or nothing, and `exported_NAME` where the series has
+ * a label of that name.
  */
 import type { Labels } from '../../../profile/select/labels.ts';
 import type { SampleLabel } from '../../store.ts';
@@ -41,8 +42,10 @@ export class SampleLabels {
 
   /** Whether any sample may have a label that is seen under this name. */
   mayHave(name: string): boolean {
-    if (this.#names.has(name)) return true;
-    return name.startsWith(EXPORTED) && this.#names.has(name.slice(EXPORTED.length));
+    for (let own = name; ; own = own.slice(EXPORTED.length)) {
+      if (this.#names.has(own)) return true;
+      if (!own.startsWith(EXPORTED)) return false;
+    }
   }
 
   /** The union of a series' labels and those of a set (ref), as matchers see it. */
@@ -51,7 +54,9 @@ export class SampleLabels {
     if (view === undefined) return labels;
     const union: Record<string, string> = { ...labels };
     for (const [name, value] of view) {
-      union[Object.hasOwn(labels, name) ? `${EXPORTED}${name}` : name] = value;
+      let seen = name;
+      while (Object.hasOwn(labels, seen)) seen = `${EXPORTED}${seen}`;
+      union[seen] = value;
     }
     return union;
   }
@@ -62,7 +67,8 @@ const EXPORTED = 'exported_';
 function viewOf(labels: readonly SampleLabel[]): Map<string, string> {
   const view = new Map<string, string>();
   for (const label of labels) {
-    const name = label.key.replaceAll(/[^A-Za-z0-9_]/g, '_');
+    const plain = label.key.replaceAll(/[^A-Za-z0-9_]/g, '_');
+    const name = /^([0-9]|$)/.test(plain) ? `_${plain}` : plain;
     const value = 'value' in label ? label.value : label.number;
     // Of several values of one key the first stands for all, as a matcher sees one value.
     if (value !== '' && !view.has(name)) view.set(name, value);

@@ -9,14 +9,15 @@ import { activeSeries } from './selection.ts';
 /** Rows that are not sealed count in full, since their times are not known here. */
 export function estimateRead(
   catalogue: Catalogue,
-  { type, matchers, range }: Selection,
+  { type, matchers, range, series }: Selection,
   hotRows: number,
   blocks: readonly Block[],
 ): Estimate {
   const { plain, scaled } = valueTypes(catalogue, type);
   const types = new Set([...plain, ...scaled]);
   const { selected, active } = activeSeries(catalogue, types, matchers, range);
-  const estimate = { series: selected.length, blocks: 0, maxRows: hotRows, bytes: 0 };
+  const count = series === undefined ? selected.length : Math.min(1, selected.length);
+  const estimate = { series: count, blocks: 0, maxRows: hotRows, bytes: 0 };
   let rows = hotRows;
   for (const block of blocks) {
     const part = partIn(block, range);
@@ -26,7 +27,7 @@ export function estimateRead(
     estimate.maxRows += block.samples;
     estimate.bytes += fileOf(block, 'samples')?.bytes ?? 0;
   }
-  const share = selected.length / Math.max(1, active);
+  const share = count / Math.max(1, active);
   return { ...estimate, rows: Math.ceil(rows * share), hotRows };
 }
 

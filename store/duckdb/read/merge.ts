@@ -3,10 +3,15 @@ import { EverflameError } from '../../../profile/errors.ts';
 import { MAX_MERGE_ROWS } from '../../../profile/limits.ts';
 import type { MergeColumns, Selection } from '../../store.ts';
 import type { Catalogue } from '../catalogue/catalogue.ts';
+import { Turn } from '../catalogue/turn.ts';
 import type { ReadSession } from '../sql/reader-pool.ts';
 import type { ResultColumns } from '../sql/result-columns.ts';
 import { valueTypes } from './row-types.ts';
 import { type Plan, planSelection, timeCondition } from './selection.ts';
+
+const ROWS_PER_LOOK = 1_024;
+/** One more than may be answered, so that it is seen. */
+export const ROW_LIMIT = MAX_MERGE_ROWS + 1;
 
 export async function mergeDeltas(
   session: ReadSession,
@@ -22,7 +27,7 @@ export async function mergeDeltas(
     `SELECT s.stack, sum(s.value)::DOUBLE, ${plan.group.sql}, ${plan.factor.sql}
      FROM ${plan.samplesFrom} AND ${timeCondition('s.ts_ms', selection.range)}
      GROUP BY ${['s.stack', ...keys].join(', ')}
-     LIMIT ${MAX_MERGE_ROWS + 1}`,
+     LIMIT ${ROW_LIMIT}`,
   );
   checkRowCount(rows);
   const value = rows.f64(1);
@@ -62,7 +67,11 @@ export function checkSums(value: Float64Array): void {
 }
 
 /** Integer counts with one multiplier where all rows have the same factor, else products. */
-function foldFactors(plan: Plan, rows: ResultColumns, value: Float64Array): MergeColumns {
+async function foldFactors(
+  plan: Plan,
+  rows: ResultColumns,
+  value: Float64Array,
+): Promise<MergeColumns> {
   const stack = rows.u32(0);
   const group = rows.u32(2);
   const factor = rows.u32(3);
@@ -73,7 +82,9 @@ function foldFactors(plan: Plan, rows: ResultColumns, value: Float64Array): Merg
   }
   const slots = new Map<number, number>();
   let count = 0;
+  const turn = new Turn();
   for (let row = 0; row < rows.rows; row++) {
+    if (row % ROWS_PER_LOOK === 0 && turn.isOver()) await turn.next();
     const product = (value[row] as number) * (plan.factors[factor[row] as number] ?? 1);
     const key = (group[row] as number) * 2 ** 32 + (stack[row] as number);
     const slot = slots.get(key);

@@ -7,6 +7,7 @@ import { MAX_LABELSET_PAIRS } from '../../../profile/limits.ts';
 import type { Labels } from '../../../profile/select/labels.ts';
 import { compileMatchers, labelValue, type Matcher } from '../../../profile/select/selector.ts';
 import type { TimeRange } from '../../../profile/units.ts';
+import type { Selection } from '../../store.ts';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import { Turn } from '../catalogue/turn.ts';
 import type { ReadSession } from '../sql/reader-pool.ts';
@@ -219,7 +220,7 @@ class Grouping {
 
   groupOf(labels: Labels): number {
     const values = this.#by.map((name) => labelValue(labels, name));
-    const key = JSON.stringify(values);
+    const key = values.length === 1 ? (values[0] ?? '') : JSON.stringify(values);
     const known = this.#byKey.get(key);
     if (known !== undefined) return known;
     const pairs = this.#by.map((name, at) => [name, values[at] ?? ''] as const);
@@ -244,12 +245,15 @@ export async function planSelection(
   session: ReadSession,
   catalogue: Catalogue,
   types: TypeIds,
-  selection: { matchers: readonly Matcher[]; range: TimeRange },
+  selection: Pick<Selection, 'matchers' | 'range' | 'series'>,
   by: readonly string[],
   only?: ReadonlySet<number>,
 ): Promise<Plan | null> {
   const { matchers, range } = selection;
-  const isAllowed = (series: number) => only === undefined || only.has(series);
+  const one =
+    selection.series === undefined ? null : catalogue.seriesIndex.find(...selection.series);
+  const isAllowed = (series: number) =>
+    (one === null || one === series) && (only === undefined || only.has(series));
   const typeIds = new Set([...types.plain, ...types.scaled]);
   const grouping = new Grouping(by);
   const pairwise = needsSampleLabels(catalogue, matchers, by);
