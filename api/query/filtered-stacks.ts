@@ -13,9 +13,10 @@ import { type LocationFrames, nodeKey } from './location-frames.ts';
 import type { Granularity } from './params.ts';
 import type { GroupedLeaves, StackWeights } from './tree-messages.ts';
 
-/** In `#leaf`: not asked for yet, and dropped; a leaf is its node + 1. */
+/** In `#leaf`: not asked for yet, and dropped; a leaf is its node + 1, or any where it is not asked. */
 const UNKNOWN = 0;
 const DROPPED = -1;
+const KEPT = 1;
 /** Stacks between two looks at the stop flag, less one; one may need names of many frames. */
 const STOP_MASK = 15;
 
@@ -23,6 +24,8 @@ export class FilteredStacks {
   readonly tree = new CallTree();
   /** Rows are the tree's frame numbers. */
   readonly table = new FrameTable();
+  /** No stack that is kept is changed: what is known of whole stacks holds, and no tree is made. */
+  readonly keepsWhole: boolean;
   readonly #filters: StackFilters;
   readonly #frames: LocationFrames;
   readonly #granularity: Granularity;
@@ -47,6 +50,8 @@ export class FilteredStacks {
     dictionary: DictionaryColumns,
     columns: ColumnSource,
   ) {
+    const choices = steps.every(({ action }) => action === 'show' || action === 'hide');
+    this.keepsWhole = choices && granularity === 'function';
     this.#filters = new StackFilters(steps, frames.table);
     this.#frames = frames;
     this.#granularity = granularity;
@@ -54,8 +59,15 @@ export class FilteredStacks {
     this.#leaf = columns.int32(dictionary.stacks.count).fill(UNKNOWN);
   }
 
-  /** The rows of kept stacks; the weight of all others is what `value` lacks. */
-  leavesOf({ stack: stacks, group, value }: StackWeights, checkStop: () => void): GroupedLeaves {
+  /**
+   * The rows of kept stacks; the weight of all others is what `value` lacks. `whole` is the node of
+   * each row's stack in a tree of whole ones, and the answer where `keepsWhole`.
+   */
+  leavesOf(
+    { stack: stacks, group, value }: StackWeights,
+    whole: Int32Array,
+    checkStop: () => void,
+  ): GroupedLeaves {
     const nodes = new Int32Array(stacks.length);
     let kept = 0;
     for (let row = 0; row < stacks.length; row++) {
@@ -63,8 +75,9 @@ export class FilteredStacks {
       assert(stack < this.#dictionary.stacks.count, `the dictionary has stack ${stack}`);
       if ((row & STOP_MASK) === 0) checkStop();
       if (this.#leaf[stack] === UNKNOWN) this.#leaf[stack] = this.#add(stack);
-      nodes[row] = (this.#leaf[stack] as number) - 1;
-      if ((nodes[row] as number) >= 0) kept++;
+      const leaf = this.#leaf[stack] as number;
+      nodes[row] = leaf !== DROPPED && this.keepsWhole ? (whole[row] as number) : leaf - 1;
+      if (leaf !== DROPPED) kept++;
     }
     const leaves = { node: new Int32Array(kept), value: new Float64Array(kept) };
     const groups = new Uint32Array(kept);
@@ -83,6 +96,7 @@ export class FilteredStacks {
   #add(stack: number): number {
     const count = this.#filters.apply(this.#rows, this.#expand(stack));
     if (count < 0) return DROPPED;
+    if (this.keepsWhole) return KEPT;
     const node = this.#plant(this.#filters.kept, count);
     if (this.tree.count > MAX_TREE_NODES) {
       throw new EverflameError('too-large', 'the filtered stacks have too many nodes', {

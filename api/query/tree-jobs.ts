@@ -176,7 +176,8 @@ export class TreeJobs {
   /** Of filters alone comes the total, of the function's stacks come the graphs. */
   #answerSandwich(job: SandwichJob): Answer {
     const { filters, where, tree } = job;
-    const kept = this.#filter(filters, 'function')?.leavesOf(job.weights, this.#checkStop);
+    const nodes = new Int32Array(job.weights.stack.length);
+    const kept = this.#filter(filters, 'function')?.leavesOf(job.weights, nodes, this.#checkStop);
     const total = sum((kept?.leaves ?? job.weights).value) * job.weights.multiplier;
     const side = (action: 'show-from' | 'pivot') => {
       const meta = structuredClone(job.meta);

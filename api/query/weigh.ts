@@ -43,8 +43,8 @@ export function weigh(
   );
   checkStop();
   const leaves = sides.map((side, at): GroupedLeaves => {
-    if (filtered !== null) return filtered.leavesOf(side, checkStop);
     const node = nodes[at] as Int32Array;
+    if (filtered !== null) return filtered.leavesOf(side, node, checkStop);
     return { leaves: { node, value: side.value }, group: side.group };
   });
   const [ours, theirs] = leaves as [GroupedLeaves, GroupedLeaves?];
@@ -56,7 +56,10 @@ export function weigh(
     if (filtered !== null) meta.base.totalBeforeFilters = sum(base.value) * base.multiplier;
     meta.base.total = sum(theirs.leaves.value) * base.multiplier;
   }
-  const framed = filtered ?? { tree: stacks.tree, table: stacks.frames.table };
+  const framed =
+    filtered === null || filtered.keepsWhole
+      ? { tree: stacks.tree, table: stacks.frames.table }
+      : filtered;
   const tree =
     by.length === 0
       ? gatherTree(framed.tree, ours.leaves, theirs?.leaves ?? null, columns)
