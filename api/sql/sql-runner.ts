@@ -298,8 +298,9 @@ function deathOf(output: ChildOutput, timeoutMs: number): EverflameError {
     });
   }
   const how = exitSignal ?? (code === 0 ? 'an answer without a header' : `exit status ${code}`);
+  // Its last words may say where the program's files are.
   return new EverflameError('unavailable', `the process of the statement died of ${how}`, {
-    remedy: `Its last words: ${words.trim().slice(-400) || 'none'}`,
+    cause: new Error(words.trim()),
   });
 }
 

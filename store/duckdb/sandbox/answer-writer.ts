@@ -1,7 +1,7 @@
 /** Rows into the bytes of an answer, up to a number of bytes. */
 import { ArrowStream } from './arrow-stream.ts';
 import { type Column, typeName } from './column-type.ts';
-import type { Value } from './column-values.ts';
+import type { Reader, Value } from './column-values.ts';
 import type { SqlDone, SqlFormat } from './sandbox-job.ts';
 import { csvHead, csvRow, toJson } from './value-text.ts';
 
@@ -9,7 +9,7 @@ export interface AnswerWriter {
   readonly columns: readonly Column[];
   readonly rows: number;
   /** Takes the first `count` rows of some columns; returns how many there was room for. */
-  add(columns: readonly Value[][], count: number): number;
+  add(columns: readonly Reader[], count: number): number;
   /** All bytes. Nothing is added after it. */
   end(done: SqlDone & { hotAgeMs: number }): Uint8Array[];
 }
@@ -67,11 +67,11 @@ class TextAnswer implements AnswerWriter {
     this.#bytesLeft = maxBytes;
   }
 
-  add(columns: readonly Value[][], count: number): number {
+  add(columns: readonly Reader[], count: number): number {
     const texts: string[] = [];
     let taken = 0;
     for (; taken < count; taken++) {
-      const values = columns.map((column) => column[taken] ?? null);
+      const values = columns.map((read) => read(taken));
       const text = this.#form.row(values, this.columns, this.rows);
       const bytes = Buffer.byteLength(text);
       if (bytes > this.#bytesLeft) break;

@@ -2,9 +2,10 @@
 import type { AnswerWriter } from './answer-writer.ts';
 import { type ArrowArray, arrowArray } from './arrow-array.ts';
 import type { Column, ColumnType } from './column-type.ts';
-import type { Value } from './column-values.ts';
+import type { Reader } from './column-values.ts';
 import { type FlatField, type FlatObject, flatBuffer } from './flatbuffer.ts';
 
+const BATCH_ROWS = 256;
 const METADATA_VERSION = 4;
 const SCHEMA = 1;
 const RECORD_BATCH = 3;
@@ -40,19 +41,33 @@ export class ArrowStream implements AnswerWriter {
     this.#bytesLeft = maxBytes;
   }
 
-  /** A batch that is too large is tried again with half of its rows. */
-  add(columns: readonly Value[][], count: number): number {
-    if (count === 0) return 0;
-    const arrays = columns.map((values, at) =>
-      arrowArray(values.slice(0, count), this.columns[at]?.type ?? { kind: 'null' }),
-    );
-    const batch = recordBatch(arrays, count);
-    const bytes = batch.reduce((sum, part) => sum + part.length, 0);
-    if (bytes > this.#bytesLeft) return this.add(columns, Math.floor(count / 2));
-    this.#bytesLeft -= bytes;
-    this.#messages.push(...batch);
-    this.rows += count;
-    return count;
+  /** A batch that does not fit is tried again with half of its rows, down to one. */
+  add(columns: readonly Reader[], count: number): number {
+    let batchRows = BATCH_ROWS;
+    let from = 0;
+    while (from < count) {
+      const length = Math.min(batchRows, count - from);
+      const batch = this.#batchOf(columns, from, length);
+      const bytes = batch.reduce((sum, part) => sum + part.length, 0);
+      if (bytes > this.#bytesLeft) {
+        if (length === 1) break;
+        batchRows = Math.floor(length / 2);
+        continue;
+      }
+      this.#bytesLeft -= bytes;
+      this.#messages.push(...batch);
+      this.rows += length;
+      from += length;
+    }
+    return from;
+  }
+
+  #batchOf(columns: readonly Reader[], from: number, length: number): Uint8Array[] {
+    const arrays = columns.map((read, at) => {
+      const values = Array.from({ length }, (_, row) => read(from + row));
+      return arrowArray(values, this.columns[at]?.type ?? { kind: 'null' });
+    });
+    return recordBatch(arrays, length);
   }
 
   end(): Uint8Array[] {

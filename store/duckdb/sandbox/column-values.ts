@@ -16,39 +16,36 @@ export interface Interval {
   micros: bigint;
 }
 
-/** The first `size` values of a vector. */
-export function readValues(vector: duckdb.Vector, type: ColumnType, size: number): Value[] {
-  const read = reader(vector, type, size);
+/** Reads the value of a row. Nothing is made of a row before it is asked for. */
+export type Reader = (row: number) => Value;
+
+/** For the first `size` rows of a vector, as long as its chunk is there. */
+export function columnReader(vector: duckdb.Vector, type: ColumnType, size: number): Reader {
   const validity = duckdb.vector_get_validity(vector, Math.ceil(size / 64) * 8);
-  const values = new Array<Value>(size);
-  for (let row = 0; row < size; row++) {
-    values[row] = duckdb.validity_row_is_valid(validity, row) ? read(row) : null;
-  }
-  return values;
+  const read = validReader(vector, type, size);
+  return (row) => (duckdb.validity_row_is_valid(validity, row) ? read(row) : null);
 }
 
-type Reader = (row: number) => Value;
-
-function reader(vector: duckdb.Vector, type: ColumnType, size: number): Reader {
+function validReader(vector: duckdb.Vector, type: ColumnType, size: number): Reader {
   switch (type.kind) {
     case 'list':
-      return listReader(vector, size, (child, total) => readValues(child, type.child, total));
+      return listReader(vector, size, (child, total) => columnReader(child, type.child, total));
     case 'map':
       return listReader(vector, size, (child, total) => {
-        const keys = readValues(duckdb.struct_vector_get_child(child, 0), type.key, total);
-        const values = readValues(duckdb.struct_vector_get_child(child, 1), type.value, total);
-        return keys.map((key, at) => [key, values[at] as Value]);
+        const key = columnReader(duckdb.struct_vector_get_child(child, 0), type.key, total);
+        const value = columnReader(duckdb.struct_vector_get_child(child, 1), type.value, total);
+        return (row) => [key(row), value(row)];
       });
     case 'array': {
       const { child, length } = type;
-      const all = readValues(duckdb.array_vector_get_child(vector), child, size * length);
-      return (row) => all.slice(row * length, (row + 1) * length);
+      const read = columnReader(duckdb.array_vector_get_child(vector), child, size * length);
+      return (row) => Array.from({ length }, (_, at) => read(row * length + at));
     }
     case 'struct': {
       const fields = type.children.map((child, at) =>
-        readValues(duckdb.struct_vector_get_child(vector, at), child, size),
+        columnReader(duckdb.struct_vector_get_child(vector, at), child, size),
       );
-      return (row) => fields.map((field) => field[row] as Value);
+      return (row) => fields.map((field) => field(row));
     }
     case 'null':
       return () => null;
@@ -60,16 +57,16 @@ function reader(vector: duckdb.Vector, type: ColumnType, size: number): Reader {
 function listReader(
   vector: duckdb.Vector,
   size: number,
-  readAll: (child: duckdb.Vector, total: number) => Value[],
+  readItem: (child: duckdb.Vector, total: number) => Reader,
 ): Reader {
   const entries = dataOf(vector, size * 16);
   const total = duckdb.list_vector_get_size(vector);
-  const all = readAll(duckdb.list_vector_get_child(vector), total);
+  const read = readItem(duckdb.list_vector_get_child(vector), total);
   return (row) => {
     const start = Number(entries.getBigUint64(row * 16, true));
     const length = Number(entries.getBigUint64(row * 16 + 8, true));
     assert(start + length <= total, 'a list beyond its values');
-    return all.slice(start, start + length);
+    return Array.from({ length }, (_, at) => read(start + at));
   };
 }
 

@@ -78,7 +78,7 @@ async function rowsOf(sql: string): Promise<string[]> {
 describe('the views', () => {
   test.each([
     [
-      `SELECT split_part(type, ':', 2), series, ts, ts_ms, labels['thread'], value FROM samples
+      `SELECT split_part(type, ':', 2), series, ts, ts_ms, sample_labels['thread'], value FROM samples
        ORDER BY ts, 1, value`,
       [
         '"cpu" 0 "1970-01-01T00:00:01Z" 1000 "x" 20000000',
@@ -335,7 +335,7 @@ describe('answers', () => {
     ['arrow', { rows: 2_050 }, 2_050, 'limit = 2050'],
     ['json', { answerBytes: 100 }, 18, 'MAX_SQL_ANSWER_BYTES = 100'],
     ['csv', { answerBytes: 100, rows: 5_000 }, 27, 'MAX_SQL_ANSWER_BYTES = 100'],
-    ['arrow', { answerBytes: 10_000, rows: 5_000 }, 1_024, 'MAX_SQL_ANSWER_BYTES = 10000'],
+    ['arrow', { answerBytes: 10_000, rows: 5_000 }, 1_152, 'MAX_SQL_ANSWER_BYTES = 10000'],
     ['json', { rows: 5_000, answerBytes: 2 ** 20 }, 3_000, null],
   ])('%s with %o: %i rows', async (format, limits, rows, truncated) => {
     const { done } = await run('FROM range(3000) ORDER BY 1', format, limits);

@@ -4,14 +4,14 @@
  */
 import { basename } from 'node:path';
 import duckdb from '@duckdb/node-bindings';
-import { EverflameError } from '../../../profile/errors.ts';
+import { assert, EverflameError } from '../../../profile/errors.ts';
 import { sqlText } from '../schema.ts';
 import { openMemoryDatabase } from '../sql/database.ts';
 import { ResultColumns } from '../sql/result-columns.ts';
 import type { AnswerWriter } from './answer-writer.ts';
 import { createAnswerWriter } from './answer-writer.ts';
 import { type Column, columnType } from './column-type.ts';
-import { readValues, type Value } from './column-values.ts';
+import { columnReader } from './column-values.ts';
 import type { SqlDone, SqlJob, SqlLimits } from './sandbox-job.ts';
 import { checkStatement } from './statement-check.ts';
 import { viewStatements } from './views.ts';
@@ -103,10 +103,12 @@ async function copyRows(
     const size = chunk === null ? 0 : duckdb.data_chunk_get_size(chunk);
     if (chunk === null || size === 0) return null;
     const room = limits.rows - writer.rows;
-    const columns = writer.columns.map(({ type }, at): Value[] =>
-      readValues(duckdb.data_chunk_get_vector(chunk, at), type, size),
+    const columns = writer.columns.map(({ type }, at) =>
+      columnReader(duckdb.data_chunk_get_vector(chunk, at), type, size),
     );
     const taken = writer.add(columns, Math.min(size, room));
+    // The readers show the chunk's memory, which goes when nothing refers to it any more.
+    assert(duckdb.data_chunk_get_size(chunk) === size, 'a chunk that stays as it is');
     if (taken < Math.min(size, room)) return `MAX_SQL_ANSWER_BYTES = ${limits.answerBytes}`;
     if (room < size) return `limit = ${limits.rows}`;
   }

@@ -68,7 +68,7 @@ const INNER = [
 
 const VIEWS = [
   `CREATE VIEW samples AS
-    SELECT t.type, s.series, epoch_ms(s.ts_ms) AS ts, s.ts_ms, s.stack, l.labels,
+    SELECT t.type, s.series, epoch_ms(s.ts_ms) AS ts, s.ts_ms, s.stack, l.labels AS sample_labels,
       CASE WHEN t.scaled THEN s.value * p.period::BIGINT ELSE s.value END AS value
     FROM stored.samples s JOIN stored.public_types t ON t.id = s.type
       JOIN stored.series p ON p.id = s.series
