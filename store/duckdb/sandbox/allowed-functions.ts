@@ -29,7 +29,8 @@ const NUMBERS = `abs acos acosh add asin asinh atan atan2 atanh bin bit_count cb
   sin sinh sqrt subtract tan tanh trunc xor nullif equi_width_bins`;
 
 const TEXTS = `array_to_string ascii bar base64 char_length character_length chr concat concat_ws
-  contains damerau_levenshtein editdist3 ends_with error format format_bytes formatReadableDecimalSize
+  contains damerau_levenshtein editdist3 ends_with error format format_bytes
+  formatReadableDecimalSize
   formatReadableSize from_base64 from_binary from_hex hamming ilike_escape instr jaccard
   jaro_similarity jaro_winkler_similarity lcase left left_grapheme length length_grapheme
   levenshtein like_escape lower lpad ltrim md5 mismatches nfc_normalize not_ilike_escape

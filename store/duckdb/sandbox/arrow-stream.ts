@@ -1,4 +1,4 @@
-/** Rows as an Arrow IPC stream: a schema, record batches, an end. Format version 5, no compression. */
+/** Rows as an Arrow IPC stream, version 5: a schema, record batches, an end. Not compressed. */
 import type { AnswerWriter } from './answer-writer.ts';
 import { type ArrowArray, arrowArray } from './arrow-array.ts';
 import type { Column, ColumnType } from './column-type.ts';

@@ -18,7 +18,6 @@ export const SNAPSHOT_TABLES = [
   'windows',
   'replaced_windows',
 ] as const;
-export type SnapshotTable = (typeof SNAPSHOT_TABLES)[number];
 
 /** Statements that make the views. The tables beneath are in a schema that no statement reaches. */
 export function viewStatements(files: Readonly<Record<string, readonly string[]>>): string[] {
