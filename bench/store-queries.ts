@@ -16,7 +16,7 @@ export interface TimedQuery {
   bytes: number;
 }
 
-interface StoreQuery {
+export interface StoreQuery {
   name: string;
   /** As the contract has it, p95. */
   aimMs: number;

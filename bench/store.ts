@@ -4,7 +4,8 @@
  * while the fleet sends ten times as fast as it lives, and with ten times the history beside them;
  * and how long a start takes after kill -9.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -16,10 +17,18 @@ import {
 } from '../test/e2e/server-process.ts';
 import type { MergeJson } from '../wire/http.ts';
 import { createFleet, PERIOD_NS, WINDOW_MS, WINDOWS_PER_HOUR } from './fleet.ts';
+import { copyHistory } from './fleet-history.ts';
 import { type FleetSums, startFleetPush } from './fleet-push.ts';
 import { placeSymbolFiles } from './fleet-symbols.ts';
 import { cpuSeconds, diskBytes, memoryMb, percentile } from './process-usage.ts';
-import { CPU_TYPE, endOf, storeQueries, type TimedQuery, timeQueries } from './store-queries.ts';
+import {
+  CPU_TYPE,
+  endOf,
+  type StoreQuery,
+  storeQueries,
+  type TimedQuery,
+  timeQueries,
+} from './store-queries.ts';
 
 const CLIENTS = 32;
 /** The fleet lives at 10 requests a second. */
@@ -28,6 +37,8 @@ const TENFOLD = 100;
 const ROOM_MS = 2 * 3_600_000;
 const RESTARTS = 3;
 const WINDOWS_BEFORE_KILL = 6;
+/** Of two seconds. */
+const SETTLE_ROUNDS = 450;
 
 /** What was sent to a data directory; kept beside it, so that a long load is done once. */
 interface Loaded {
@@ -46,6 +57,8 @@ interface Loaded {
 
 export interface StoreBenchOptions {
   hours: number;
+  /** Times that the blocks are copied for the questions with history beside them. */
+  copies: number;
   /** Filled by an earlier run, or empty; a folder of its own that goes when there is none. */
   dataDir?: string;
 }
@@ -53,18 +66,23 @@ export interface StoreBenchOptions {
 export function readStoreOptions(args: readonly string[]): StoreBenchOptions {
   const { values } = parseArgs({
     args: [...args],
-    options: { hours: { type: 'string', default: '24' }, data: { type: 'string' } },
+    options: {
+      hours: { type: 'string', default: '24' },
+      copies: { type: 'string', default: '10' },
+      data: { type: 'string' },
+    },
   });
   const dataDir = values.data === undefined ? {} : { dataDir: values.data };
-  return { hours: Number(values.hours), ...dataDir };
+  return { hours: Number(values.hours), copies: Number(values.copies), ...dataDir };
 }
 
-export async function benchStore({ hours, dataDir }: StoreBenchOptions): Promise<string> {
-  if (dataDir !== undefined) return benchFolder(dataDir, hours);
-  return withFolder((folder) => benchFolder(folder, hours));
+export async function benchStore(options: StoreBenchOptions): Promise<string> {
+  const { dataDir } = options;
+  if (dataDir !== undefined) return benchFolder(dataDir, options);
+  return withFolder((folder) => benchFolder(folder, options));
 }
 
-async function benchFolder(folder: string, hours: number): Promise<string> {
+async function benchFolder(folder: string, { hours, copies }: StoreBenchOptions): Promise<string> {
   const dataDir = join(folder, 'data');
   const state = join(folder, 'fleet.json');
   const load = loadavg().map((value) => value.toFixed(1));
@@ -76,6 +94,7 @@ async function benchFolder(folder: string, hours: number): Promise<string> {
   const endMs = endOf(loaded.startMs, loaded.windows);
 
   const server = await startServerProcess(dataDir);
+  await settle(server);
   console.log('questions, nothing else');
   const idle = await timeQueries(server, queries, endMs);
   console.log('questions, while ten fleets live');
@@ -85,6 +104,7 @@ async function benchFolder(folder: string, hours: number): Promise<string> {
   const peakMb = memoryMb(server.pid, 'VmHWM');
   const restartMs = await timeRestarts(server, dataDir, loaded);
   writeFileSync(state, JSON.stringify(loaded));
+  const { times: long, rows: longRows } = await timeHistory(folder, copies, queries, endMs);
 
   return [
     `Load of the machine at the start: ${load.join(' ')}. A question's figures are those of 30 runs.`,
@@ -95,20 +115,68 @@ async function benchFolder(folder: string, hours: number): Promise<string> {
     `| start after kill -9 to ready, ms, ${RESTARTS} times | ${restartMs.map(Math.round).join(', ')} |`,
     `| peak memory while questions are asked and ten fleets live, MB | ${peakMb.toFixed(0)} |`,
     '',
-    '| question, HTTP to fg1 or JSON, untruncated | p50 / p95 ms (CPU ms; kB) | aim | while ten fleets live, p50 / p95 ms (times p95) |',
-    '|---|---|---|---|',
-    ...idle.map((query, row) => queryRow(query, busy[row], queries[row]?.aimMs ?? 0)),
+    `Other columns: while the fleet sends ten times as fast as it lives; with ${longRows} older rows of the same series beside them. In parentheses: times that of the question alone.`,
+    '',
+    '| question, HTTP to fg1 or JSON, untruncated | alone, p50 / p95 ms (CPU ms; kB) | aim, p95 | tenfold ingest, p50 / p95 ms | long history, p50 / p95 ms |',
+    '|---|---|---|---|---|',
+    ...idle.map((query, row) => queryRow(query, busy[row], long[row], queries[row]?.aimMs ?? 0)),
   ].join('\n');
 }
 
-function queryRow(idle: TimedQuery, busy: TimedQuery | undefined, aimMs: number): string {
+/** The questions of a copy of the store that has more history. */
+async function timeHistory(
+  folder: string,
+  copies: number,
+  queries: readonly StoreQuery[],
+  endMs: number,
+): Promise<{ times: TimedQuery[]; rows: number }> {
+  const [dataDir, history] = [join(folder, 'data'), join(folder, 'history')];
+  rmSync(history, { recursive: true, force: true });
+  // Blocks never change, so that links do; the database file does.
+  execFileSync('cp', ['-al', dataDir, history]);
+  const database = 'everflame.duckdb';
+  execFileSync('cp', ['--remove-destination', join(dataDir, database), join(history, database)]);
+  console.log(`copying ${copies} times what is there`);
+  const rows = await copyHistory(history, copies);
+  const server = await startServerProcess(history);
+  try {
+    await settle(server);
+    console.log('questions, with more history');
+    return { times: await timeQueries(server, queries, endMs), rows };
+  } finally {
+    await server.stop();
+    rmSync(history, { recursive: true });
+  }
+}
+
+/** Waits until the server has nothing to do: blocks may be merged after a start. */
+async function settle({ pid }: ServerProcess): Promise<void> {
+  let quiet = 0;
+  for (let round = 0; quiet < 3 && round < SETTLE_ROUNDS; round++) {
+    const cpu = cpuSeconds(pid);
+    await new Promise((done) => setTimeout(done, 2_000));
+    quiet = cpuSeconds(pid) - cpu < 0.1 ? quiet + 1 : 0;
+  }
+}
+
+function queryRow(
+  idle: TimedQuery,
+  busy: TimedQuery | undefined,
+  long: TimedQuery | undefined,
+  aimMs: number,
+): string {
   const ms = (value: number) => value.toFixed(1);
-  const busyP95 = busy?.p95Ms ?? Number.NaN;
+  const beside = (other: TimedQuery | undefined) => {
+    if (other === undefined) return '';
+    const [p50, p95] = [other.p50Ms / idle.p50Ms, other.p95Ms / idle.p95Ms];
+    return `${ms(other.p50Ms)} / ${ms(other.p95Ms)} (${p50.toFixed(2)} / ${p95.toFixed(2)})`;
+  };
   const cells = [
     idle.name,
     `${ms(idle.p50Ms)} / ${ms(idle.p95Ms)} (${ms(idle.cpuMs)}; ${(idle.bytes / 1e3).toFixed(0)})`,
     `${aimMs}`,
-    `${ms(busy?.p50Ms ?? Number.NaN)} / ${ms(busyP95)} (${(busyP95 / idle.p95Ms).toFixed(2)})`,
+    beside(busy),
+    beside(long),
   ];
   return `| ${cells.join(' | ')} |`;
 }
