@@ -21,6 +21,7 @@ const page = (text: string, contentType: string, cacheControl: string): WebFile 
 /** What these tests do not reach; server-app.test.ts has the real ones. */
 const ELSEWHERE = {
   ingest: {} as Ingest,
+  memory: { reserve: () => () => undefined },
   queries: {} as Queries,
   symbolizer: {} as Symbolizer,
   selfProfiler: {} as SelfProfiler,

@@ -1,5 +1,5 @@
 /** Composes the server's parts, and closes them in the reverse order. */
-import { availableParallelism, hostname } from 'node:os';
+import { availableParallelism, hostname, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createApp } from '../api/app.ts';
@@ -9,6 +9,7 @@ import { startDebuginfoSurvey } from '../api/debuginfo-survey.ts';
 import { measureEventLoopDelay } from '../api/event-loop-delay.ts';
 import { createIngest } from '../api/ingest/ingest.ts';
 import type { Ingest } from '../api/ingest/ingest-request.ts';
+import { MemoryGovernor, QUERY_BYTES } from '../api/memory-governor.ts';
 import type { Gauge } from '../api/metrics.ts';
 import { createMetrics, observeGauges, processGauges, storeGauges } from '../api/metrics.ts';
 import { createQueries } from '../api/query/queries.ts';
@@ -22,6 +23,8 @@ import { watchStore } from '../api/telemetry/watched-store.ts';
 import type { EpochMs } from '../profile/units.ts';
 import { openDuckStore } from '../store/duckdb/duck-store.ts';
 import { openSymbolizer } from '../symbolizer/debuginfo/debuginfo-store.ts';
+import { collectGarbage } from './garbage.ts';
+import { type MemoryShares, shareMemory } from './memory-limit.ts';
 import { createSelfMetrics } from './self-metrics.ts';
 import { createSqlProcesses } from './sql-process.ts';
 import { startThread } from './thread.ts';
@@ -41,6 +44,7 @@ export interface AppSettings {
   /** Where else debug information is looked for, in order: folders, then debuginfod servers. */
   debuginfoPaths?: readonly string[];
   debuginfodUrls?: readonly string[];
+  /** Ceiling of the whole process' resident memory; the machine's own if not given. */
   memoryLimitBytes?: number;
   /** Empty, or `/path`. */
   pathPrefix: string;
@@ -78,9 +82,10 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
   const selfMetrics = createSelfMetrics(version);
   closers.push(() => selfMetrics.close());
   const metrics = createMetrics(selfMetrics.meter);
+  const shares = shareMemory(memoryLimitBytes ?? totalmem());
   const opened = await openDuckStore({
     dataDir,
-    ...(memoryLimitBytes === undefined ? {} : { memoryLimitBytes }),
+    memoryLimitBytes: shares.databaseBytes,
     log: settings.log,
   });
   const store = watchStore(opened, metrics.storeSeconds, settings.isTraced === true);
@@ -89,11 +94,12 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
   closers.push(() => symbolizer.close());
   const workers = Math.min(MAX_WORKERS, Math.max(1, availableParallelism() - 1));
   const seats = seatsFor(availableParallelism());
-  const lanes = new QueryLanes(seats);
+  const memory = governMemory(shares, () => [queries, ingest]);
+  const lanes = new QueryLanes(seats, (lane) => memory.reserve('query', QUERY_BYTES[lane]));
   const queries = createQueries({
     store,
     symbolizer,
-    createWorker: () => startThread('tree-worker'),
+    createWorker: () => startThread('tree-worker', shares),
     // Heavy queries leave one to the light ones.
     workers: Math.max(workers, seats.heavy + 1),
     lanes,
@@ -103,7 +109,7 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
   closers.push(() => survey.close());
   const ingest = createIngest({
     store,
-    createWorker: () => startThread('../api/ingest/decode-worker'),
+    createWorker: () => startThread('../api/ingest/decode-worker', shares),
     workers,
     clock,
   });
@@ -115,8 +121,9 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
   });
   closers.push(() => sql.close());
   const eventLoop = measureEventLoopDelay();
-  closers.push(async () => eventLoop.close());
-  const bodies = new BodyBudget();
+  memory.start();
+  closers.push(async () => [eventLoop, memory].forEach((watch) => void watch.close()));
+  const bodies = new BodyBudget(shares.bodyBytes);
   observeGauges(selfMetrics.meter, [
     ...storeGauges(() => store.stats()),
     ...ingestGauges(ingest, bodies),
@@ -124,6 +131,7 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
     ...queryGauges(() => lanes.stats()),
     ...sqlGauges(() => sql.stats()),
     ...eventLoop.gauges,
+    ...memory.gauges(),
     ...processGauges(),
   ]);
   return createApp({
@@ -132,6 +140,7 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
     webFiles: await readWebFiles(findWebFolder()),
     metrics,
     bodies,
+    memory,
     doors: { checkHost: !settings.insecure },
     log: settings.log,
     renderMetrics: () => selfMetrics.render(),
@@ -142,6 +151,18 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
     queries,
     sql,
     selfProfiler: createSelfProfiler({ ingest, host: hostname(), version, clock }),
+  });
+}
+
+/** Relief ends the threads that idle, with their caches, and collects what the main one left. */
+function governMemory({ limitBytes }: MemoryShares, keepers: () => readonly { trim(): void }[]) {
+  return new MemoryGovernor({
+    limitBytes,
+    readBytes: () => process.memoryUsage.rss(),
+    relieve: () => {
+      for (const keeper of keepers()) keeper.trim();
+      collectGarbage();
+    },
   });
 }
 

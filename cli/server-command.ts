@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { EverflameError } from '../profile/errors.ts';
 import type { Command } from './command.ts';
 import { flag, parseFlags } from './flags.ts';
+import { chooseMemoryLimit, readContainerLimit } from './memory-limit.ts';
 
 const FLAGS = {
   'http-address': flag.text(
@@ -11,7 +12,10 @@ const FLAGS = {
     'where to listen; port 0 is any free one',
   ),
   'data-dir': flag.text('./data', 'DIR', 'where everything is stored'),
-  'memory-limit': flag.bytes(null, "ceiling of the database's memory (default 1GiB)"),
+  'memory-limit': flag.bytes(
+    null,
+    "ceiling of the server's memory, all of it (default 1GB, in a container no more than fits)",
+  ),
   'debuginfo-bytes': flag.bytes(10e9, 'for symbol files; those not used for longest go first'),
   'debuginfo-path': flag.list(
     ['/usr/lib/debug'],
@@ -55,7 +59,7 @@ export const serverCommand: Command = {
     const { startServer } = await import('./server.ts');
     const { startSelfTraces } = await import('./self-traces.ts');
     const traces = await startSelfTraces('everflame-server', env);
-    const memoryLimitBytes = values['memory-limit'];
+    const memoryLimitBytes = chooseMemoryLimit(values['memory-limit'], readContainerLimit());
     const server = await startServer({
       httpAddress: values['http-address'],
       dataDir: values['data-dir'],
@@ -66,7 +70,7 @@ export const serverCommand: Command = {
       insecure: values.insecure,
       isTraced: traces !== null,
       log: (line) => output.err(line),
-      ...(memoryLimitBytes === null ? {} : { memoryLimitBytes }),
+      memoryLimitBytes,
     });
     const stopped = waitForSignal();
     output.out(`everflame: serving ${server.url} from ${values['data-dir']}\n`);

@@ -66,6 +66,15 @@ export class DecodePool {
     });
   }
 
+  /** Ends the workers that have nothing to do, with the memory that they keep for the next job. */
+  trim(): void {
+    for (const slot of this.#slots) {
+      if (slot.messages > 0 || slot.worker === null) continue;
+      void slot.worker.terminate();
+      Object.assign(slot, emptySlot());
+    }
+  }
+
   /** Ends the workers; jobs that are not done fail. */
   async close(): Promise<void> {
     const workers = this.#slots.map((slot) => slot.worker);

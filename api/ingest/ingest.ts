@@ -50,6 +50,7 @@ export function createIngest({ store, createWorker, workers, clock }: IngestOpti
       queuedBytes: pool.queuedBytes,
       workerRestarts: pool.restarts,
     }),
+    trim: () => pool.trim(),
     async close() {
       isClosed = true;
       await Promise.allSettled(accepted);

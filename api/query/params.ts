@@ -167,5 +167,7 @@ export interface Queries {
   /** All zero, without an error, where no profile of the type is stored. */
   buildWeights(params: BuildWeightsParams, caller: Caller): Promise<BuildWeights>;
   /** Ends the workers; queries under way fail as `unavailable`. */
+  /** Gives back memory that is only kept to be faster. */
+  trim(): void;
   close(): Promise<void>;
 }

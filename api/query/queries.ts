@@ -96,6 +96,7 @@ export function createQueries(options: QueriesOptions): Queries {
       const selection = readSelection(params.query, params.range, 'query');
       return admit(caller, [selection], (signal) => buildWeights(store, pool, params, signal));
     },
+    trim: () => pool.trim(),
     close: () => pool.close(),
   };
 }

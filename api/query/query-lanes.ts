@@ -36,10 +36,16 @@ export function laneOf(rows: number): LaneName {
 
 export class QueryLanes {
   readonly #lanes: Record<LaneName, Lane>;
+  readonly #reserve: (name: LaneName) => () => void;
   /** Queries of each client that wait or run. */
   readonly #clients = new Map<string, number>();
 
-  constructor(seats: Record<LaneName, number>) {
+  /** `reserve` throws where there is no memory for a query of the lane; else it is released. */
+  constructor(
+    seats: Record<LaneName, number>,
+    reserve: (name: LaneName) => () => void = () => () => undefined,
+  ) {
+    this.#reserve = reserve;
     this.#lanes = { light: new Lane(seats.light), heavy: new Lane(seats.heavy) };
   }
 
@@ -67,7 +73,7 @@ export class QueryLanes {
     try {
       await lane.enter(caller.client, stop.signal);
       try {
-        return await work(stop.signal);
+        return await this.#workWithin(name, () => work(stop.signal));
       } finally {
         lane.leave();
       }
@@ -77,6 +83,15 @@ export class QueryLanes {
       clearTimeout(timer);
       caller.signal.removeEventListener('abort', give);
       this.#countOut(caller.client);
+    }
+  }
+
+  async #workWithin<T>(name: LaneName, work: () => Promise<T>): Promise<T> {
+    const release = this.#reserve(name);
+    try {
+      return await work();
+    } finally {
+      release();
     }
   }
 

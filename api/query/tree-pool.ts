@@ -83,6 +83,15 @@ export class TreePool {
     });
   }
 
+  /** Ends the workers that have nothing to do: the next query starts them with cold caches. */
+  trim(): void {
+    for (const seat of this.#seats) {
+      if (seat.busy !== null || seat.worker === null) continue;
+      void seat.worker.terminate();
+      seat.worker = null;
+    }
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     for (const waiting of this.#queue.splice(0)) waiting.reject(stopped());
@@ -97,10 +106,17 @@ export class TreePool {
     worker.unref();
     worker.on('message', (reply: TreeReply) => this.#settle(seat, reply));
     worker.on('error', (cause: unknown) => {
-      const error = new EverflameError('unavailable', 'a tree worker failed', { cause });
+      const error = isOutOfMemory(cause)
+        ? new EverflameError('overloaded', 'the answer needs more memory than a query may take', {
+            limit: '--memory-limit',
+            remedy: 'Ask for a shorter range, match fewer series, or raise --memory-limit.',
+            cause,
+          })
+        : new EverflameError('unavailable', 'a tree worker failed', { cause });
       this.#release(seat)?.reject(error);
     });
     worker.on('exit', () => {
+      if (seat.worker !== worker) return; // It was trimmed, and another one may sit there now.
       seat.worker = null;
       this.#release(seat)?.reject(stopped());
       if (!this.#closed) this.#dispatch();
@@ -151,6 +167,10 @@ export class TreePool {
     }
     seat.worker.postMessage(request, buffersOf(job));
   }
+}
+
+function isOutOfMemory(cause: unknown): boolean {
+  return cause instanceof Error && 'code' in cause && cause.code === 'ERR_WORKER_OUT_OF_MEMORY';
 }
 
 function columnsOf({ strings, functions, locations, stacks }: DictionarySnapshot) {

@@ -12,6 +12,7 @@ import type { PushJson } from '../../wire/http.ts';
 import type { BodyBudget } from '../body.ts';
 import { withBody } from '../body.ts';
 import type { Ingest, IngestRequest } from '../ingest/ingest-request.ts';
+import { type MemoryGovernor, pushBytes } from '../memory-governor.ts';
 import type { Metrics } from '../metrics.ts';
 import { readUrlParameters } from '../parameters.ts';
 import { sendJson } from './answer.ts';
@@ -23,6 +24,7 @@ import { pushJson } from './schemas.ts';
 export interface PushServices {
   ingest: Pick<Ingest, 'accept'>;
   bodies: BodyBudget;
+  memory: Pick<MemoryGovernor, 'reserve'>;
   metrics: Metrics;
   clock(): number;
 }
@@ -37,6 +39,7 @@ const ingestParameters = z.looseObject({
 
 const writeRawParameters = z.strictObject({});
 
+const USUAL_BODY_BYTES = 65_536;
 const BODY_LIMIT = { name: 'MAX_BODY_BYTES', bytes: MAX_BODY_BYTES };
 
 export function pushEndpoints(services: PushServices): Endpoint[] {
@@ -86,7 +89,7 @@ type PushParameters = IngestRequest extends infer R
 
 async function accept(
   context: AppContext,
-  { ingest, bodies, metrics }: PushServices,
+  { ingest, bodies, memory, metrics }: PushServices,
   route: string,
   parameters: PushParameters,
 ): Promise<Response> {
@@ -95,7 +98,8 @@ async function accept(
     contentEncoding: context.req.header('content-encoding') ?? '',
     idempotencyKey: readIdempotencyKey(context),
   };
-  return withBody(bodySource(context), BODY_LIMIT, bodies, async (body) => {
+  const release = memory.reserve('push', pushBytes(declaredBytes(context)));
+  const answered = withBody(bodySource(context), BODY_LIMIT, bodies, async (body) => {
     metrics.receivedBytes.add(body.byteLength, { route });
     const stored = await ingest.accept({ ...parameters, ...headers, body });
     metrics.ingestedProfiles.add(stored.profiles);
@@ -108,6 +112,13 @@ async function accept(
     };
     return sendJson(context, answer);
   });
+  return answered.finally(release);
+}
+
+/** Of a body in chunks nobody knows; then it is an average one. */
+function declaredBytes(context: AppContext): number {
+  const declared = Number(context.req.header('content-length') ?? USUAL_BODY_BYTES);
+  return Number.isFinite(declared) ? Math.min(Math.max(0, declared), MAX_BODY_BYTES) : 0;
 }
 
 function readIdempotencyKey(context: AppContext): string {

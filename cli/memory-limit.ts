@@ -1,0 +1,69 @@
+/** How much memory the process may take, and who of its parts gets how much of it. */
+import { readFileSync } from 'node:fs';
+import { EverflameError } from '../profile/errors.ts';
+import { MAX_BODY_BYTES } from '../profile/limits.ts';
+import type { ThreadMemory } from './thread.ts';
+
+const DEFAULT_LIMIT_BYTES = 1e9;
+/** Less than this does not hold one large request beside the program itself. */
+const MIN_LIMIT_BYTES = 512e6;
+/** Of a container's limit: its kernel counts page tables and sockets too, and kills. */
+const CONTAINER_SHARE = 0.85;
+/** Of cgroup v2, then v1; as a process in a container sees its own. */
+const CGROUP_FILES = ['/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memory.limit_in_bytes'];
+/** What v1 says where there is no limit is about 2^63. */
+const NO_LIMIT_BYTES = 2 ** 50;
+
+export interface MemoryShares extends ThreadMemory {
+  limitBytes: number;
+  /** Of the database: its cache, and what queries and sealing need. */
+  databaseBytes: number;
+  /** Request bodies as they came; decoded they take several times as much. */
+  bodyBytes: number;
+}
+
+/** The given limit, or the default, or what the container allows where that is less. */
+export function chooseMemoryLimit(
+  givenBytes: number | null,
+  containerBytes: number | null,
+): number {
+  if (givenBytes !== null && givenBytes < MIN_LIMIT_BYTES) {
+    throw new EverflameError('invalid', `--memory-limit ${givenBytes}: is too little`, {
+      field: 'memory-limit',
+      limit: `MIN_LIMIT_BYTES = ${MIN_LIMIT_BYTES}`,
+      remedy: 'Give the server 512MB or more.',
+    });
+  }
+  if (givenBytes !== null) return givenBytes;
+  if (containerBytes === null) return DEFAULT_LIMIT_BYTES;
+  const allowed = Math.floor(containerBytes * CONTAINER_SHARE);
+  return Math.max(MIN_LIMIT_BYTES, Math.min(DEFAULT_LIMIT_BYTES, allowed));
+}
+
+/** The memory limit of the container that this process is in; null where there is none. */
+export function readContainerLimit(): number | null {
+  for (const file of CGROUP_FILES) {
+    const [bytes] = [readNumber(file)].filter((value) => value !== null && value < NO_LIMIT_BYTES);
+    if (typeof bytes === 'number') return bytes;
+  }
+  return null;
+}
+
+function readNumber(path: string): number | null {
+  try {
+    const text = readFileSync(path, 'utf8').trim();
+    return /^\d+$/.test(text) ? Number(text) : null;
+  } catch {
+    return null; // There is no such file outside of a container, and on other kernels.
+  }
+}
+
+export function shareMemory(limitBytes: number): MemoryShares {
+  return {
+    limitBytes,
+    databaseBytes: Math.floor(limitBytes / 5),
+    bodyBytes: Math.max(MAX_BODY_BYTES, Math.floor(limitBytes / 16)),
+    heapBytes: Math.max(96e6, Math.floor(limitBytes / 5)),
+    youngBytes: Math.min(48e6, Math.floor(limitBytes / 64)),
+  };
+}
