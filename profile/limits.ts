@@ -208,7 +208,7 @@ export const MAX_QUERIES_PER_CLIENT = 64;
 
 /** Filters of one question, and one of them as text: a name with its field, or an expression. */
 export const MAX_FILTERS = 32;
-export const MAX_FILTER_LENGTH = MAX_STRING_BYTES;
+export const MAX_FILTER_LENGTH = 65_536;
 
 /** A user's SQL: its text, the rows and bytes of its answer, and what a statement may take. */
 export const MAX_SQL_CHARACTERS = 65_536;

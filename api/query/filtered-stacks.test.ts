@@ -139,6 +139,21 @@ describe('filters of a merge', () => {
     );
   });
 
+  test.each([
+    ['folded', /^x;b 1$/m],
+    ['speedscope', /"name":"x"\},\{"name":"b"\}/],
+    ['svg', /<title>x: 1, 100.0 %; own 0<.*<title>b: 1, /s],
+    ['dot', /n0 -> n1 /],
+  ] as const)('groups are the outermost frames of %s too', (format, drawn) => {
+    const weights = weigh([1, 2], {
+      groups: [{ host: 'x' }, { host: 'y' }],
+      group: Uint32Array.of(0, 1),
+    });
+    const filters = steps(['show-from:function=b']);
+    const answer = run('a;b\nc', graphJob([], { weights, by: ['host'], filters, format }));
+    expect(answer.body).toMatch(drawn);
+  });
+
   test('a root is looked for in what the filters left', () => {
     const tree = { granularity: 'function', root: ['b'] } as const;
     expect(draw('a;b;c 1\na;d 2', ['show-from:function=b'], { tree })).toBe(

@@ -89,6 +89,8 @@ class GraphTables {
   readonly #text: (row: number) => string;
   readonly #frames: (Frame | undefined)[] = [];
   readonly #rows = new Map<string, number>();
+  /** Locations of single frames. */
+  readonly #alone: (number | undefined)[] = [];
 
   constructor(graph: FlameGraph) {
     this.#graph = graph;
@@ -140,6 +142,16 @@ class GraphTables {
 
   /** Of frames that are inlined into each other, innermost first; the last one has the place. */
   #location(rows: readonly number[]): number {
+    const [only] = rows;
+    if (only === undefined || rows.length > 1) return this.#internLocation(rows);
+    const known = this.#alone[only];
+    if (known !== undefined) return known;
+    const location = this.#internLocation(rows);
+    this.#alone[only] = location;
+    return location;
+  }
+
+  #internLocation(rows: readonly number[]): number {
     return this.#intern(`location ${rows.join()}`, this.locations, () => {
       const frames = rows.map((row) => this.#frameAt(row));
       const host = frames.at(-1) ?? namedFrame('');
