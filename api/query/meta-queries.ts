@@ -8,6 +8,7 @@ import type {
   ProfilesJson,
   ProfileTypesJson,
 } from '../../wire/http.ts';
+import { joinJson } from './joined-json.ts';
 import type { Answer, Caller, LabelsParams, Queries } from './params.ts';
 import { formatProfileId } from './profile-id.ts';
 import { laneOf } from './query-lanes.ts';
@@ -76,18 +77,16 @@ export function createMetaQueries(store: Store, admit: Admit): MetaQueries {
         store.profiles(selection, limit, { signal }),
       );
       if (stored.length === 0) await requireKnownType(store, selection);
-      const json: ProfilesJson = {
-        profiles: stored.map((profile) => ({
-          id: formatProfileId(profile),
-          ts_ms: profile.tsMs,
-          duration_ms: profile.durationMs,
-          labels: profile.labels,
-          types: profile.types.map(formatProfileType),
-          samples: profile.samples,
-          comments: profile.comments,
-        })),
-      };
-      return jsonAnswer(json);
+      const profiles = await joinJson(stored, (profile): ProfilesJson['profiles'][number] => ({
+        id: formatProfileId(profile),
+        ts_ms: profile.tsMs,
+        duration_ms: profile.durationMs,
+        labels: profile.labels,
+        types: profile.types.map(formatProfileType),
+        samples: profile.samples,
+        comments: profile.comments,
+      }));
+      return { contentType: 'application/json', body: `{"profiles":${profiles}}` };
     },
     async agents({ range }) {
       const rows = await store.agents(range);
@@ -113,8 +112,9 @@ export function jsonAnswer(json: unknown): Answer {
   return { contentType: 'application/json', body: JSON.stringify(json) };
 }
 
+/** The names come in order. */
 function pageNames(names: readonly string[], { prefix, limit }: LabelsParams): NamesJson {
-  const matching = names.filter((name) => name.startsWith(prefix)).sort();
+  const matching = names.filter((name) => name.startsWith(prefix));
   const values = matching.slice(0, limit);
   return { values, omitted: matching.length - values.length };
 }

@@ -13,7 +13,8 @@ import type { Symbolizer } from '../../symbolizer/symbolizer.ts';
 import type { SeriesJson } from '../../wire/http.ts';
 import type { BuildWeights } from './build-weights.ts';
 import { qualityOf } from './host-quality.ts';
-import { type Admit, createMetaQueries, jsonAnswer } from './meta-queries.ts';
+import { joinJson } from './joined-json.ts';
+import { type Admit, createMetaQueries } from './meta-queries.ts';
 import type {
   Answer,
   BuildWeightsParams,
@@ -292,15 +293,18 @@ async function series(store: Store, params: SeriesParams, signal: AbortSignal): 
   const { type, range } = selection;
   const aggregation = aggregationOf(type);
   const frame = { range, stepMs, aggregation, limit: params.limit };
-  const json: SeriesJson = {
+  const { series: lines, ...frameJson } = await summarizeTimelines(groups, frame);
+  const json: Omit<SeriesJson, 'series'> = {
     type: formatProfileType(type),
     unit: type.sampleUnit,
     aggregation,
     from_ms: range.from,
     to_ms: range.to,
     covered_ms: coveredMs,
-    ...(await summarizeTimelines(groups, frame)),
+    ...frameJson,
     quality: qualityOf(summary),
   };
-  return jsonAnswer(json);
+  const series = await joinJson(lines, (line) => line);
+  const body = `${JSON.stringify(json).slice(0, -1)},"series":${series}}`;
+  return { contentType: 'application/json', body };
 }

@@ -15,6 +15,8 @@ const DEFAULT_STEPS = 240;
 
 /** Points between two turns of the event loop: some milliseconds of sums. */
 const POINTS_PER_TURN = 500_000;
+/** Making one step of a line costs as much as adding up so many. */
+const POINTS_PER_LINE_STEP = 20;
 
 /** The step asked for, or one that suits the range. Throws where there would be too many. */
 export function chooseStep(range: TimeRange, stepMs: number | undefined): number {
@@ -65,10 +67,15 @@ export async function summarizeTimelines(
   const order = [...groups.keys()].sort((a, b) => (totals[b] as number) - (totals[a] as number));
   const others = order.slice(limit).map((row) => groups[row] as TimelineGroup);
   const line = (group: TimelineGroup): SeriesLineJson => toLine(group, seconds, frame.aggregation);
+  const lines: SeriesLineJson[] = [];
+  for (const row of order.slice(0, limit)) {
+    lines.push(line(groups[row] as TimelineGroup));
+    await turn.spend(steps * POINTS_PER_LINE_STEP);
+  }
   return {
     step_ms: stepMs,
     ts_ms: Array.from({ length: steps }, (_, step) => range.from + step * stepMs),
-    series: order.slice(0, limit).map((row) => line(groups[row] as TimelineGroup)),
+    series: lines,
     rest:
       others.length === 0
         ? null

@@ -1,4 +1,5 @@
 /** What became of debug information: one row per binary, and what profiles lose without it. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import { EverflameError } from '../../profile/errors.ts';
 import { formatProfileType } from '../../profile/select/profile-type.ts';
@@ -8,6 +9,7 @@ import type { DebuginfoJson, DebuginfoRowJson, DebuginfoStateJson } from '../../
 import type { BodyBudget } from '../body.ts';
 import { readParameters } from '../parameters.ts';
 import type { BuildWeight } from '../query/build-weights.ts';
+import { joinJson } from '../query/joined-json.ts';
 import type { Queries } from '../query/params.ts';
 import { readSelection } from '../query/selection.ts';
 import { sendJson } from './answer.ts';
@@ -16,6 +18,9 @@ import type { AppContext, Endpoint } from './endpoint.ts';
 import { debuginfoParameters, rangeOf } from './query-parameters.ts';
 import { readEndpoints } from './read.ts';
 import { debuginfoJson, debuginfoStateJson, doneJson } from './schemas.ts';
+
+/** Rows described between two turns of the event loop: some milliseconds. */
+const ROWS_PER_TURN = 500;
 
 export interface DebuginfoStatusServices {
   symbolizer: Symbolizer;
@@ -38,11 +43,10 @@ export function debuginfoStatusEndpoints(services: DebuginfoStatusServices): End
         const selection = readSelection(query, range, 'query');
         const { total, builds } = await services.queries.buildWeights({ query, range }, caller);
         const { bytesOnDisk, maxBytes, localPaths, debuginfodUrls } = symbolizer.facts();
-        const rows = listRows(symbolizer, builds).filter((row) =>
+        const rows = (await listRows(symbolizer, builds)).filter((row) =>
           textsOf(row).some((text) => text.includes(search)),
         );
-        const answer: DebuginfoJson = {
-          debuginfo: rows.slice(0, limit),
+        const answer: Omit<DebuginfoJson, 'debuginfo'> = {
           omitted: Math.max(0, rows.length - limit),
           bytes_on_disk: bytesOnDisk,
           max_bytes: maxBytes,
@@ -54,7 +58,9 @@ export function debuginfoStatusEndpoints(services: DebuginfoStatusServices): End
           to_ms: selection.range.to,
           total,
         };
-        return { contentType: 'application/json', body: JSON.stringify(answer) };
+        const listed = await joinJson(rows.slice(0, limit), (row) => row);
+        const body = `${JSON.stringify(answer).slice(0, -1)},"debuginfo":${listed}}`;
+        return { contentType: 'application/json', body };
       },
     },
     bodies,
@@ -138,20 +144,25 @@ function describeState(row: DebuginfoStatus): DebuginfoStateJson {
  * One row per build id that is known or that profiles name, and per name of those without one;
  * those first whose weight has the least names.
  */
-function listRows(symbolizer: Symbolizer, builds: readonly BuildWeight[]): DebuginfoRowJson[] {
+async function listRows(
+  symbolizer: Symbolizer,
+  builds: readonly BuildWeight[],
+): Promise<DebuginfoRowJson[]> {
   const weights = new Map(
     builds.flatMap((build) => (build.buildId === '' ? [] : [[build.buildId, build]])),
   );
-  const rows = symbolizer.status().map((row) => {
-    const build = weights.get(row.buildId);
+  const rows: DebuginfoRowJson[] = [];
+  for (const row of symbolizer.status()) {
+    rows.push(describeRow(row, weights.get(row.buildId)));
     weights.delete(row.buildId);
-    return describeRow(row, build);
-  });
+    if (rows.length % ROWS_PER_TURN === 0) await nextTurn();
+  }
   for (const build of weights.values()) {
     // Their writer named them: nobody misses anything.
     if (!build.needsSymbols) continue;
     const { buildId: id, file } = build;
     rows.push(describeRow(symbolizer.absentStatus({ buildId: id as BuildId, file }), build));
+    if (rows.length % ROWS_PER_TURN === 0) await nextTurn();
   }
   for (const build of builds) if (build.buildId === '') rows.push(withoutBuildId(build));
   const unnamed = ({ unsymbolized }: DebuginfoRowJson) =>

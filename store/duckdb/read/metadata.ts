@@ -5,6 +5,7 @@ import { labelValue } from '../../../profile/select/selector.ts';
 import type { EpochMs, TimeRange } from '../../../profile/units.ts';
 import type { MetaSelection } from '../../store.ts';
 import type { Catalogue } from '../catalogue/catalogue.ts';
+import { sortTexts } from '../catalogue/sorted-texts.ts';
 import type { ReadSession } from '../sql/reader-pool.ts';
 import { valueTypes } from './row-types.ts';
 import {
@@ -104,7 +105,7 @@ export async function readLabelNames(
       for (const name of Object.keys(union)) names.add(name);
     }
   }
-  return [...names].sort();
+  return sortTexts(names);
 }
 
 export async function readLabelValues(
@@ -124,5 +125,5 @@ export async function readLabelValues(
     }
   }
   values.delete('');
-  return [...values].sort();
+  return sortTexts(values);
 }

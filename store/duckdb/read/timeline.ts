@@ -1,10 +1,12 @@
 /** Time series: sums (deltas) or means (gauges) by step and group, with the sampled events. */
 import { EverflameError } from '../../../profile/errors.ts';
 import { MAX_TIMELINE_POINTS, MAX_TIMELINE_STEPS } from '../../../profile/limits.ts';
+import type { Labels } from '../../../profile/select/labels.ts';
 import { aggregationOf } from '../../../profile/select/profile-type.ts';
 import type { EpochMs, TimeRange } from '../../../profile/units.ts';
 import type { Selection, TimelineGroup } from '../../store.ts';
 import type { Catalogue } from '../catalogue/catalogue.ts';
+import { Turn } from '../catalogue/turn.ts';
 import type { ReadSession } from '../sql/reader-pool.ts';
 import { eventSources } from './events.ts';
 import {
@@ -17,6 +19,9 @@ import {
 } from './gauges.ts';
 import { valueTypes } from './row-types.ts';
 import { type Plan, planSelection, sqlTime, timeCondition } from './selection.ts';
+
+/** Rows between two looks at the clock. */
+const ROWS_PER_LOOK = 1_024;
 
 export async function readTimeline(
   session: ReadSession,
@@ -64,22 +69,30 @@ class Timeline {
   constructor(steps: number, by: readonly string[]) {
     this.steps = steps;
     this.by = by;
-    if (by.length === 0) this.rowsOf({ groups: [{}] });
+    if (by.length === 0) this.#rowOf({});
   }
 
   /** The rows of a plan's groups, made where they are new. */
-  rowsOf({ groups }: Pick<Plan, 'groups'>): TimelineGroup[] {
-    return groups.map((labels) => {
-      const key = JSON.stringify(Object.entries(labels));
-      let group = this.#groups.get(key);
-      if (group === undefined) {
-        if ((this.#groups.size + 1) * this.steps > MAX_TIMELINE_POINTS) throw tooManyPoints();
-        const nothing = (): Float64Array => new Float64Array(this.steps).fill(Number.NaN);
-        group = { labels, value: nothing(), samples: nothing() };
-        this.#groups.set(key, group);
-      }
-      return group;
-    });
+  async rowsOf({ groups }: Pick<Plan, 'groups'>): Promise<TimelineGroup[]> {
+    const rows: TimelineGroup[] = [];
+    const turn = new Turn();
+    for (const labels of groups) {
+      rows.push(this.#rowOf(labels));
+      if (turn.isOver()) await turn.next();
+    }
+    return rows;
+  }
+
+  #rowOf(labels: Labels): TimelineGroup {
+    const key = JSON.stringify(Object.entries(labels));
+    let group = this.#groups.get(key);
+    if (group === undefined) {
+      if ((this.#groups.size + 1) * this.steps > MAX_TIMELINE_POINTS) throw tooManyPoints();
+      const nothing = (): Float64Array => new Float64Array(this.steps).fill(Number.NaN);
+      group = { labels, value: nothing(), samples: nothing() };
+      this.#groups.set(key, group);
+    }
+    return group;
   }
 
   groups(): TimelineGroup[] {
@@ -123,9 +136,11 @@ async function addCoverage(
      LIMIT ${MAX_TIMELINE_POINTS + 1}`,
   );
   if (rows.rows > MAX_TIMELINE_POINTS) throw tooManyPoints();
-  const groups = timeline.rowsOf(plan);
+  const groups = await timeline.rowsOf(plan);
   const [group, first, last] = [rows.u32(0), rows.u32(1), rows.u32(2)];
+  const turn = new Turn();
   for (let row = 0; row < rows.rows; row++) {
+    if (row % ROWS_PER_LOOK === 0 && turn.isOver()) await turn.next();
     const value = groups[group[row] as number]?.value;
     for (let step = first[row] as number; step <= (last[row] as number); step++) {
       if (value !== undefined) addTo(value, step, 0);
@@ -169,8 +184,10 @@ async function addValues(
   const plan = await planSelection(session, catalogue, types, selection, timeline.by);
   if (plan === null) return;
   const rows = await sumBySteps(session, plan, selection.range, stepMs);
-  const groups = timeline.rowsOf(plan);
+  const groups = await timeline.rowsOf(plan);
+  const turn = new Turn();
   for (let row = 0; row < rows.sum.length; row++) {
+    if (row % ROWS_PER_LOOK === 0 && turn.isOver()) await turn.next();
     const value = groups[rows.group[row] as number]?.value;
     const factor = plan.factors[rows.factor[row] as number] ?? 1;
     if (value !== undefined) {
@@ -190,7 +207,9 @@ async function addEvents(
   if (sources === null) return;
   const known = timeline.groups();
   // Where profiles are and no event was, there were none: the value's zeros are events' zeros.
+  const turn = new Turn();
   for (const { value, samples } of known) {
+    if (turn.isOver()) await turn.next();
     for (let step = 0; step < value.length; step++) {
       if (!Number.isNaN(value[step] as number)) samples[step] = 0;
     }
@@ -200,8 +219,9 @@ async function addEvents(
     const plan = await planSelection(session, catalogue, types, selection, timeline.by, only);
     if (plan === null) continue;
     const rows = await sumBySteps(session, plan, selection.range, stepMs);
-    const groups = timeline.rowsOf(plan);
+    const groups = await timeline.rowsOf(plan);
     for (let row = 0; row < rows.sum.length; row++) {
+      if (row % ROWS_PER_LOOK === 0 && turn.isOver()) await turn.next();
       const samples = groups[rows.group[row] as number]?.samples;
       if (samples === undefined) continue;
       const step = rows.step[row] as number;
@@ -225,7 +245,7 @@ async function addGauges(
   if (gauges === null) return;
   const { plan, holds } = gauges;
   const { range } = selection;
-  const groups = timeline.rowsOf(plan);
+  const groups = await timeline.rowsOf(plan);
   const covered = coveredMs(holds, range, stepMs);
   for (const hold of holds) {
     for (const group of plan.groupsOf(hold.series)) {
