@@ -473,6 +473,25 @@ function describeTypes(newStore: NewStore): void {
       expect(await samples('io:bytes:bytes::')).toBe(null);
     });
 
+    test('events are those of profiles that have the value', async () => {
+      const store = await newStore();
+      const host = (name: string, types: Record<string, string>): DrawnProfile => ({
+        labels: { service_name: 'x', host: name },
+        tsMs: T0,
+        types,
+      });
+      await put(
+        store,
+        'b1',
+        host('h1', { [COUNT]: 'a 3', [CPU]: 'a 999' }),
+        host('h2', { [COUNT]: 'a 40' }),
+      );
+      const selection = select(CPU, 0, 10_000);
+      expect(await summarize(store, selection)).toMatchObject({ profiles: 1, samples: 3 });
+      const lines = await store.timeline(selection, ['host'], 10_000);
+      expect(timelineText(lines)).toEqual(['{host=h1} 999 | 3']);
+    });
+
     test('sampled events of profiles with a count and of others that have the value alone', async () => {
       const store = await newStore();
       const value = (type: string, stacks: string, labels = {}): DrawnProfile => ({
@@ -562,6 +581,15 @@ function describeGauges(newStore: NewStore): void {
       const store = await newStore();
       await put(store, 'b1', ...profiles);
       expect(await merge(store, HEAP, from, to)).toEqual(expected);
+    });
+
+    test('a series without a sample covers its time, by whichever labels it is asked', async () => {
+      const store = await newStore();
+      await put(store, 'b1', heap(0, '[user=u1] a 8'), heap(20_000, '', { host: 'h2' }));
+      expect(await merge(store, HEAP, 0, 40_000)).toEqual(['a 4']);
+      expect(await merge(store, HEAP, 0, 40_000, ['user'])).toEqual(['{user=u1} a 4']);
+      expect(await merge(store, `${HEAP}{user!="u2"}`, 0, 40_000)).toEqual(['a 4']);
+      expect(await merge(store, `${HEAP}{user="u1"}`, 0, 40_000)).toEqual(['a 8']);
     });
 
     test('as a time series, by group', async () => {

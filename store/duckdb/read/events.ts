@@ -18,13 +18,29 @@ export function eventSources(catalogue: Catalogue, selection: Selection): EventS
   const types = eventTypes(catalogue, selection.type);
   if (types === null) return null;
   if (types.scaled.length > 0) return [{ types }];
-  const values = valueTypes(catalogue, selection.type).plain.filter(
-    (id) => !types.plain.includes(id),
-  );
+  const read = valueTypes(catalogue, selection.type);
+  const values = read.plain.filter((id) => !types.plain.includes(id));
+  const counted = countedSeries(catalogue, selection, [...values, ...read.scaled], types.plain);
   const only = uncountedSeries(catalogue, selection, values, types.plain);
-  if (only.size === 0) return [{ types }];
+  if (only.size === 0) return [{ types, ...counted }];
   if (!isPerPeriod(selection.type)) return null;
-  return [{ types }, { types: { plain: [], scaled: values }, only }];
+  return [
+    { types, ...counted },
+    { types: { plain: [], scaled: values }, only },
+  ];
+}
+
+/** Of series with the count, those that have the value too; all where none lacks it. */
+function countedSeries(
+  catalogue: Catalogue,
+  { matchers, range }: Selection,
+  values: readonly number[],
+  counts: readonly number[],
+): { only?: ReadonlySet<number> } {
+  if (values.length === 0) return {};
+  const valued = new Set(activeSeries(catalogue, new Set(values), matchers, range).selected);
+  const { selected } = activeSeries(catalogue, new Set(counts), matchers, range);
+  return selected.every((series) => valued.has(series)) ? {} : { only: valued };
 }
 
 /** Series with profiles that have the value and no count, and none that have rows of both. */

@@ -127,7 +127,8 @@ export function activeSeries(
 
 /**
  * Distinct (series, label set, type) of the rows that satisfy the matchers over both; of all rows,
- * or of those that have a label set, which is far less to read.
+ * or of those that have a label set, which is far less to read. Among all, a series that has the
+ * type and no row of it (a gauge that fell to zero) stands with its own labels.
  */
 export async function selectPairs(
   session: ReadSession,
@@ -160,6 +161,7 @@ export async function selectPairs(
   const accepts = compileMatchers(matchers);
   const [series, labelsets, types16] = [rows.u32(0), rows.u32(1), rows.u16(2)];
   const pairs: Pair[] = [];
+  const withRows = new Set<number>();
   const turn = new Turn();
   for (let row = 0; row < rows.rows; row++) {
     if (turn.isOver()) await turn.next();
@@ -168,9 +170,23 @@ export async function selectPairs(
       labelset: labelsets[row] as number,
       type: types16[row] as number,
     };
+    withRows.add(typeKey(pair.series, pair.type));
     if (accepts(unionOf(catalogue, pair))) pairs.push(pair);
   }
+  if (rowsOf === 'labelled') return pairs;
+  const chosen = new Set(selected);
+  catalogue.activity.eachIn(range.from, range.to, (series, typeset) => {
+    if (!chosen.has(series)) return;
+    for (const type of catalogue.typesets.items[typeset] ?? []) {
+      if (!types.has(type) || withRows.has(typeKey(series, type))) continue;
+      if (accepts(catalogue.series.labels(series))) pairs.push({ series, labelset: 0, type });
+    }
+  });
   return pairs;
+}
+
+function typeKey(series: number, type: number): number {
+  return series * 65_536 + type;
 }
 
 export function unionOf(catalogue: Catalogue, pair: Pair): Labels {
