@@ -13,6 +13,7 @@ import { type BatchHash, BatchIds, hashBatchId, oldestKeptMs } from '../catalogu
 import { Catalogue } from '../catalogue/catalogue.ts';
 import { Dictionaries } from '../dictionary/dictionaries.ts';
 import { loadActivity } from '../load.ts';
+import { PatientStatement } from '../sql/patient-statement.ts';
 import { toStoreError } from '../sql/store-error.ts';
 import {
   Appenders,
@@ -49,6 +50,7 @@ export class GroupWriter {
   readonly #connection: duckdb.Connection;
   readonly #key: IdKey;
   #appenders: Appenders;
+  readonly #commitStatement: PatientStatement;
   #waiting: Entry[] = [];
   /** Batches that are not answered yet, by id. */
   readonly #unanswered = new Map<string, Promise<void>>();
@@ -65,6 +67,7 @@ export class GroupWriter {
     this.#connection = connection;
     this.#key = key;
     this.#appenders = new Appenders(connection);
+    this.#commitStatement = new PatientStatement(connection, 'COMMIT');
   }
 
   get pendingBatches(): number {
@@ -105,6 +108,7 @@ export class GroupWriter {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#running;
+    this.#commitStatement.close();
   }
 
   #accept(entry: Entry): void {
@@ -230,7 +234,7 @@ export class GroupWriter {
       const oldest = oldestKeptMs(nowMs);
       await duckdb.query(this.#connection, `DELETE FROM batches WHERE ts_ms < ${oldest}`);
     }
-    await duckdb.query(this.#connection, 'COMMIT');
+    await this.#commitStatement.run();
     dictionaries.commit(marks.dictionaries);
     catalogue.commit(marks.catalogue);
     for (const hash of hashes) this.batchIds.add(hash, nowMs);
@@ -252,6 +256,7 @@ export class GroupWriter {
     this.#takeBack();
     this.#appenders.discard();
     this.#appenders = new Appenders(this.#connection);
+    this.#commitStatement.close();
     // COMMIT that failed has ended its transaction, so that ROLLBACK may find none: both are fine.
     await Promise.allSettled([duckdb.query(this.#connection, 'ROLLBACK')]);
     const loading = loadActivity(this.#connection, this.catalogue);
