@@ -1,30 +1,79 @@
 /**
  * How many profiles a selection has, by series. A profile is a (series, time), and what was pushed
  * in parts may have several rows; within a block it has one for each set of types. So rows need to
- * be compared only where blocks, or a block and hot rows, lie in the same time.
+ * be compared only where blocks, or a block and hot rows, lie in the same time, and of series whose
+ * profiles have several sets of types.
  */
 import type { TimeRange } from '../../../profile/units.ts';
-import { type Block, HOUR_MS } from '../blocks/block.ts';
+import { HOUR_MS } from '../blocks/block.ts';
+import type { Catalogue } from '../catalogue/catalogue.ts';
 import type { ReadSession } from '../sql/reader-pool.ts';
-import { type Plan, timeCondition } from './selection.ts';
+import { idList, type Plan, type TypeIds, timeCondition, typesetsWith } from './selection.ts';
 
 export async function countProfiles(
   session: ReadSession,
+  catalogue: Catalogue,
+  types: TypeIds,
   plan: Plan,
   range: TimeRange,
 ): Promise<Map<number, number>> {
   const { sources } = session;
+  const mixed = mixedSeries(catalogue, types, plan, range);
   const hotHours = await hoursWithHotRows(session, 'profiles', range);
   const { whole, edges, shared } = sources.partsOf(range, hotHours);
+  const time = timeCondition('p.ts_ms', range);
   const counts = new Map<number, number>();
-  const compared = [...shared];
-  if (!(await addRows(session, wholeSql(plan, whole), counts))) compared.push(...whole);
-  const edgeSource = sources.rowsOf('profiles', edges, false);
-  const edgeSql = edgeSource === null ? null : rowsSql(plan, edgeSource, range);
-  if (!(await addRows(session, edgeSql, counts))) compared.push(...edges);
-  const rest = sources.rowsOf('profiles', compared, hotHours.size > 0);
-  if (rest !== null) await addRows(session, distinctSql(plan, rest, range), counts);
+  const add = async (sql: string, isWanted: (series: number) => boolean): Promise<void> => {
+    const rows = await session.query(sql);
+    const profiles = rows.f64(1);
+    for (const [row, series] of rows.u32(0).entries()) {
+      if (!isWanted(series)) continue;
+      counts.set(series, (counts.get(series) ?? 0) + (profiles[row] as number));
+    }
+  };
+  const isPlain = (series: number): boolean => !mixed.has(series);
+  if (whole.length > 0) {
+    const ids = idList(whole.map(({ id }) => id));
+    const from = `${plan.profilesIn('activity')} AND p.block IN ${ids}`;
+    await add(`SELECT p.series, sum(p.profiles)::DOUBLE FROM ${from} GROUP BY p.series`, isPlain);
+  }
+  const edge = sources.rowsOf('profiles', edges, false);
+  if (edge !== null) {
+    const from = `${plan.profilesIn(edge)} AND ${time}`;
+    await add(`SELECT p.series, count(*)::DOUBLE FROM ${from} GROUP BY p.series`, isPlain);
+  }
+  const rest = sources.rowsOf('profiles', shared, hotHours.size > 0);
+  if (rest !== null) await add(distinctSql(`${plan.profilesIn(rest)} AND ${time}`), isPlain);
+  if (mixed.size > 0) {
+    const from = `${plan.profilesFrom} AND ${time} AND p.series IN ${idList(mixed)}`;
+    await add(distinctSql(from), () => true);
+  }
   return counts;
+}
+
+function distinctSql(from: string): string {
+  return `SELECT series, count(*)::DOUBLE FROM (SELECT DISTINCT p.series, p.ts_ms FROM ${from})
+    GROUP BY series`;
+}
+
+/** Series of the plan that have profiles with one set of the types, and others with another one. */
+function mixedSeries(
+  catalogue: Catalogue,
+  types: TypeIds,
+  plan: Plan,
+  range: TimeRange,
+): Set<number> {
+  const typesets = typesetsWith(catalogue, new Set([...types.plain, ...types.scaled]));
+  const mixed = new Set<number>();
+  if (typesets.size < 2) return mixed;
+  const chosen = new Set(plan.series);
+  const seen = new Set<number>();
+  catalogue.activity.eachIn(range.from, range.to, (series, typeset) => {
+    if (!typesets.has(typeset) || !chosen.has(series)) return;
+    if (seen.has(series)) mixed.add(series);
+    else seen.add(series);
+  });
+  return mixed;
 }
 
 /** Hours since the epoch in which the range has rows that are not sealed. */
@@ -38,42 +87,4 @@ export async function hoursWithHotRows(
      WHERE ${timeCondition('h.ts_ms', range)}`,
   );
   return new Set(rows.f64(0));
-}
-
-/** Columns: series, rows, sets of types in one block. */
-function wholeSql(plan: Plan, blocks: readonly Block[]): string | null {
-  if (blocks.length === 0) return null;
-  const ids = blocks.map(({ id }) => id).join(', ');
-  return `SELECT series, sum(profiles)::DOUBLE, max(sets)::UINTEGER FROM (
-      SELECT p.series, sum(p.profiles) AS profiles, count(*) AS sets
-      FROM ${plan.profilesIn('activity')} AND p.block IN (${ids}) GROUP BY p.block, p.series)
-    GROUP BY series`;
-}
-
-function rowsSql(plan: Plan, source: string, range: TimeRange): string {
-  return `SELECT p.series, count(*)::DOUBLE, (1 + max(p.types) - min(p.types))::UINTEGER
-    FROM ${plan.profilesIn(source)} AND ${timeCondition('p.ts_ms', range)} GROUP BY p.series`;
-}
-
-function distinctSql(plan: Plan, source: string, range: TimeRange): string {
-  return `SELECT series, count(*)::DOUBLE, 1::UINTEGER FROM (
-      SELECT DISTINCT p.series, p.ts_ms FROM ${plan.profilesIn(source)}
-      AND ${timeCondition('p.ts_ms', range)})
-    GROUP BY series`;
-}
-
-/** False, and nothing added, where a series has profiles of several sets of types in one block. */
-async function addRows(
-  session: ReadSession,
-  sql: string | null,
-  counts: Map<number, number>,
-): Promise<boolean> {
-  if (sql === null) return true;
-  const rows = await session.query(sql);
-  if (rows.u32(2).some((sets) => sets > 1)) return false;
-  const profiles = rows.f64(1);
-  for (const [row, series] of rows.u32(0).entries()) {
-    counts.set(series, (counts.get(series) ?? 0) + (profiles[row] as number));
-  }
-  return true;
 }

@@ -19,7 +19,7 @@ export async function readSummary(
   const types = valueTypes(catalogue, selection.type);
   const plan = await planSelection(session, catalogue, types, selection, []);
   if (plan === null) return { series: 0, profiles: 0, samples: null, windows: null };
-  const counts = await countProfiles(session, plan, selection.range);
+  const counts = await countProfiles(session, catalogue, types, plan, selection.range);
   const hosts = new Set<string>();
   for (const series of counts.keys()) hosts.add(catalogue.series.labelValue(series, 'host'));
   hosts.delete('');
