@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startThread } from '../../cli/thread.ts';
 import type { EverflameError } from '../../profile/errors.ts';
 import { decodeFg1 } from '../../profile/flame/fg1.ts';
+import { MAX_MATCHERS } from '../../profile/limits.ts';
 import { formatGraphText } from '../../profile/text.ts';
 import type { EpochMs, TimeRange } from '../../profile/units.ts';
 import { openDuckStore } from '../../store/duckdb/duck-store.ts';
@@ -313,5 +314,51 @@ describe('refused', () => {
       queries.merge(mergeParams(), { client: 'test', signal: AbortSignal.abort() }),
     );
     expect(error).toMatchObject({ kind: 'cancelled' });
+  });
+});
+
+describe('filters on labels narrow the selection', () => {
+  const REQUESTS = 'requests:requests:count::';
+  beforeAll(async () => {
+    const batch = drawBatch(store.idKey, {
+      id: '77',
+      profiles: [
+        {
+          labels: { service_name: 'a', host: 'h1' },
+          tsMs: T0,
+          types: { [REQUESTS]: '[req=x] a;b 1\n[req=y] a;c 2\na;d 4' },
+        },
+        { labels: { service_name: 'b' }, tsMs: T0, types: { [REQUESTS]: '[req=x] a;e 8' } },
+      ],
+    });
+    await store.write(batch);
+  });
+
+  test.each([
+    ['of the series', ['show:label.host=h1'], 'a;b 1\na;c 2\na;d 4\n', 7],
+    ['of the series, absent', ['hide:label.host~.'], 'a;e 8\n', 8],
+    ['of the sample', ['show:label.req=x'], 'a;b 1\na;e 8\n', 9],
+    ['of the sample, absent too', ['hide:label.req=x'], 'a;c 2\na;d 4\n', 6],
+    ['of both', ['show:label.req~x|y', 'hide:label.service_name=b'], 'a;b 1\na;c 2\n', 3],
+    ['before those on frames', ['show:function=b', 'show:label.host=h1'], 'a;b 1\n', 7],
+  ])('%s', async (_, filters, left, before) => {
+    const params = mergeParams({ query: REQUESTS, filters, range: range(0, 10) });
+    const folded = await queries.merge({ ...params, format: 'folded' }, caller);
+    const lines = (folded.body as string).split('\n').filter((line) => line !== '');
+    expect(
+      lines
+        .sort()
+        .map((line) => `${line}\n`)
+        .join(''),
+    ).toBe(left);
+    const whole = json<MergeJson>(await queries.merge({ ...params, format: 'json' }, caller));
+    expect(whole.total_before_filters).toBe(before);
+  });
+
+  test('one more than there may be matchers', async () => {
+    const query = `${REQUESTS}{${'a="b",'.repeat(MAX_MATCHERS)}}`;
+    const filters = ['show:label.host=h1'];
+    const error = await failure(queries.merge(mergeParams({ query, filters }), caller));
+    expect(error).toMatchObject({ kind: 'too-large', field: 'filter' });
   });
 });

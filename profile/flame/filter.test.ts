@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { EverflameError } from '../errors.ts';
-import { MAX_FILTERS } from '../limits.ts';
+import { MAX_FILTERS, MAX_REGEX_LENGTH } from '../limits.ts';
 import { compileMatchers } from '../select/selector.ts';
 import { formatFilter, parseFilter, parseFilters, splitFilters } from './filter.ts';
 
@@ -63,6 +63,12 @@ test.each([
     expect(error).toMatchObject({ kind: 'invalid', field: 'filter', position });
     expect((error as Error).message).toContain(problem);
   }
+});
+
+test('of a label, the matcher that it becomes is bounded', () => {
+  const expression = 'a'.repeat(MAX_REGEX_LENGTH);
+  expect(parseFilter(`show:function~${expression}`)).toMatchObject({ value: expression });
+  expect(() => parseFilter(`show:label.host~${expression}`)).toThrow('a regular expression has');
 });
 
 test('there is an end to their number', () => {

@@ -74,7 +74,9 @@ export function parseFilter(text: string): Filter {
   const op = opText as FilterOp;
   if (op === '~' || op === '!~') {
     if (value === '') throw fault(text, valueAt, 'has an empty expression');
+    // That of a label becomes a longer one, which must be within the limits, too.
     compileRegex(value, 'filter', valueAt);
+    if (fieldText.startsWith(LABEL_PREFIX)) compileRegex(anywhere(value), 'filter', valueAt);
   }
   if (fieldText.startsWith(LABEL_PREFIX)) {
     const label = fieldText.slice(LABEL_PREFIX.length);
@@ -124,6 +126,10 @@ function matcherOf({ action, label, op, value }: LabelFilter): Matcher {
   const wanted = action === 'show' ? op : NEGATED[op];
   if (wanted === '=' || wanted === '!=') return { name: label, op: wanted, value };
   const matchOp: MatchOp = wanted === '~' ? '=~' : '!~';
-  // Matchers are anchored; what stands around the expression may be any text.
-  return { name: label, op: matchOp, value: `(?s:.*)(?:${value})(?s:.*)` };
+  return { name: label, op: matchOp, value: anywhere(value) };
+}
+
+/** The expression as a matcher has it, which is anchored: any text may stand around it. */
+function anywhere(expression: string): string {
+  return `(?s:.*)(?:${expression})(?s:.*)`;
 }
