@@ -8,10 +8,14 @@ import type { EpochMs, TimeRange } from '../../profile/units.ts';
 import type { MergeColumns, Selection, TimelineGroup } from '../../store/store.ts';
 import { type MemoryContent, type MemoryProfile, readsAs } from './memory-content.ts';
 import {
-  countEvents,
   groupOf,
+  listEvents,
+  lookBack,
   profilesOfType,
   selectRows,
+  selectSeries,
+  sumEvents,
+  tellsEvents,
   type Weight,
   weightOf,
 } from './memory-deltas.ts';
@@ -200,15 +204,19 @@ function deltaLines(
     rowsOf.set(group, [...(rowsOf.get(group) ?? []), row]);
   }
   const covering = new Map<number, MemoryProfile[]>();
-  for (const profile of profilesOfType(content, selection)) {
-    const { tsMs, durationMs } = profile;
-    const { from, to } = selection.range;
-    if (tsMs >= to || Math.max(tsMs + 1, tsMs + durationMs) <= from) continue;
-    for (const labels of labelsOf(content, profile, selection)) {
-      const group = groups.rowOf(groupOf(labels, by));
-      covering.set(group, [...(covering.get(group) ?? []), profile]);
+  const around = profilesOfType(content, lookBack(selection)).filter((profile) =>
+    covers(profile, selection.range),
+  );
+  for (const { series, labels } of selectSeries(content, lookBack(selection))) {
+    const own = around.filter((profile) => profile.series === series);
+    if (own.length === 0) continue;
+    for (const group of new Set(labels.map((all) => groups.rowOf(groupOf(all, by))))) {
+      covering.set(group, [...(covering.get(group) ?? []), ...own]);
     }
   }
+  const isKnown = around.every((profile) => tellsEvents(profile, selection.type));
+  const events = listEvents(content, selection);
+  for (const { labels } of events) groups.rowOf(groupOf(labels, by));
   return groups.labels.map((labels, group) => {
     const value = steps.map((step): number => {
       const inside = (rowsOf.get(group) ?? []).filter((row) => isIn(row.tsMs, step));
@@ -219,22 +227,16 @@ function deltaLines(
       return sum.total;
     });
     const samples = steps.map((range, step): number => {
-      const inside = (rowsOf.get(group) ?? []).filter((row) => isIn(row.tsMs, range));
-      if (inside.length === 0) return value[step] as number;
-      return countEvents(content, inside, { ...selection, range }) ?? Number.NaN;
+      const inside = events.filter(
+        (each) => isIn(each.tsMs, range) && groups.rowOf(groupOf(each.labels, by)) === group,
+      );
+      if (!isKnown) return Number.NaN;
+      if (inside.length === 0)
+        return value[step] === undefined || Number.isNaN(value[step]) ? Number.NaN : 0;
+      return sumEvents(inside) ?? Number.NaN;
     });
     return { labels, value: Float64Array.from(value), samples: Float64Array.from(samples) };
   });
-}
-
-/** The accepted label sets that a profile's rows have, or its series' own where none has any. */
-function labelsOf(content: MemoryContent, profile: MemoryProfile, selection: Selection): Labels[] {
-  const accepts = compileMatchers(selection.matchers);
-  const own = content.rows.filter(
-    (row) =>
-      row.profile === profile && readsAs(row.type, selection.type) !== null && accepts(row.labels),
-  );
-  return own.length > 0 ? own.map(({ labels }) => labels) : [profile.series.labels];
 }
 
 function isIn(tsMs: number, { from, to }: TimeRange): boolean {
@@ -254,10 +256,10 @@ function gaugeLines(
   const { all, parts } = gaugeParts(content, selection, by);
   const groups = new Groups(by);
   const holds = new Map<number, Hold[]>();
-  for (const hold of all) {
-    for (const labels of labelsOf(content, hold.profile, selection)) {
-      const group = groups.rowOf(groupOf(labels, by));
-      holds.set(group, [...(holds.get(group) ?? []), hold]);
+  for (const { series, labels } of selectSeries(content, lookBack(selection))) {
+    const own = all.filter(({ profile }) => profile.series === series);
+    for (const group of new Set(labels.map((each) => groups.rowOf(groupOf(each, by))))) {
+      holds.set(group, [...(holds.get(group) ?? []), ...own]);
     }
   }
   return groups.labels.map((labels, group) => {

@@ -1,12 +1,14 @@
 /** Sums over rows of a delta type, as docs and store.ts describe them; slow and plain. */
 import type { Labels } from '../../profile/select/labels.ts';
-import { isCountType } from '../../profile/select/profile-type.ts';
+import { isCountType, type ProfileType } from '../../profile/select/profile-type.ts';
 import { compileMatchers, labelValue } from '../../profile/select/selector.ts';
-import type { Selection } from '../../store/store.ts';
+import type { EpochMs } from '../../profile/units.ts';
+import type { RowType, Selection } from '../../store/store.ts';
 import {
   type MemoryContent,
   type MemoryProfile,
   type MemoryRow,
+  type MemorySeries,
   readsAs,
 } from './memory-content.ts';
 
@@ -28,20 +30,58 @@ export function inRange(tsMs: number, { range }: Pick<Selection, 'range'>): bool
 export function selectRows(content: MemoryContent, selection: Selection): MemoryRow[] {
   const accepts = compileMatchers(selection.matchers);
   return content.rows.filter(
-    ({ type, labels, tsMs }) =>
-      readsAs(type, selection.type) !== null && inRange(tsMs, selection) && accepts(labels),
+    ({ type, labels, tsMs, profile }) =>
+      readsAs(type, selection.type) !== null &&
+      inRange(tsMs, selection) &&
+      isAsked(profile.series, selection) &&
+      accepts(labels),
   );
 }
 
-/** Profiles that have the type, and whose series or a sample of it the matchers accept. */
-export function profilesOfType(content: MemoryContent, selection: Selection): MemoryProfile[] {
+/** A series of a selection with the labels that its samples of the type have in the range. */
+export interface SelectedSeries {
+  series: MemorySeries;
+  /** Those that the matchers accept; its own labels alone where it has no sample. */
+  labels: Labels[];
+}
+
+/** Series with profiles or samples of the type in the range, of which matchers accept a part. */
+export function selectSeries(content: MemoryContent, selection: Selection): SelectedSeries[] {
   const accepts = compileMatchers(selection.matchers);
+  const found = new Map<MemorySeries, Labels[]>();
+  for (const { series, tsMs, types } of content.profiles.values()) {
+    if (inRange(tsMs, selection) && types.some((type) => readsAs(type, selection.type) !== null)) {
+      found.set(series, []);
+    }
+  }
+  for (const { profile, type, labels, tsMs } of content.rows) {
+    if (!inRange(tsMs, selection) || readsAs(type, selection.type) === null) continue;
+    found.set(profile.series, [...(found.get(profile.series) ?? []), labels]);
+  }
+  return [...found]
+    .map(([series, all]) => ({ series, labels: all.length === 0 ? [series.labels] : all }))
+    .map(({ series, labels }) => ({ series, labels: labels.filter(accepts) }))
+    .filter(({ series, labels }) => labels.length > 0 && isAsked(series, selection));
+}
+
+function isAsked({ id }: MemorySeries, { series }: Selection): boolean {
+  return series === undefined || (id[0] === series[0] && id[1] === series[1]);
+}
+
+/** Profiles of the selection's series that have the type, at any time. */
+export function profilesOfType(content: MemoryContent, selection: Selection): MemoryProfile[] {
+  const series = new Set(selectSeries(content, selection).map((selected) => selected.series));
   return [...content.profiles.values()].filter(
     (profile) =>
-      profile.types.some((type) => readsAs(type, selection.type) !== null) &&
-      (accepts(profile.series.labels) ||
-        content.rows.some((row) => row.profile === profile && accepts(row.labels))),
+      series.has(profile.series) &&
+      profile.types.some((type) => readsAs(type, selection.type) !== null),
   );
+}
+
+/** The selection with a range that begins earlier, for profiles that reach into it. */
+export function lookBack(selection: Selection): Selection {
+  const { from, to } = selection.range;
+  return { ...selection, range: { from: (from - 3_600_000) as EpochMs, to } };
 }
 
 export function groupOf(labels: Labels, by: readonly string[]): Labels {
@@ -56,44 +96,68 @@ export function weightOf(row: MemoryRow, selection: Selection, by: readonly stri
   return { groupLabels: groupOf(labels, by), stack, tsMs, value, period };
 }
 
+/** Whether a stored type counts the events of the asked one, in the profiles that have both. */
+function isCountBeside({ type, derived }: RowType, wanted: ProfileType): boolean {
+  return (
+    isCountType(type) &&
+    derived === null &&
+    type.name === wanted.name &&
+    type.periodType === wanted.periodType &&
+    type.periodUnit === wanted.periodUnit
+  );
+}
+
+/** Whether a profile says how its events are counted: by a count, or by value / period. */
+export function tellsEvents({ types }: MemoryProfile, wanted: ProfileType): boolean {
+  return (
+    isCountType(wanted) ||
+    isPerPeriod(wanted) ||
+    types.some((type) => readsAs(type, wanted) === 'derived' || isCountBeside(type, wanted))
+  );
+}
+
+function isPerPeriod(type: ProfileType): boolean {
+  return type.sampleType === type.periodType && type.sampleUnit === type.periodUnit;
+}
+
+/** Events at a time under some labels; null where they are not known. */
+export interface Events {
+  labels: Labels;
+  tsMs: number;
+  count: number | null;
+}
+
 /**
- * Sampled events of rows: the count that is read, or that lies beside the value in its profile,
- * else value / period where both have one unit; null where one of the rows has neither.
+ * Sampled events of a selection: the count that is read, or that lies beside the value in its
+ * profile, else value / period where both measure the same.
  */
-export function countEvents(
-  content: MemoryContent,
-  rows: readonly MemoryRow[],
-  selection: Selection,
-): number | null {
-  let events = 0;
-  const accepts = compileMatchers(selection.matchers);
-  const counted = new Set<MemoryProfile>();
-  for (const row of rows) {
-    const { profile, type } = row;
-    if (readsAs(type, selection.type) === 'derived' || isCountType(selection.type)) {
-      events += Number(row.value);
+export function listEvents(content: MemoryContent, selection: Selection): Events[] {
+  const { type: wanted, matchers } = selection;
+  const accepts = compileMatchers(matchers);
+  const listed: Events[] = [];
+  for (const { type, profile, labels, tsMs, value } of content.rows) {
+    if (!inRange(tsMs, selection) || !isAsked(profile.series, selection) || !accepts(labels)) {
       continue;
     }
-    const isBeside = (other: MemoryRow['type']): boolean =>
-      isCountType(other.type) &&
-      other.derived === null &&
-      other.type.name === selection.type.name &&
-      other.type.periodType === selection.type.periodType &&
-      other.type.periodUnit === selection.type.periodUnit;
-    if (profile.types.some(isBeside)) {
-      if (counted.has(profile)) continue;
-      counted.add(profile);
-      for (const other of content.rows) {
-        const beside = other.profile === profile && isBeside(other.type);
-        if (beside && inRange(other.tsMs, selection) && accepts(other.labels)) {
-          events += Number(other.value);
-        }
-      }
-    } else if (profile.series.period > 0 && type.type.sampleUnit === type.type.periodUnit) {
-      events += Number(row.value) / profile.series.period;
-    } else {
-      return null;
+    const reading = readsAs(type, wanted);
+    const hasCount = profile.types.some((other) => isCountBeside(other, wanted));
+    const hasValue = profile.types.some((other) => readsAs(other, wanted) !== null);
+    if (reading === 'derived' || (reading === 'own' && isCountType(wanted))) {
+      listed.push({ labels, tsMs, count: Number(value) });
+    } else if (reading === 'own' && !hasCount) {
+      const { period } = profile.series;
+      const count = isPerPeriod(wanted) && period > 0 ? Number(value) / period : null;
+      listed.push({ labels, tsMs, count });
+    } else if (reading === null && hasValue && isCountBeside(type, wanted)) {
+      listed.push({ labels, tsMs, count: Number(value) });
     }
   }
-  return events;
+  return listed;
+}
+
+/** Null where one is not known. */
+export function sumEvents(events: readonly Events[]): number | null {
+  let sum: number | null = 0;
+  for (const { count } of events) sum = sum === null || count === null ? null : sum + count;
+  return sum;
 }

@@ -2,7 +2,7 @@
 import type { TimeRange } from '../../profile/units.ts';
 import type { Selection } from '../../store/store.ts';
 import type { MemoryContent, MemoryProfile } from './memory-content.ts';
-import { profilesOfType } from './memory-deltas.ts';
+import { lookBack, profilesOfType } from './memory-deltas.ts';
 
 const HOUR_MS = 3_600_000;
 const LONE_SPACING_MS = 10_000;
@@ -16,7 +16,7 @@ export interface Hold {
 
 export function holdsOf(content: MemoryContent, selection: Selection): Hold[] {
   const { from, to } = selection.range;
-  const looked = profilesOfType(content, selection).filter(
+  const looked = profilesOfType(content, lookBack(selection)).filter(
     ({ tsMs }) => tsMs >= from - HOUR_MS && tsMs < to,
   );
   const holds: Hold[] = [];

@@ -5,7 +5,7 @@ import {
   formatProfileType,
   type ProfileType,
 } from '../../profile/select/profile-type.ts';
-import { compileMatchers, labelValue } from '../../profile/select/selector.ts';
+import { labelValue } from '../../profile/select/selector.ts';
 import type { TimeRange } from '../../profile/units.ts';
 import type { WindowTotals } from '../../profile/window-counters.ts';
 import type {
@@ -24,25 +24,41 @@ import {
   type MemoryWindow,
   readsAs,
 } from './memory-content.ts';
-import { countEvents, inRange, profilesOfType, selectRows } from './memory-deltas.ts';
+import {
+  inRange,
+  listEvents,
+  lookBack,
+  profilesOfType,
+  selectRows,
+  selectSeries,
+  sumEvents,
+  tellsEvents,
+} from './memory-deltas.ts';
 import { unionMs } from './memory-gauges.ts';
+
+const ALWAYS = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY } as TimeRange;
 
 export function summarizeRows(content: MemoryContent, selection: Selection): SelectionSummary {
   const profiles = profilesOfType(content, selection).filter(({ tsMs }) =>
     inRange(tsMs, selection),
   );
-  const rows = selectRows(content, selection);
-  const isGauge = aggregationOf(selection.type) === 'gauge';
-  const samples = isGauge || rows.length === 0 ? null : countEvents(content, rows, selection);
+  const holders = new Set(selectRows(content, selection).map(({ profile }) => profile));
+  for (const profile of profiles) holders.add(profile);
+  const isKnown =
+    aggregationOf(selection.type) === 'delta' &&
+    holders.size > 0 &&
+    [...holders].every((profile) => tellsEvents(profile, selection.type));
+  const samples = isKnown ? sumEvents(listEvents(content, selection)) : null;
   const hosts = new Set(profiles.map(({ series }) => labelValue(series.labels, 'host')));
   const windows = windowsIn(content, selection.range).filter(({ agent }) => hosts.has(agent.host));
-  const rates = new Set(windows.map(({ window }) => window.frequencyHz));
-  const [nominalHz = null] = rates.size === 1 ? rates : [];
+  const { lengthMs, ...totals } = totalsOf(windows);
+  const turns = windows.map(({ window }) => window.frequencyHz * window.lengthMs);
+  const nominalHz = turns.reduce((sum, each) => sum + each, 0) / lengthMs;
   return {
     series: new Set(profiles.map(({ series }) => series)).size,
     profiles: profiles.length,
     samples,
-    windows: windows.length === 0 ? null : { ...totalsOf(windows), nominalHz },
+    windows: windows.length === 0 ? null : { ...totals, lengthMs, nominalHz },
   };
 }
 
@@ -85,7 +101,7 @@ export function listAgents(content: MemoryContent, range: TimeRange): AgentRow[]
   const ids = [...new Set(windows.map(({ agent }) => agent.id))].sort();
   return ids.map((id) => {
     const all = [...content.windows.values()].filter(({ agent }) => agent.id === id);
-    all.sort((a, b) => a.window.startMs - b.window.startMs);
+    all.sort((a, b) => a.window.startMs - b.window.startMs || a.window.seq - b.window.seq);
     const { agent, window: last } = all.at(-1) as MemoryWindow;
     const ends = all.map(({ window }) => window.startMs + window.lengthMs);
     return {
@@ -104,7 +120,6 @@ export function listProfiles(
   selection: Selection,
   limit: number,
 ): StoredProfile[] {
-  const accepts = compileMatchers(selection.matchers);
   const found = profilesOfType(content, selection).filter(({ tsMs }) => inRange(tsMs, selection));
   found.sort((a, b) => a.tsMs - b.tsMs);
   return found.slice(0, limit).map((profile) => ({
@@ -115,10 +130,7 @@ export function listProfiles(
     labels: profile.series.labels,
     types: publicTypes(profile),
     samples: content.rows.filter(
-      (row) =>
-        row.profile === profile &&
-        readsAs(row.type, selection.type) !== null &&
-        accepts(row.labels),
+      (row) => row.profile === profile && readsAs(row.type, selection.type) !== null,
     ).length,
     comments: profile.comments,
   }));
@@ -168,31 +180,25 @@ function sortedTypes(types: readonly ProfileType[]): ProfileType[] {
   return [...byText].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, type]) => type);
 }
 
-/** Profiles of the selection with the labels that each of them and its samples have. */
-function metaProfiles(content: MemoryContent, selection: MetaSelection) {
-  const accepts = compileMatchers(selection.matchers);
-  const { type, range } = selection;
-  return [...content.profiles.values()].flatMap((profile) => {
-    const hasType =
-      type === undefined || profile.types.some((stored) => readsAs(stored, type) !== null);
-    if (!hasType || (range !== undefined && !inRange(profile.tsMs, { range }))) return [];
-    const rows = content.rows.filter((row) => row.profile === profile);
-    const labels: Labels[] = [profile.series.labels, ...rows.map((row) => row.labels)];
-    const accepted = labels.filter(accepts);
-    return accepted.length === 0 ? [] : [{ profile, labels: accepted }];
-  });
+/** Types of which the selection has a series, whichever type it names. */
+export function listTypes(content: MemoryContent, selection: MetaSelection): ProfileType[] {
+  return sortedTypes([...content.profiles.values()].flatMap(publicTypes)).filter(
+    (type) => metaLabels(content, { ...selection, type }).length > 0,
+  );
 }
 
-export function listTypes(content: MemoryContent, selection: MetaSelection): ProfileType[] {
-  const found = metaProfiles(content, selection);
-  return sortedTypes(found.flatMap(({ profile }) => publicTypes(profile)));
+/** Label sets of the series of a selection; without a type, those of every type. */
+function metaLabels(content: MemoryContent, selection: MetaSelection): Labels[] {
+  const { type, matchers, range = ALWAYS } = selection;
+  const all = sortedTypes([...content.profiles.values()].flatMap(publicTypes));
+  const types = type === undefined ? all : [type];
+  return types.flatMap((each) =>
+    selectSeries(content, { type: each, matchers, range }).flatMap(({ labels }) => labels),
+  );
 }
 
 export function listLabelNames(content: MemoryContent, selection: MetaSelection): string[] {
-  const names = metaProfiles(content, selection).flatMap(({ labels }) =>
-    labels.flatMap(Object.keys),
-  );
-  return [...new Set(names)].sort();
+  return [...new Set(metaLabels(content, selection).flatMap(Object.keys))].sort();
 }
 
 export function listLabelValues(
@@ -200,27 +206,25 @@ export function listLabelValues(
   name: string,
   selection: MetaSelection,
 ): string[] {
-  const found = metaProfiles(content, selection).flatMap(({ labels }) =>
-    labels.map((own) => labelValue(own, name)),
-  );
+  const found = metaLabels(content, selection).map((labels) => labelValue(labels, name));
   return [...new Set(found)].filter((value) => value !== '').sort();
 }
 
-/** Time that the profiles cover together; of one that began before, the part in the range. */
+/**
+ * Time that the profiles cover together: those that begin in the range as a whole, but of those
+ * whose samples have times of their own the part in the range.
+ */
 export function coveredTime(content: MemoryContent, selection: Selection): number | null {
   const { from, to } = selection.range;
-  const rows = selectRows(content, selection);
   const spans: [number, number][] = [];
-  for (const profile of profilesOfType(content, selection)) {
+  for (const profile of profilesOfType(content, lookBack(selection))) {
     const { tsMs, durationMs } = profile;
-    const begins = inRange(tsMs, selection);
-    if (!begins && !rows.some((row) => row.profile === profile)) continue;
-    if (durationMs <= 0) return null;
     const end = tsMs + durationMs;
-    spans.push(begins ? [tsMs, end] : [Math.max(tsMs, from), Math.min(end, to)]);
+    const isSpread = content.rows.some((row) => row.profile === profile && row.tsMs !== tsMs);
+    const begins = inRange(tsMs, selection);
+    if (!begins && !(isSpread && tsMs < to && end > from)) continue;
+    if (durationMs <= 0) return null;
+    spans.push(isSpread ? [Math.max(tsMs, from), Math.min(end, to)] : [tsMs, end]);
   }
-  return unionMs(spans, {
-    from: Number.NEGATIVE_INFINITY as TimeRange['from'],
-    to: Number.POSITIVE_INFINITY as TimeRange['to'],
-  });
+  return unionMs(spans, ALWAYS);
 }

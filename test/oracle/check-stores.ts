@@ -1,0 +1,71 @@
+/** The embedded store beside the one in memory, through random worlds. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { type EmbeddedStore, openDuckStore } from '../../store/duckdb/duck-store.ts';
+import type { Store } from '../../store/store.ts';
+import { drawBatch } from '../conformance/drawn-batch.ts';
+import { openMemoryStore } from './memory-store.ts';
+import { findDifference } from './same-answer.ts';
+import { answerAll, type Question, question, questionText } from './store-questions.ts';
+import { type Step, world } from './worlds.ts';
+
+/** Two stores of one content. */
+export interface StorePair {
+  found: EmbeddedStore;
+  expected: Store;
+}
+
+export function openEmbedded(dataDir: string): Promise<EmbeddedStore> {
+  return openDuckStore({ dataDir, memoryLimitBytes: 256 * 2 ** 20, threads: 2 });
+}
+
+/** Goes through the world on both stores; `use` gets the pair at its end, opened anew or not. */
+export async function inWorld(
+  steps: readonly Step[],
+  use: (pair: StorePair) => Promise<void>,
+): Promise<void> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'everflame-oracle-'));
+  let found = await openEmbedded(dataDir);
+  try {
+    const expected = openMemoryStore({ idKey: found.idKey, batches: [] });
+    for (const step of steps) {
+      if (step.kind === 'reopen') {
+        await found.close();
+        found = await openEmbedded(dataDir);
+      } else if (step.kind === 'write') {
+        const batch = drawBatch(found.idKey, { ...step.batch, known: found.snapshot() });
+        await Promise.all([found.write(batch), expected.write(batch)]);
+      } else {
+        await found.seal(step.kind === 'seal' ? undefined : { beforeMs: step.beforeMs });
+      }
+    }
+    await use({ found, expected });
+  } finally {
+    await found.close();
+    await rm(dataDir, { recursive: true });
+  }
+}
+
+/** Throws with the smallest world and question whose answers differ. */
+export async function checkStores(options: { seed: number; runs: number }): Promise<void> {
+  await fc.assert(
+    fc.asyncProperty(
+      world,
+      fc.array(question, { minLength: 3, maxLength: 6 }),
+      async (steps: Step[], questions: Question[]) => {
+        await inWorld(steps, async ({ found, expected }) => {
+          for (const asked of questions) {
+            const difference = findDifference(
+              await answerAll(found, asked),
+              await answerAll(expected, asked),
+            );
+            if (difference !== null) throw new Error(`${difference}\n${questionText(asked)}`);
+          }
+        });
+      },
+    ),
+    { seed: options.seed, numRuns: options.runs },
+  );
+}
