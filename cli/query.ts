@@ -1,4 +1,4 @@
-/** `everflame query`: a selection as a table of functions, or in a form that other programs read. */
+/** `everflame query`: a selection as a table of functions, or in a form for other programs. */
 import { writeFile } from 'node:fs/promises';
 import { EverflameError } from '../profile/errors.ts';
 import { formatShare, formatValue } from '../profile/format-value.ts';

@@ -13,7 +13,7 @@ import { type LocationFrames, nodeKey } from './location-frames.ts';
 import type { Granularity } from './params.ts';
 import type { GroupedLeaves, StackWeights } from './tree-messages.ts';
 
-/** In `#leaf`: not asked for yet, and dropped; a leaf is its node + 1, or any where it is not asked. */
+/** In `#leaf`: not asked for yet; dropped; kept as it is. Else it is the node + 1. */
 const UNKNOWN = 0;
 const DROPPED = -1;
 const KEPT = 1;

@@ -1,4 +1,4 @@
-/** Weights by stack -> a weighted tree, with each side's totals and what its stacks tell of quality. */
+/** Weights by stack -> a weighted tree, with totals and the quality that the stacks tell of. */
 import type { ColumnSource } from '../../profile/flame/arena.ts';
 import type { FlameMeta } from '../../profile/flame/flame-graph.ts';
 import type { FrameTable } from '../../profile/flame/frame-table.ts';
