@@ -209,7 +209,15 @@ export interface ProfileContent {
   value: Float64Array;
 }
 
+/** Blocks that are left out of answers because they are damaged, and the rows of samples in them. */
+export interface DamagedBlocks {
+  blocks: number;
+  samples: number;
+}
+
 export interface SelectionSummary {
+  /** Of those with rows in the range; absent where there are none. */
+  damaged?: DamagedBlocks;
   series: number;
   profiles: number;
   /** Sum of count types, else value / period, else null. */

@@ -11,8 +11,9 @@ import {
 import type { SelectionSummary } from '../../store/store.ts';
 
 export function qualityOf(summary: SelectionSummary): Quality {
-  const { profiles, series, samples } = summary;
+  const { profiles, series, samples, damaged } = summary;
   return {
+    ...(damaged === undefined ? {} : { damaged }),
     series: { ...emptySeriesQuality(), profiles, series, samples },
     hosts: summary.windows === null ? null : hostQuality(summary.windows),
   };

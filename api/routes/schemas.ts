@@ -43,6 +43,7 @@ export const doneJson = z.object({ done: z.literal(true) });
 export const healthJson = z.object({ status: z.literal('ok') });
 
 const qualityJson = z.object({
+  damaged: z.object({ blocks: count, samples: count }).exactOptional(),
   series: z.object({
     profiles: count,
     series: count,

@@ -49,7 +49,13 @@ function refuse(problem: string, cause?: unknown): never {
 
 function quality(holder: Shape): Quality {
   const read = object(holder.quality, 'quality');
-  return { series: seriesQuality(read), hosts: hostQuality(read) };
+  const known = { series: seriesQuality(read), hosts: hostQuality(read) };
+  if (read.damaged === undefined) return known;
+  const damaged = object(read.damaged, 'quality.damaged');
+  return {
+    ...known,
+    damaged: { blocks: number(damaged, 'blocks'), samples: number(damaged, 'samples') },
+  };
 }
 
 function seriesQuality(holder: Shape): SeriesQuality {

@@ -35,6 +35,8 @@ export interface Quality {
   series: SeriesQuality;
   /** Null where the profiles were pushed and no agent's window covers them. */
   hosts: HostQuality | null;
+  /** Stored rows of the range that are left out because their files are damaged; mostly absent. */
+  damaged?: { blocks: number; samples: number };
 }
 
 export function emptySeriesQuality(): SeriesQuality {

@@ -59,6 +59,11 @@ describe('describeQuality', () => {
     expect(lines({ ...QUALITY, hosts: { ...HOSTS, ...change } })).toContain(line);
   });
 
+  test('rows whose files are damaged are never left out silently', () => {
+    const damaged = { blocks: 2, samples: 1_200 };
+    expect(lines({ ...QUALITY, damaged }, 0).join()).toMatch(/! 1.200 rows damaged/);
+  });
+
   test('reasons, the heaviest first, none without a count', () => {
     const lost = describeQuality(QUALITY, 1000).find(({ name }) => name === 'lost');
     expect(lost?.rows.map(({ text, amount }) => `${text} ${amount}`)).toEqual([

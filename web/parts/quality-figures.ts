@@ -56,6 +56,7 @@ export function describeQuality(quality: Quality, total: number): QualityFigure[
     samplesFigure(quality),
     ...rateFigure(quality),
     ...lostFigure(quality),
+    ...damagedFigure(quality),
     weightFigure('incomplete', 'Incomplete stacks', series.incomplete, total, INCOMPLETE),
     unsymbolizedFigure(series.unsymbolized, total),
     ...truncatedFigure(series.truncated, total),
@@ -91,6 +92,21 @@ function samplesFigure({ series, hosts }: Quality): QualityFigure {
         : 'Samples in the selected profiles. Of the hosts they came from, as a whole: taken = excluded + sent + lost.',
     rows,
   };
+}
+
+function damagedFigure({ damaged }: Quality): QualityFigure[] {
+  if (damaged === undefined) return [];
+  return [
+    {
+      name: 'damaged',
+      value: `${formatCount(damaged.samples)} rows`,
+      warn: true,
+      title: 'Damaged files',
+      explanation:
+        'The server cannot read some of its files about this time. Their rows are not in the answer, and the files were set aside.',
+      rows: [{ text: 'Blocks', amount: formatCount(damaged.blocks), share: '' }],
+    },
+  ];
 }
 
 const formatHz = (hz: number) => String(Number(hz.toPrecision(3)));

@@ -106,6 +106,8 @@ describe('a damaged block is set aside, and the rest is answered', () => {
     const again = await openStore(dataDir);
     expect(again.stats()).toMatchObject({ damagedBlocks: 1, samples: 1 });
     expect(await merge(again)).toEqual(['a;h24 1']);
+    const summary = await again.summary(select(CPU, 0, HOUR_MS));
+    expect(summary).toMatchObject({ profiles: 0, damaged: { blocks: 1, samples: 1 } });
     expect(await readdir(join(dataDir, 'set-aside'))).not.toEqual([]);
   });
 

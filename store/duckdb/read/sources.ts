@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import type { EpochMs, TimeRange } from '../../../profile/units.ts';
+import type { DamagedBlocks } from '../../store.ts';
 import { type Block, fileOf, HOUR_MS, meets, type RowTable } from '../blocks/block.ts';
 import type { BlockList } from '../blocks/block-lists.ts';
 import { columnNames } from '../schema.ts';
@@ -46,6 +47,18 @@ export class Sources {
     return this.list.blocks.filter(
       (block) => block.kind === 'rows' && block.damaged === '' && meets(block, range),
     );
+  }
+
+  /** What an answer about a range lacks; null where that is nothing. */
+  damagedIn(range: TimeRange): DamagedBlocks | null {
+    const damaged = this.list.blocks.filter(
+      (block) => block.kind === 'rows' && block.damaged !== '' && meets(block, range),
+    );
+    if (damaged.length === 0) return null;
+    return {
+      blocks: damaged.length,
+      samples: damaged.reduce((sum, { samples }) => sum + samples, 0),
+    };
   }
 
   /**

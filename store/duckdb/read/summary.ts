@@ -18,12 +18,15 @@ export async function readSummary(
 ): Promise<SelectionSummary> {
   const types = valueTypes(catalogue, selection.type);
   const plan = await planSelection(session, catalogue, types, selection, []);
-  if (plan === null) return { series: 0, profiles: 0, samples: null, windows: null };
+  const damaged = session.sources.damagedIn(selection.range);
+  const lost = damaged === null ? {} : { damaged };
+  if (plan === null) return { ...lost, series: 0, profiles: 0, samples: null, windows: null };
   const counts = await countProfiles(session, catalogue, types, plan, selection.range);
   const hosts = new Set<string>();
   for (const series of counts.keys()) hosts.add(catalogue.series.labelValue(series, 'host'));
   hosts.delete('');
   return {
+    ...lost,
     series: counts.size,
     profiles: [...counts.values()].reduce((sum, count) => sum + count, 0),
     samples:
