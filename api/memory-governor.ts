@@ -16,9 +16,12 @@ const RELIEF_MS = 1_000;
 const MB = 2 ** 20;
 /** What one query needs beside the store's own memory: its tree, names and answer. */
 export const QUERY_BYTES = { light: 32 * MB, heavy: 96 * MB };
-/** What a push needs: its body comes to some dozen times its bytes while it is decoded. */
+/**
+ * What a push needs: its body comes to some dozen times its bytes while it is decoded. Few are at a
+ * time, the others wait as they came, so that senders by the hundred fit.
+ */
 export function pushBytes(bodyBytes: number): number {
-  return 8 * MB + 24 * bodyBytes;
+  return MB + 24 * bodyBytes;
 }
 
 export interface MemoryGovernorOptions {
