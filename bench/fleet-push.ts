@@ -30,9 +30,14 @@ export interface FleetSums {
   latenciesMs: number[];
 }
 
-export type FleetMessage = { kind: 'hour'; rows: number } | { kind: 'done'; sums: FleetSums };
+export type FleetMessage =
+  | { kind: 'hour'; rows: number }
+  | { kind: 'sent'; requests: number }
+  | { kind: 'done'; sums: FleetSums };
 
 export interface FleetPush {
+  /** Answered so far. */
+  readonly requests: number;
   done: Promise<FleetSums>;
   /** Ends it after the window that is being sent. */
   stop(): Promise<FleetSums>;
@@ -40,16 +45,21 @@ export interface FleetPush {
 
 export function startFleetPush(job: FleetJob): FleetPush {
   const worker = startThread('../bench/fleet-sender');
+  let requests = 0;
   const done = new Promise<FleetSums>((resolve, reject) => {
     worker.on('error', reject);
     worker.on('message', (message: FleetMessage) => {
       if (message.kind === 'hour') console.log(`  ${message.rows} rows sent`);
+      else if (message.kind === 'sent') requests = message.requests;
       else resolve(message.sums);
     });
     void once(worker, 'exit').then(() => reject(new Error('the sending thread ended')));
   }).finally(() => worker.terminate());
   worker.postMessage(job);
   return {
+    get requests() {
+      return requests;
+    },
     done,
     stop: () => {
       worker.postMessage('stop');

@@ -7,6 +7,7 @@ import type { FleetJob, FleetMessage, FleetSums } from './fleet-push.ts';
 import { FleetEncoder } from './fleet-request.ts';
 
 const TIMEOUT_MS = 60_000;
+const REPORT_MS = 250;
 const HEADERS = { 'content-type': 'application/x-protobuf', 'content-encoding': 'gzip' };
 const sleep = (ms: number) => new Promise((done) => setTimeout(done, ms));
 
@@ -47,7 +48,11 @@ async function run(job: FleetJob): Promise<void> {
       }
     }
   };
+  const report = () =>
+    port.postMessage({ kind: 'sent', requests: sums.requests } satisfies FleetMessage);
+  const reports = setInterval(report, REPORT_MS);
   await Promise.all(Array.from({ length: job.clients }, client));
+  clearInterval(reports);
   sums.endWindow = Math.ceil(next / HOSTS);
   port.postMessage({ kind: 'done', sums } satisfies FleetMessage);
 }

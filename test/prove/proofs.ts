@@ -11,6 +11,7 @@ import { fuzzSelector } from './fuzz-selector.ts';
 import { proveKill } from './kill.ts';
 import type { Proof } from './proof.ts';
 import { proveRealBinaries } from './real-binaries.ts';
+import { proveSoak } from './soak.ts';
 import { proveSymbolizer } from './symbolizer.ts';
 
 const FUZZ = { runs: 100_000, runsPerPart: 10_000 };
@@ -56,6 +57,14 @@ export const PROOFS: Record<string, Proof> = {
     runs: 200,
     runsPerPart: 20,
     run: proveKill,
+  },
+  soak: {
+    claim:
+      'Under a fleet of 100 hosts at the rate it lives, with questions and retention all the time, ' +
+      'memory, files and latency stay level',
+    runs: 60,
+    runsPerPart: 60,
+    run: proveSoak,
   },
   image: {
     claim: 'The Dockerfile builds, its images hold no build tools, and server and agent run',
