@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createSelfMetrics } from '../cli/self-metrics.ts';
+import type { StoreUpkeep } from '../store/store.ts';
 import type { Symbolizer } from '../symbolizer/symbolizer.ts';
 import type { Problem } from '../wire/http.ts';
 import { createApp } from './app.ts';
@@ -25,6 +26,7 @@ const ELSEWHERE = {
   queries: {} as Queries,
   symbolizer: {} as Symbolizer,
   selfProfiler: {} as SelfProfiler,
+  upkeep: {} as StoreUpkeep,
   sql: {} as SqlRunner,
 };
 

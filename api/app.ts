@@ -26,6 +26,8 @@ import type { SelfProfileServices } from './routes/self-profile.ts';
 import { selfProfileEndpoints } from './routes/self-profile.ts';
 import type { SqlServices } from './routes/sql.ts';
 import { sqlEndpoints } from './routes/sql.ts';
+import type { UpkeepServices } from './routes/upkeep.ts';
+import { upkeepEndpoints } from './routes/upkeep.ts';
 import { inRequestSpan } from './telemetry/spans.ts';
 
 export interface AppOptions
@@ -34,6 +36,7 @@ export interface AppOptions
     PushServices,
     QueryServices,
     SelfProfileServices,
+    UpkeepServices,
     SqlServices,
     DebuginfoUploadServices,
     DebuginfoStatusServices {
@@ -64,6 +67,7 @@ export function listEndpoints(options: AppOptions): Endpoint[] {
     ...debuginfoStatusEndpoints(options),
     ...debuginfodEndpoints(options),
     ...selfProfileEndpoints(options),
+    ...upkeepEndpoints(options),
     ...sqlEndpoints(options),
     ...healthEndpoints(options),
   ];

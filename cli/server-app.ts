@@ -150,6 +150,7 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
     ingest,
     queries,
     sql,
+    upkeep: opened,
     selfProfiler: createSelfProfiler({ ingest, host: hostname(), version, clock }),
   });
 }

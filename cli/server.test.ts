@@ -148,6 +148,14 @@ describe('commands', () => {
   });
 });
 
+test('store check: of a running server, and not of its directory', async () => {
+  const { code, out } = await everflame('store', 'check');
+  expect(code).toBe(0);
+  expect(out).toMatch(/^nothing is damaged: \d+ rows, \d+ files of blocks with \d+ bytes\n$/);
+  const { code: refused, err } = await everflame('store', 'check', '--data-dir', dataDir);
+  expect([refused, err]).toEqual([2, expect.stringMatching(/in use by this process/)]);
+});
+
 test('everything lies below the prefix', async () => {
   expect(new URL(server.url).pathname).toBe('/flames');
   expect((await fetch(`${server.url}/readyz`)).status).toBe(200);

@@ -315,6 +315,30 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/** What a check of everything stored has found. */
+export interface StoreCheck {
+  /** Files of blocks, their bytes, and all rows that were read. */
+  files: number;
+  bytes: number;
+  rows: number;
+  faults: StoreFault[];
+}
+
+export interface StoreFault {
+  /** A file relative to the data directory, a block or a table. */
+  place: string;
+  what: string;
+  /** Of a block's rows: the time they lie in, and how many samples they are. */
+  range: TimeRange | null;
+  samples: number;
+}
+
+/** What operators do with a store besides. */
+export interface StoreUpkeep {
+  /** Reads everything; what turns out damaged is set aside. */
+  check(signal: AbortSignal): Promise<StoreCheck>;
+}
+
 /** What a user's SQL reads: the rows as of one moment, in files that stay until `release`. */
 export interface SqlSnapshot {
   /** Files by table; what they hold is between the store and its sandbox. */

@@ -283,6 +283,21 @@ export interface WantedJson {
   }[];
 }
 
+/** What a check of everything stored has found. */
+export interface StoreCheckJson {
+  files: number;
+  bytes: number;
+  rows: number;
+  /** `from_ms`, `to_ms` and `samples` are those of a block's rows; null and 0 elsewhere. */
+  faults: {
+    place: string;
+    what: string;
+    from_ms: number | null;
+    to_ms: number | null;
+    samples: number;
+  }[];
+}
+
 /** A profile that the server recorded of itself. */
 export interface SelfProfileJson {
   /** A selector of what was stored, and the range it lies in. */

@@ -15,6 +15,7 @@ import type {
   SandwichJson,
   SelfProfileJson,
   SeriesJson,
+  StoreCheckJson,
   UploadJson,
   WantedJson,
 } from '../../wire/http.ts';
@@ -286,6 +287,21 @@ export const pushJson = z.object({
   samples: count,
   samples_without_labels: count,
 }) satisfies z.ZodType<PushJson>;
+
+export const storeCheckJson = z.object({
+  files: count,
+  bytes: count,
+  rows: count,
+  faults: z.array(
+    z.object({
+      place: z.string(),
+      what: z.string(),
+      from_ms: epochMs.nullable(),
+      to_ms: epochMs.nullable(),
+      samples: count,
+    }),
+  ),
+}) satisfies z.ZodType<StoreCheckJson>;
 
 export const selfProfileJson = z.object({
   query: z.string(),

@@ -19,8 +19,10 @@ import type {
   SqlSnapshot,
   SqlSource,
   Store,
+  StoreCheck,
   StoredProfile,
   StoreStats,
+  StoreUpkeep,
   TimelineGroup,
   WriteBatch,
 } from '../store.ts';
@@ -28,6 +30,7 @@ import { BlockKeeper } from './blocks/block-keeper.ts';
 import { markDamaged, openBlocks } from './blocks/open-blocks.ts';
 import type { SealRequest } from './blocks/seal.ts';
 import { loadDictionaries } from './dictionary/load-dictionaries.ts';
+import { checkStore } from './inspect/check.ts';
 import { loadActivity, loadBatchIds, loadCatalogue, loadCounts } from './load.ts';
 import { readCoveredMs } from './read/coverage.ts';
 import { estimateRead } from './read/estimate.ts';
@@ -49,7 +52,7 @@ import { ReaderPool, type ReadSession } from './sql/reader-pool.ts';
 import { GroupWriter } from './write/group-writer.ts';
 
 /** What tests and maintenance ask of the embedded store alone. */
-export interface EmbeddedStore extends Store, SqlSource {
+export interface EmbeddedStore extends Store, SqlSource, StoreUpkeep {
   /** Makes blocks of hot rows; of all of them where nothing is said. */
   seal(request?: SealRequest): Promise<void>;
 }
@@ -266,6 +269,19 @@ class DuckStore implements EmbeddedStore {
 
   sqlSnapshot(): Promise<SqlSnapshot> {
     return this.#snapshots.take();
+  }
+
+  async check(signal: AbortSignal): Promise<StoreCheck> {
+    const { result, damaged } = await this.#readers.read(signal, (session) =>
+      checkStore({
+        query: (sql) => session.query(sql),
+        queryFile: (sql) => this.#readers.read(signal, (other) => other.query(sql)),
+        dataDir: this.#database.dataDir,
+        blocks: session.sources.list.blocks,
+      }),
+    );
+    if (damaged.size > 0) await this.#keeper.repair(damaged);
+    return result;
   }
 
   /** Questions that come while one is being answered share its answer. */

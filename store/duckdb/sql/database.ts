@@ -1,6 +1,6 @@
 /** Opens the database file: settings, exclusivity, schema version, and the store's id key. */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, realpathSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import duckdb from '@duckdb/node-bindings';
@@ -60,16 +60,41 @@ export class Database {
   }
 }
 
-export async function openDatabase(options: DuckStoreOptions): Promise<Database> {
+export function openDatabase(options: DuckStoreOptions): Promise<Database> {
   mkdirSync(options.dataDir, { recursive: true });
-  const path = join(realpathSync(options.dataDir), FILE_NAME);
+  return openFile(
+    join(realpathSync(options.dataDir), FILE_NAME),
+    settingsOf(options),
+    (opened, path) => prepareSchema(opened, path),
+  );
+}
+
+/** Opens what is there and writes nothing, not even a checkpoint. */
+export async function openForReading(dataDir: string): Promise<Database> {
+  const path = join(dataDir, FILE_NAME);
+  if (!existsSync(path)) {
+    throw new EverflameError('not-found', `${path} is not there`, { field: '--data-dir' });
+  }
+  const settings = { ...settingsOf({ dataDir }), access_mode: 'READ_ONLY' };
+  return openFile(path, settings, async (opened) => {
+    const { idKey, version } = await readSchema(opened, path);
+    if (version !== String(SCHEMA_VERSION)) throw otherVersion(path, version);
+    return idKey;
+  });
+}
+
+async function openFile(
+  path: string,
+  settings: Record<string, string>,
+  prepare: (connection: duckdb.Connection, path: string) => Promise<IdKey>,
+): Promise<Database> {
   if (openFiles.has(path)) throw inUse(path, 'this process');
   openFiles.add(path);
   let database: duckdb.Database | null = null;
   try {
-    database = await duckdb.open(path, configure(options));
+    database = await duckdb.open(path, configOf(settings));
     const connection = await duckdb.connect(database);
-    const idKey = await prepareSchema(connection, path);
+    const idKey = await prepare(connection, path);
     duckdb.disconnect_sync(connection);
     return new Database(path, database, idKey);
   } catch (cause) {
@@ -103,9 +128,9 @@ export function openMemoryDatabase(settings: Record<string, string>): Promise<du
   return duckdb.open(':memory:', configOf({ ...settings, ...NO_EXTENSIONS }));
 }
 
-function configure(options: DuckStoreOptions): duckdb.Config {
+function settingsOf(options: DuckStoreOptions): Record<string, string> {
   const memory = options.memoryLimitBytes ?? DEFAULT_MEMORY_LIMIT_BYTES;
-  const settings: Record<string, string> = {
+  return {
     threads: String(options.threads ?? availableParallelism()),
     memory_limit: `${memory}B`,
     checkpoint_threshold: `${CHECKPOINT_BYTES}B`,
@@ -113,7 +138,6 @@ function configure(options: DuckStoreOptions): duckdb.Config {
     perfect_ht_threshold: '20',
     ...NO_EXTENSIONS,
   };
-  return configOf(settings);
 }
 
 const NO_EXTENSIONS = {
@@ -130,27 +154,39 @@ function configOf(settings: Record<string, string>): duckdb.Config {
 
 /** Makes the tables of a new file, or checks the version of an old one. Returns the id key. */
 async function prepareSchema(connection: duckdb.Connection, path: string): Promise<IdKey> {
-  const tables = new ResultColumns(
-    await duckdb.query(connection, 'SELECT table_name FROM duckdb_tables() WHERE NOT temporary'),
-  ).texts(0);
-  if (tables.length === 0) return createSchema(connection);
-  if (!tables.includes('meta')) throw otherFile(path);
+  if ((await tableNames(connection)).length === 0) return createSchema(connection);
+  const { idKey, version } = await readSchema(connection, path);
+  if (version === '1') await upgradeFrom1(connection);
+  else if (version !== String(SCHEMA_VERSION)) throw otherVersion(path, version);
+  return idKey;
+}
+
+async function tableNames(connection: duckdb.Connection): Promise<string[]> {
+  const sql = 'SELECT table_name FROM duckdb_tables() WHERE NOT temporary';
+  return new ResultColumns(await duckdb.query(connection, sql)).texts(0);
+}
+
+async function readSchema(
+  connection: duckdb.Connection,
+  path: string,
+): Promise<{ idKey: IdKey; version: string }> {
+  if (!(await tableNames(connection)).includes('meta')) throw otherFile(path);
   const rows = new ResultColumns(await duckdb.query(connection, 'SELECT name, value FROM meta'));
   const values = rows.texts(1);
   const meta = new Map(rows.texts(0).map((name, row) => [name, values[row] ?? '']));
-  const version = meta.get('schema_version');
-  if (version === '1') await upgradeFrom1(connection);
-  else if (version !== String(SCHEMA_VERSION)) {
-    throw new EverflameError(
-      'unsupported',
-      `${path} has schema version ${version}, this program reads version ${SCHEMA_VERSION}`,
-      {
-        field: '--data-dir',
-        remedy: 'Start the version of everflame that wrote it, or name an empty directory.',
-      },
-    );
-  }
-  return { k0: Number(meta.get('id_key_0')), k1: Number(meta.get('id_key_1')) };
+  const idKey = { k0: Number(meta.get('id_key_0')), k1: Number(meta.get('id_key_1')) };
+  return { idKey, version: meta.get('schema_version') ?? 'none' };
+}
+
+function otherVersion(path: string, version: string): EverflameError {
+  return new EverflameError(
+    'unsupported',
+    `${path} has schema version ${version}, this program reads version ${SCHEMA_VERSION}`,
+    {
+      field: '--data-dir',
+      remedy: 'Start the version of everflame that wrote it, or name an empty directory.',
+    },
+  );
 }
 
 function otherFile(path: string): EverflameError {
