@@ -2,7 +2,7 @@
 import { formatShare, formatValue } from '../format-value.ts';
 import { stringReader } from '../strings.ts';
 import { deriveTree, type FlameGraph } from './flame-graph.ts';
-import { fitName, shortenName } from './frame-names.ts';
+import { labelOf } from './frame-names.ts';
 import { type FunctionTable, tabulateFunctions } from './functions.ts';
 import { TextBuilder } from './text-builder.ts';
 
@@ -50,7 +50,7 @@ export function formatDot(graph: FlameGraph, maxFunctions: number): string {
     const binary = text(graph.frames.binary[frame] as number);
     const [self, total] = [table.self[row] as number, table.total[row] as number];
     const label = [
-      fitName(shortenName(name), MAX_BOX_CHARACTERS),
+      labelOf(name, MAX_BOX_CHARACTERS),
       ...(binary === '' ? [] : [binary]),
       `own ${value(self)} (${share(self)})`,
       `total ${value(total)} (${share(total)})`,

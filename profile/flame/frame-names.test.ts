@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { fitFullName, fitName, packageOf, shortenName } from './frame-names.ts';
+import { fitFullName, fitName, labelOf, packageOf, shortenName } from './frame-names.ts';
 
 describe('shortenName', () => {
   test.each([
     ['github.com/go-chi/chi/v5.(*Mux).routeHTTP', 'chi.(*Mux).routeHTTP'],
     ['runtime.mallocgc', 'runtime.mallocgc'],
     ['encoding/json.appendString[...]', 'json.appendString[...]'],
+    ['slices.Sort[go.shape.[]string,go.shape.string]', 'slices.Sort[…]'],
+    ['a.com/b/c.(*T[go.shape.int]).F', 'c.(*T[…]).F'],
     ['std::vector<int, std::allocator<int>>::push_back(int&&)', 'std::vector<…>::push_back'],
     ['a::Engine::Evaluate(a::Cart const&, a::Context&) const', 'a::Engine::Evaluate'],
     ['v8::(anonymous namespace)::Run(int)', 'v8::Run'],
@@ -74,3 +76,15 @@ test.each([
   ['lookup /srv/node_modules/@a/b/c.js', 'node_modules/@a/b'],
   ['main', ''],
 ])('packageOf %s is %s', (name, expected) => expect(packageOf(name)).toBe(expected));
+
+test.each([
+  ['github.com/acme/shop.(*Cart).Total', 20, 'shop.(*Cart).Total'],
+  ['github.com/acme/shop.(*Cart).Total', 15, '…(*Cart).Total'],
+  ['main', 2, ''],
+])('%s in %i characters', (name, max, label) => {
+  expect(labelOf(name, max)).toBe(label);
+});
+
+test('a hostile name takes no time', () => {
+  expect(labelOf('<'.repeat(65_536), 20)).toHaveLength(20);
+});

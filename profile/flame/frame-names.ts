@@ -59,6 +59,16 @@ function shortenCpp(name: string): string {
     .replace(/[\ue002-\ue005]/g, (c) => UNKEPT.get(c) ?? c);
 }
 
+/** What Go's compiler says of the shapes of type arguments, which may hold brackets themselves. */
+function collapseShapes(name: string): string {
+  let text = name;
+  for (let before = ''; before !== text; ) {
+    before = text;
+    text = text.replace(/\[[^[\]]*\]/g, '\ue001');
+  }
+  return text.replaceAll('\ue001', '[…]');
+}
+
 /**
  * The part of a name that tells functions apart: Go without its import path, C++ and Rust without
  * arguments and template arguments, JavaScript without its file. The whole name is always at hand.
@@ -70,10 +80,11 @@ export function shortenName(name: string): string {
   if (name.includes('::') || /^[\w:~]+(?:<.*>)?\(.*\)(?: const)?(?: \[clone .*\])?$/.test(name)) {
     return shortenCpp(name);
   }
-  if (/^[\w.~%-]+(?:\/[\w.~%-]+)+[.(]/.test(name)) {
-    return name.replace(/\/v\d+(?=\.)/, '').replace(/^(?:[\w.~%-]+\/)+/, '');
+  const go = name.includes('[go.shape.') ? collapseShapes(name) : name;
+  if (/^[\w.~%-]+(?:\/[\w.~%-]+)+[.(]/.test(go)) {
+    return go.replace(/\/v\d+(?=\.)/, '').replace(/^(?:[\w.~%-]+\/)+/, '');
   }
-  return name;
+  return go;
 }
 
 /**
@@ -92,6 +103,14 @@ export function fitName(name: string, max: number): string {
   if (fits && tail.length + 1 > max * 0.5 && !/^(?:func\d|<…>$)/.test(tail)) return `…${tail}`;
   const dotted = max > 12 && /[.:]/.test(name.slice(1, -1));
   return dotted ? `…${name.slice(name.length - max + 1)}` : `${name.slice(0, max - 1)}…`;
+}
+
+/** Characters of a name that are looked at: shortening takes time that grows with their square. */
+const MAX_SHORTENED = 1_000;
+
+/** A name, shortened and then cut to `max` characters, whoever wrote it. */
+export function labelOf(name: string, max: number): string {
+  return max < 3 ? '' : fitName(shortenName(name.slice(0, MAX_SHORTENED)), max);
 }
 
 /**

@@ -3,7 +3,7 @@ import { formatShare, formatValue } from '../format-value.ts';
 import { stringReader } from '../strings.ts';
 import { deriveTree, type FlameGraph, type FlameTree } from './flame-graph.ts';
 import { FrameKind } from './frame.ts';
-import { fitName, shortenName } from './frame-names.ts';
+import { labelOf } from './frame-names.ts';
 import { escapeXml, TextBuilder } from './text-builder.ts';
 
 /** Nodes of a picture that says how many were wanted nowhere else. */
@@ -68,7 +68,7 @@ export function formatSvg(graph: FlameGraph): string {
         `<rect x="${x.toFixed(2)}" y="${y}" width="${width.toFixed(2)}" height="${ROW - 1}" ` +
         `fill="${fillOf(frame)}"/>`,
     );
-    const label = fitName(shortenName(name), Math.floor((width - 2 * PADDING) / CHARACTER));
+    const label = labelOf(name, Math.floor((width - 2 * PADDING) / CHARACTER));
     if (label !== '') {
       out.add(`<text x="${(x + PADDING).toFixed(2)}" y="${y + 13}">${escapeXml(label)}</text>`);
     }
