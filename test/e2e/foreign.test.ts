@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { Profile } from 'pprof-format';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { FunctionsJson, MergeJson, ProfileTypesJson } from '../../wire/http.ts';
+import type { FunctionsJson, MergeJson, ProfilesJson, ProfileTypesJson } from '../../wire/http.ts';
+import { describePprof } from '../pprof-meaning.ts';
 import { getJson, type ServerProcess, startServerProcess } from './server-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'everflame-foreign-'));
@@ -14,7 +15,7 @@ let server: ServerProcess;
 
 beforeAll(async () => {
   execFileSync('go', ['build', '-o', join(folder, 'burn'), 'test/fixtures/foreign/burn.go']);
-  execFileSync(join(folder, 'burn'), [join(folder, 'go.pb.gz')]);
+  execFileSync(join(folder, 'burn'), [join(folder, 'go.pb.gz'), join(folder, 'go-heap.pb.gz')]);
   const files = [join(folder, 'wall.pb.gz'), join(folder, 'heap.pb.gz')];
   execFileSync(process.execPath, ['test/fixtures/foreign/datadog.mjs', ...files]);
   server = await startServerProcess(join(folder, 'data'));
@@ -43,10 +44,12 @@ function readTotals(file: string): Written {
   return { totals, fromMs, toMs: fromMs + 60_000 };
 }
 
-async function push(file: string, service: string): Promise<void> {
+/** `seconds`: what the sender tells beside the profile, which may have its own duration. */
+async function push(file: string, service: string, seconds = 10): Promise<void> {
   const { fromMs } = readTotals(file);
-  const from = String(Math.floor(fromMs / 1000));
-  const query = new URLSearchParams({ name: service, from, until: String(Number(from) + 10) });
+  const from = Math.floor(fromMs / 1000);
+  const query = new URLSearchParams({ name: service, from: String(from) });
+  if (seconds > 0) query.set('until', String(from + seconds));
   const body = readFileSync(join(folder, file));
   const response = await fetch(`${server.url}/ingest?${query}`, { method: 'POST', body });
   expect(`${response.status} ${await response.text()}`).toMatch(/^200/);
@@ -102,6 +105,26 @@ describe('pushed by others', () => {
     const stored = await storedTotals(service, written);
     const expected = Object.entries(types).map(([type, name]) => [name, written.totals.get(type)]);
     expect([...stored].sort()).toEqual(expected.sort());
+  });
+});
+
+describe('what goes in comes out', () => {
+  test.each([
+    ['go.pb.gz', 'process_cpu:cpu:nanoseconds:cpu:nanoseconds', 'go-again'],
+    ['go-heap.pb.gz', 'memory:inuse_space:bytes:space:bytes', 'go-heap-again'],
+    ['wall.pb.gz', 'wall:wall:nanoseconds:wall:nanoseconds', 'wall-again'],
+    ['heap.pb.gz', 'memory:inuse_space:bytes:inuse_space:bytes', 'heap-again'],
+  ])('%s as a single profile', async (file, type, service) => {
+    const { fromMs, toMs } = readTotals(file);
+    await push(file, service, 0);
+    const query = `${type}{service_name="${service}"}`;
+    const range = { from: String(fromMs - 2_000), to: String(toMs) };
+    const found = await getJson<ProfilesJson>(server.url, '/api/v1/profiles', { query, ...range });
+    expect(found.profiles).toHaveLength(1);
+    const response = await fetch(`${server.url}/api/v1/profiles/${found.profiles[0]?.id}`);
+    const pulled = gunzipSync(new Uint8Array(await response.arrayBuffer()));
+    const pushed = gunzipSync(readFileSync(join(folder, file)));
+    expect(describePprof(pulled)).toEqual(describePprof(pushed));
   });
 });
 
