@@ -53,7 +53,7 @@ async function damage(dataDir: string, seed: number): Promise<string> {
     bytes[at] = (bytes[at] as number) ^ (1 << random.between(0, 7));
     await writeFile(path, bytes);
   } else {
-    await writeFile(path, bytes.fill(0, at, at + 512));
+    await writeFile(path, bytes.fill(0, at, Math.min(bytes.length, at + 512)));
   }
   return `${name}, kind ${kind} at ${at}`;
 }
