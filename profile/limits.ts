@@ -215,7 +215,7 @@ export const MAX_SQL_CHARACTERS = 65_536;
 export const MAX_SQL_ROWS = 1_000_000;
 export const MAX_SQL_ANSWER_BYTES = 32 * 2 ** 20;
 export const SQL_TIMEOUT_MS = 30_000;
-export const SQL_MEMORY_BYTES = 384 * 2 ** 20;
+export const SQL_MEMORY_BYTES = 512 * 2 ** 20;
 /** All that the process of a statement may hold: DuckDB's part, the answer, Node. */
 export const MAX_SQL_PROCESS_BYTES = 2 ** 30;
 /** Statements that run at once, and those that wait for one to end. */

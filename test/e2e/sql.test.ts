@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RunningServer } from '../../cli/server.ts';
 import { startServer } from '../../cli/server.ts';
+import { SQL_MEMORY_BYTES } from '../../profile/limits.ts';
 import type { EpochMs } from '../../profile/units.ts';
 import { openDuckStore } from '../../store/duckdb/duck-store.ts';
 import { drawBatch } from '../conformance/drawn-batch.ts';
@@ -95,7 +96,7 @@ describe('every example of docs/sql.md', () => {
 
 test('rows of blocks and rows that are in none', async () => {
   expect(
-    await csv(`SELECT service_name, labels['host'] AS host, functions[1] AS leaf, value
+    await csv(`SELECT service_name, labels['host'] AS host, leaf, value
       FROM samples JOIN series USING (series) JOIN stacks USING (stack)
       WHERE type LIKE '%:cpu:nanoseconds:cpu:%' ORDER BY 2, 3`),
   ).toEqual([
@@ -172,7 +173,7 @@ describe('statements that want too much', () => {
     const response = await post({ sql });
     expect(await response.json()).toMatchObject({
       status: 413,
-      limit: 'SQL_MEMORY_BYTES = 402653184',
+      limit: `SQL_MEMORY_BYTES = ${SQL_MEMORY_BYTES}`,
     });
   });
 

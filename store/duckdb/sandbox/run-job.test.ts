@@ -89,8 +89,8 @@ describe('the views', () => {
       ],
     ],
     [
-      'SELECT depth, functions FROM stacks ORDER BY stack',
-      ['2 ["work","main"]', '2 ["b","a","main"]', '2 ["alloc","main"]'],
+      'SELECT depth, leaf, functions FROM stacks ORDER BY stack',
+      ['2 "work" ["work","main"]', '2 "b" ["b","a","main"]', '2 "alloc" ["alloc","main"]'],
     ],
     [
       'SELECT name, system_name, file, start_line FROM functions ORDER BY name LIMIT 2',
@@ -248,7 +248,7 @@ describe('what is refused', () => {
     ["SELECT 'x'::INTEGER", 'Could not convert'],
     ["SELECT TIME '10:00:00+02'::TIMETZ AS t", 'the column t cannot be sent'],
   ])('%s: %s', async (sql, message) => {
-    const block = snapshot.files.samples?.[1] ?? '';
+    const block = snapshot.files.samples?.[0] ?? '';
     const refused = run(sql.replace('BLOCK', block));
     await expect(refused).rejects.toMatchObject({
       kind: 'invalid',

@@ -34,7 +34,7 @@ const INNER = [
     UNION ALL SELECT id, derived, true FROM stored.types WHERE derived <> ''`,
   // A number is followed by its unit; several values of one key are one text.
   `CREATE VIEW stored.sample_labels AS
-    SELECT id + 1 AS ref, map(list(key ORDER BY key), list(value ORDER BY key)) AS labels FROM (
+    SELECT id, map(list(key ORDER BY key), list(value ORDER BY key)) AS labels FROM (
       SELECT id, label.key AS key, string_agg(
         coalesce(label.value, concat_ws(' ', label.number, nullif(label.unit, ''))), ', ') AS value
       FROM (SELECT id, unnest(from_json(labels, '[{"key": "VARCHAR", "value": "VARCHAR",
@@ -54,28 +54,36 @@ const INNER = [
       [concat(parse_filename(b.text), '+0x', lower(to_hex(l.address)))]) AS names
     FROM stored.locations l JOIN stored.strings b ON b.id = l.binary_path
       LEFT JOIN named n ON n.id = l.id`,
-  // One list by number, so that a stack's names are look-ups and not a join of all its frames.
-  `CREATE VIEW stored.frame_list AS
-    SELECT list(f.names ORDER BY n.id) AS names
-    FROM (SELECT unnest(range(coalesce(max(id)::BIGINT, -1) + 1)) AS id FROM stored.locations) n
-      LEFT JOIN stored.frames f ON f.id = n.id`,
+  // Lists by number: of what many rows refer to, a look-up costs less than a join, and nothing if
+  // its column is not asked for. list_select takes them as they are; [] would copy them per row.
+  listByNumber('frame_list', 'stored.frames', 'names', 'stored.locations'),
+  listByNumber('label_list', 'stored.sample_labels', 'labels', 'stored.labelsets'),
   `CREATE VIEW stored.type_names AS
     SELECT t.id, list(p.type ORDER BY p.type) AS types
     FROM (SELECT id, unnest(from_json(types, '["UINTEGER"]')) AS type FROM stored.typesets) t
       JOIN stored.public_types p ON p.id = t.type GROUP BY t.id`,
 ];
 
+/** A view of one row: the values of all ids in one list, id n at place n + 1, NULL where none is. */
+function listByNumber(view: string, source: string, value: string, numbered: string): string {
+  return `CREATE VIEW stored.${view} AS
+    SELECT list(s.value ORDER BY n.id) AS list
+    FROM (SELECT unnest(range(coalesce(max(id)::BIGINT, -1) + 1)) AS id FROM ${numbered}) n
+      LEFT JOIN (SELECT id, ${value} AS value FROM ${source}) s ON s.id = n.id`;
+}
+
 const VIEWS = [
   `CREATE VIEW samples AS
-    SELECT t.type, s.series, epoch_ms(s.ts_ms) AS ts, s.ts_ms, s.stack, l.labels AS sample_labels,
+    SELECT t.type, s.series, epoch_ms(s.ts_ms) AS ts, s.ts_ms, s.stack,
+      list_select((SELECT list FROM stored.label_list), [s.labelset])[1] AS sample_labels,
       CASE WHEN t.scaled THEN s.value * p.period::BIGINT ELSE s.value END AS value
     FROM stored.samples s JOIN stored.public_types t ON t.id = s.type
-      JOIN stored.series p ON p.id = s.series
-      LEFT JOIN stored.sample_labels l ON l.ref = s.labelset`,
+      JOIN stored.series p ON p.id = s.series`,
   `CREATE VIEW stacks AS
     SELECT s.id AS stack, len(s.locations) AS depth,
+      list_select((SELECT list FROM stored.frame_list), [s.locations[1] + 1])[1][1] AS leaf,
       flatten(list_select(
-        (SELECT names FROM stored.frame_list), list_transform(s.locations, lambda x: x + 1)
+        (SELECT list FROM stored.frame_list), list_transform(s.locations, lambda x: x + 1)
       )) AS functions
     FROM stored.stacks s`,
   `CREATE VIEW functions AS
