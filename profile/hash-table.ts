@@ -58,6 +58,11 @@ export class SharedHashTable {
     this.size++;
   }
 
+  /** Makes room for so many more, so that inserting them moves nothing. */
+  reserve(more: number): void {
+    while ((this.size + more) * 2 > this.#mask + 1) this.#grow();
+  }
+
   /** Empties a table that no other thread has. */
   clear(): void {
     if (this.#mask >= KEPT_SLOTS) {

@@ -36,6 +36,17 @@ export class IdIndex {
     return this.count++;
   }
 
+  /** Gives the next refs to ids (interleaved) that are durable already and have none. */
+  load(ids: Int32Array): void {
+    assert(this.count === this.committedCount, 'nothing is pending while rows are loaded');
+    const { committed } = this;
+    committed.reserve(ids.length / 2);
+    for (let at = 0; at < ids.length; at += 2) {
+      committed.insert(ids[at] as number, ids[at + 1] as number, this.count++);
+    }
+    this.committedCount = this.count;
+  }
+
   /** Ids of the refs `from` to `to`, none of them final yet, interleaved. */
   pendingIds(from: number, to: number): Int32Array {
     assert(from >= this.committedCount && to <= this.count, 'ids of refs that are not pending');

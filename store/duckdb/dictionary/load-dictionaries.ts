@@ -46,7 +46,6 @@ export async function loadDictionaries(
   for (const table of tablesOf(dictionaries, lost)) {
     await loadTable(connection, table, sealed, faults);
   }
-  dictionaries.commit(dictionaries.mark());
   return faults;
 }
 
@@ -149,11 +148,12 @@ function tablesOf(dictionaries: Dictionaries, lost: LostRows): Table[] {
 
 function assignAll(index: IdIndex, rows: ResultColumns, found: boolean): void {
   const ids = rows.u32(0);
-  const hashes = found ? rows.words(1) : randomIds(rows.rows);
-  for (let row = 0; row < rows.rows; row++) {
-    const ref = index.assign(hashes[2 * row] as number, hashes[2 * row + 1] as number);
-    assert(ref === ids[row], `row ${row} of a dictionary has the id ${ids[row]}`);
+  const first = index.count;
+  for (let row = 0; row < ids.length; row++) {
+    if (ids[row] !== first + row)
+      assert(false, `row ${row} of a dictionary has the id ${ids[row]}`);
   }
+  index.load(found ? rows.words(1) : randomIds(rows.rows));
 }
 
 function randomIds(rows: number): Int32Array {

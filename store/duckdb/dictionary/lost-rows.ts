@@ -53,7 +53,9 @@ export class LostRows {
 
   #assign(index: IdIndex): { ref: number; hash: bigint } {
     const id = randomBytes(8);
-    return { ref: index.assign(id.readInt32LE(0), id.readInt32LE(4)), hash: id.readBigUInt64LE(0) };
+    const ref = index.count;
+    index.load(Int32Array.of(id.readInt32LE(0), id.readInt32LE(4)));
+    return { ref, hash: id.readBigUInt64LE(0) };
   }
 
   #addString(text: string): { ref: number; hash: bigint } {

@@ -76,17 +76,17 @@ export class ResultColumns {
       const child = duckdb.list_vector_get_child(vector);
       const all = new Uint32Array(copyOf(duckdb.vector_get_data(child, total * 4)));
       const ends = new Uint32Array(size);
-      const values = new Uint32Array(total);
       let end = 0;
+      let inOrder = true;
       for (let row = 0; row < size; row++) {
         const start = entries[4 * row] as number;
         const length = entries[4 * row + 2] as number;
         assert(start + length <= total && end + length <= total, 'lists that overlap');
-        values.set(all.subarray(start, start + length), end);
+        if (start !== end) inOrder = false;
         end += length;
         ends[row] = end;
       }
-      visit(ends, values.subarray(0, end));
+      visit(ends, inOrder ? all.subarray(0, end) : gather(all, entries, ends));
     }
   }
 
@@ -101,6 +101,17 @@ export class ResultColumns {
     }
     return bytes.buffer;
   }
+}
+
+/** Lists that lie in another order than their rows, one after the other. */
+function gather(all: Uint32Array, entries: Uint32Array, ends: Uint32Array): Uint32Array {
+  const values = new Uint32Array(ends.at(-1) ?? 0);
+  for (const [row, end] of ends.entries()) {
+    const start = entries[4 * row] as number;
+    const length = entries[4 * row + 2] as number;
+    values.set(all.subarray(start, start + length), end - length);
+  }
+  return values;
 }
 
 /** The binding's arrays show DuckDB's own memory, which lives only as long as the chunk. */
