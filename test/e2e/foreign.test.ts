@@ -129,7 +129,13 @@ describe('what goes in comes out', () => {
 });
 
 describe('read by others', () => {
-  test('go tool pprof finds the functions and the total in an exported profile', async () => {
+  test.each([
+    ['all of it', '', []],
+    ['show', 'show:function=main.heavy', ['-focus=main.heavy']],
+    ['hide', 'hide:function=main.light', ['-ignore=main.light']],
+    ['show-from', 'show-from:function~^main.heavy', ['-show_from=^main.heavy']],
+    ['hide-frames', 'hide-frames:function~spin|^runtime', ['-hide=spin|^runtime']],
+  ])('go tool pprof finds the same lines in an exported profile: %s', async (_, filter, flags) => {
     const written = readTotals('go.pb.gz');
     const query = new URLSearchParams({
       query: 'process_cpu:cpu:nanoseconds:cpu:nanoseconds{service_name="go"}',
@@ -137,21 +143,25 @@ describe('read by others', () => {
       to: String(written.toMs),
       format: 'pprof',
     });
+    if (filter !== '') query.append('filter', filter);
     const response = await fetch(`${server.url}/api/v1/merge?${query}`);
     const exported = join(folder, 'exported.pb.gz');
     writeFileSync(exported, new Uint8Array(await response.arrayBuffer()));
-    const top = (file: string) =>
-      execFileSync('go', ['tool', 'pprof', '-top', '-unit=ns', '-nodefraction=0', file], {
+    const everything = ['-top', '-lines', '-unit=ns', '-nodefraction=0', '-nodecount=10000'];
+    const top = (file: string, more: readonly string[]) =>
+      execFileSync('go', ['tool', 'pprof', ...everything, ...more, file], {
         stdio: ['ignore', 'pipe', 'ignore'],
       }).toString();
+    // flat flat% sum% cum cum% name: shares are of what is left here, and of all there.
     const rows = (text: string) =>
       text
         .split('\n')
-        .filter((line) => /^\s*\d+(ns)? .*%/.test(line))
-        .map((line) => line.trim());
-    const ours = rows(top(exported));
+        .map((line) => /^\s*(\d+(?:ns)?) +\S+ +\S+ +(\d+(?:ns)?) +\S+ +(.*)$/.exec(line))
+        .flatMap((match) => (match === null ? [] : [match.slice(1).join(' ')]))
+        .sort();
+    const ours = rows(top(exported, []));
     expect(ours.length).toBeGreaterThan(3);
-    expect(ours.sort()).toEqual(rows(top(join(folder, 'go.pb.gz'))).sort());
+    expect(ours).toEqual(rows(top(join(folder, 'go.pb.gz'), flags)));
   });
 
   test('the function table agrees with go tool pprof', async () => {
