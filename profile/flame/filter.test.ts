@@ -65,6 +65,28 @@ test.each([
   }
 });
 
+test('any text is a filter or refused as one', () => {
+  const word = fc.constantFrom(
+    ...'hide show pivot : = ~ ! function label. host ( [ \\ a{9}'.split(' '),
+  );
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.array(word).map((words) => words.join('')),
+      ),
+      (text) => {
+        try {
+          expect(formatFilter(parseFilter(text))).toBe(text);
+        } catch (error) {
+          expect(error).toBeInstanceOf(EverflameError);
+        }
+      },
+    ),
+    { seed: 9, numRuns: 2_000 },
+  );
+});
+
 test('of a label, the matcher that it becomes is bounded', () => {
   const expression = 'a'.repeat(MAX_REGEX_LENGTH);
   expect(parseFilter(`show:function~${expression}`)).toMatchObject({ value: expression });
