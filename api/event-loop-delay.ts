@@ -1,4 +1,4 @@
-/** How long the main thread kept others waiting: everything that is not on a worker waits with it. */
+/** How long the main thread kept others waiting: all that is not on a worker waits with it. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Gauge } from './metrics.ts';
 
