@@ -279,9 +279,9 @@ export interface Store {
   /** The dictionaries as of the last commit. Cheap; the same object until something was added. */
   snapshot(): DictionarySnapshot;
 
-  profileTypes(selection: MetaSelection): Promise<ProfileType[]>;
-  labelNames(selection: MetaSelection): Promise<string[]>;
-  labelValues(name: string, selection: MetaSelection): Promise<string[]>;
+  profileTypes(selection: MetaSelection, options?: ReadOptions): Promise<ProfileType[]>;
+  labelNames(selection: MetaSelection, options?: ReadOptions): Promise<string[]>;
+  labelValues(name: string, selection: MetaSelection, options?: ReadOptions): Promise<string[]>;
 
   /** The cost of reading a selection, from memory. */
   estimate(selection: Selection): Promise<Estimate>;
@@ -306,7 +306,7 @@ export interface Store {
   profiles(selection: Selection, limit: number, options?: ReadOptions): Promise<StoredProfile[]>;
   /** One profile whole; null where there is none. */
   profile(id: ProfileId, options?: ReadOptions): Promise<ProfileContent | null>;
-  agents(range: TimeRange): Promise<AgentRow[]>;
+  agents(range: TimeRange, options?: ReadOptions): Promise<AgentRow[]>;
 
   stats(): StoreStats;
   /** A write and a read go through. */
@@ -345,6 +345,8 @@ export interface SqlSnapshot {
   files: SqlFiles;
   /** When the rows not in blocks were copied; later ones are missing. */
   takenMs: EpochMs;
+  /** What the files lack because a block cannot be read; null where nothing is. */
+  damaged: DamagedBlocks | null;
   release(): void;
 }
 export type SqlFiles = Readonly<Record<string, readonly string[]>>;

@@ -41,6 +41,10 @@ const sqlJson = z.object({
   columns: z.array(z.object({ name: z.string(), type: z.string() })),
   rows: z.array(z.array(z.json())),
   truncated: z.string().nullable().describe('The limit that cut the rows, or null.'),
+  damaged: z
+    .object({ blocks: z.int(), samples: z.int() })
+    .nullable()
+    .describe('Blocks that cannot be read, and the samples in them.'),
   hot_age_ms: z.number().describe('Rows written within the last so many ms may be missing.'),
   elapsed_ms: z.number(),
 });
@@ -77,6 +81,7 @@ export function sqlEndpoints({ sql, bodies }: SqlServices): Endpoint[] {
           headers: {
             'X-Everflame-Rows': String(answer.rows),
             'X-Everflame-Truncated': answer.truncated ?? 'no',
+            'X-Everflame-Damaged-Blocks': String(answer.damaged?.blocks ?? 0),
             'X-Everflame-Hot-Age-Ms': String(answer.hotAgeMs),
             'X-Everflame-Elapsed-Ms': String(answer.elapsedMs),
           },

@@ -24,7 +24,12 @@ function createRunner({ timeoutMs = 20_000 } = {}): void {
   released = 0;
   runner = createSqlRunner({
     source: {
-      sqlSnapshot: async () => ({ files: {}, takenMs: 1000 as EpochMs, release: () => released++ }),
+      sqlSnapshot: async () => ({
+        files: {},
+        takenMs: 1000 as EpochMs,
+        damaged: null,
+        release: () => released++,
+      }),
     },
     startProcess: async () => {
       const child = spawn(process.execPath, ['-e', PROCESS], { stdio: 'pipe' });
@@ -45,7 +50,7 @@ test('an answer, and a process that is ready for the next statement', async () =
   createRunner();
   const { body, ...rest } = await run(ANSWER);
   expect(Buffer.from(body).toString()).toBe('body');
-  expect(rest).toEqual({ rows: 1, truncated: null, elapsedMs: 3, hotAgeMs: 250 });
+  expect(rest).toEqual({ rows: 1, truncated: null, elapsedMs: 3, hotAgeMs: 250, damaged: null });
   await run(ANSWER);
   expect(started).toHaveLength(3);
   expect([alive().length, released]).toEqual([1, 2]);

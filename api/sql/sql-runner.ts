@@ -12,10 +12,10 @@ import {
   SQL_TIMEOUT_MS,
 } from '../../profile/limits.ts';
 import type {
-  SqlDone,
   SqlFormat,
   SqlHeader,
   SqlJob,
+  SqlTail,
 } from '../../store/duckdb/sandbox/sandbox-job.ts';
 import type { SqlSource } from '../../store/store.ts';
 
@@ -26,9 +26,8 @@ export interface SqlQuery {
   limit: number;
 }
 
-export interface SqlAnswer extends SqlDone {
+export interface SqlAnswer extends SqlTail {
   body: Uint8Array;
-  hotAgeMs: number;
 }
 
 export interface SqlRunner {
@@ -132,7 +131,7 @@ class Runner implements SqlRunner {
         ? started.reason
         : (snapshot as PromiseRejectedResult).reason;
     }
-    const { files, takenMs, release } = snapshot.value;
+    const { files, takenMs, damaged, release } = snapshot.value;
     const child = started.value;
     this.#running.add(child);
     try {
@@ -146,13 +145,13 @@ class Runner implements SqlRunner {
         timeoutMs,
       };
       const { sql, format } = query;
-      const job: SqlJob = { sql, format, files, hotAgeMs, limits };
+      const job: SqlJob = { sql, format, files, hotAgeMs, damaged, limits };
       child.stdin?.end(JSON.stringify(job));
       this.#prepareSpare();
       const output = await collect(child, timeoutMs, signal);
       const { header, body } = this.#read(output, timeoutMs);
       if ('error' in header) throw fromErrorRecord(header.error);
-      return { ...header, body, hotAgeMs };
+      return { ...header, body, hotAgeMs, damaged };
     } finally {
       // Its files may go only after the process is gone.
       await ended(child);

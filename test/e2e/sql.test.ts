@@ -133,6 +133,7 @@ describe('forms', () => {
       columns: [{ name: 'a', type: 'INTEGER' }],
       rows: [[1]],
       truncated: 'limit = 1',
+      damaged: null,
       hot_age_ms: expect.any(Number),
       elapsed_ms: expect.any(Number),
     });

@@ -2,7 +2,7 @@
 import { ArrowStream } from './arrow-stream.ts';
 import { type Column, typeName } from './column-type.ts';
 import type { Reader, Value } from './column-values.ts';
-import type { SqlDone, SqlFormat } from './sandbox-job.ts';
+import type { SqlFormat, SqlTail } from './sandbox-job.ts';
 import { csvHead, csvRow, toJson } from './value-text.ts';
 
 export interface AnswerWriter {
@@ -11,7 +11,7 @@ export interface AnswerWriter {
   /** Takes the first `count` rows of some columns; returns how many there was room for. */
   add(columns: readonly Reader[], count: number): number;
   /** All bytes. Nothing is added after it. */
-  end(done: SqlDone & { hotAgeMs: number }): Uint8Array[];
+  end(done: SqlTail): Uint8Array[];
 }
 
 /** `maxBytes`: of rows; what stands around them comes on top. */
@@ -33,7 +33,7 @@ export function createAnswerWriter(
 interface TextForm {
   head(columns: readonly Column[]): string;
   row(values: readonly Value[], columns: readonly Column[], index: number): string;
-  tail(done: SqlDone & { hotAgeMs: number }): string;
+  tail(done: SqlTail): string;
 }
 
 const CSV_TEXT: TextForm = { head: csvHead, row: csvRow, tail: () => '' };
@@ -47,8 +47,8 @@ const JSON_TEXT: TextForm = {
     const items = values.map((value, at) => toJson(value, columns[at]?.type ?? { kind: 'null' }));
     return `${index === 0 ? '' : ','}\n[${items.join(',')}]`;
   },
-  tail: ({ truncated, hotAgeMs, elapsedMs }) => {
-    const rest = { truncated, hot_age_ms: hotAgeMs, elapsed_ms: elapsedMs };
+  tail: ({ truncated, damaged, hotAgeMs, elapsedMs }) => {
+    const rest = { truncated, damaged, hot_age_ms: hotAgeMs, elapsed_ms: elapsedMs };
     return `\n],${JSON.stringify(rest).slice(1)}\n`;
   },
 };
@@ -83,7 +83,7 @@ class TextAnswer implements AnswerWriter {
     return taken;
   }
 
-  end(done: SqlDone & { hotAgeMs: number }): Uint8Array[] {
+  end(done: SqlTail): Uint8Array[] {
     return [...this.#chunks, Buffer.from(this.#form.tail(done))];
   }
 }

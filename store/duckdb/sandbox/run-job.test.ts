@@ -65,7 +65,7 @@ afterAll(async () => {
 });
 
 async function run(sql: string, format: SqlFormat = 'json', limits = {}) {
-  const job = { sql, format, files: snapshot.files, hotAgeMs: 5 };
+  const job = { sql, format, files: snapshot.files, hotAgeMs: 5, damaged: null };
   const { done, body } = await runJob({ ...job, limits: { ...LIMITS, ...limits } });
   return { done, bytes: Buffer.concat(body) };
 }
@@ -266,7 +266,14 @@ describe('what is refused', () => {
     const path = join(dataDir, 'torn.parquet');
     writeFileSync(path, 'PAR1 torn');
     const files = { ...snapshot.files, strings: [path] };
-    const job = { sql: 'SELECT 1', format: 'json' as const, files, hotAgeMs: 0, limits: LIMITS };
+    const job = {
+      sql: 'SELECT 1',
+      format: 'json' as const,
+      files,
+      hotAgeMs: 0,
+      damaged: null,
+      limits: LIMITS,
+    };
     const error = await runJob(job).catch((cause: Error) => cause);
     expect(String(error)).toContain('torn.parquet');
     expect(String(error)).not.toContain(dataDir);

@@ -31,7 +31,7 @@ export async function runJob(job: SqlJob): Promise<SqlResult> {
     const truncated = await copyRows(statement, writer, job.limits);
     const elapsedMs = Math.round(performance.now() - startedMs);
     const done = { rows: writer.rows, truncated, elapsedMs };
-    return { done, body: writer.end({ ...done, hotAgeMs: job.hotAgeMs }) };
+    return { done, body: writer.end({ ...done, hotAgeMs: job.hotAgeMs, damaged: job.damaged }) };
   } catch (cause) {
     throw toSqlError(cause, job);
   }

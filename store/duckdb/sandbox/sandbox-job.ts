@@ -1,6 +1,6 @@
 /** What the process that runs a user's SQL is told, and what it says of its answer. */
 import type { ErrorRecord } from '../../../profile/errors.ts';
-import type { SqlFiles } from '../../store.ts';
+import type { DamagedBlocks, SqlFiles } from '../../store.ts';
 
 export type SqlFormat = 'json' | 'csv' | 'arrow';
 
@@ -10,6 +10,8 @@ export interface SqlJob {
   files: SqlFiles;
   /** Age of the newest rows that the files may lack; part of a JSON answer. */
   hotAgeMs: number;
+  /** What the files lack; part of a JSON answer. */
+  damaged: DamagedBlocks | null;
   limits: SqlLimits;
 }
 
@@ -32,3 +34,6 @@ export interface SqlDone {
   truncated: string | null;
   elapsedMs: number;
 }
+
+/** What an answer says of itself. */
+export type SqlTail = SqlDone & Pick<SqlJob, 'hotAgeMs' | 'damaged'>;

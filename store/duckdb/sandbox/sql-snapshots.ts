@@ -5,7 +5,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EpochMs } from '../../../profile/units.ts';
-import type { SqlFiles, SqlSnapshot } from '../../store.ts';
+import type { DamagedBlocks, SqlFiles, SqlSnapshot } from '../../store.ts';
 import { DICTIONARY_TABLES, fileOf, ROW_TABLES } from '../blocks/block.ts';
 import type { BlockList, BlockLists } from '../blocks/block-lists.ts';
 import { sqlText } from '../schema.ts';
@@ -19,6 +19,7 @@ const SHARED_MS = 5_000;
 interface Taken {
   takenMs: EpochMs;
   files: SqlFiles;
+  damaged: DamagedBlocks | null;
   folder: string;
   version: number;
   holds: number;
@@ -47,6 +48,7 @@ export class SqlSnapshots {
     return {
       files: taken.files,
       takenMs: taken.takenMs,
+      damaged: taken.damaged,
       release: () => {
         if (!held) return;
         held = false;
@@ -93,7 +95,8 @@ export class SqlSnapshots {
         files[table] = [...blockPaths(list, table, this.#dataDir), path];
       }
       this.#lists.hold(list.version);
-      return { takenMs, files, folder, version: list.version, holds: 0, shared: true };
+      const damaged = damagedIn(list);
+      return { takenMs, files, damaged, folder, version: list.version, holds: 0, shared: true };
     });
   }
 
@@ -121,4 +124,10 @@ function blockPaths({ blocks }: BlockList, table: string, dataDir: string): stri
     const file = block.damaged === '' ? fileOf(block, sealed) : undefined;
     return file === undefined ? [] : [join(dataDir, file.name)];
   });
+}
+
+function damagedIn({ blocks }: BlockList): DamagedBlocks | null {
+  const damaged = blocks.filter((block) => block.damaged !== '');
+  const samples = damaged.reduce((sum, block) => sum + block.samples, 0);
+  return damaged.length === 0 ? null : { blocks: damaged.length, samples };
 }
