@@ -180,6 +180,20 @@ describe('filters of a merge', () => {
     expect([meta.base?.totalBeforeFilters, meta.base?.total]).toEqual([7, 6]);
   });
 
+  test.each([
+    ['share', [1, 5]],
+    ['absolute', [10, 50]],
+    ['rate', [10, 50]],
+  ] as const)('totals of a diff by %s', (mode, totals) => {
+    const weights = weigh([1, 4], { multiplier: 10 });
+    const more = { weights, base: weigh([1, 0]), meta: textMeta(0, 0), mode };
+    const filters = steps(['show:function=a']);
+    const answer = run('a\nb', graphJob([], { ...more, filters, format: 'json' }));
+    const json = JSON.parse(answer.body as string) as MergeJson;
+    expect([json.total, json.total_before_filters]).toEqual(totals);
+    expect([json.base?.total, json.base?.total_before_filters]).toEqual([1, 1]);
+  });
+
   test('functions', () => {
     const job = {
       kind: 'functions',

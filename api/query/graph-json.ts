@@ -23,7 +23,12 @@ export function formatGraphJson(
     unit: unitOf(meta.unit, mode),
     from_ms: meta.fromMs,
     to_ms: meta.toMs,
-    total_before_filters: beforeFilters(total, meta.totalBeforeFilters, meta.totalAfterFilters),
+    total_before_filters: totalBefore(
+      total,
+      { before: meta.totalBeforeFilters, after: meta.totalAfterFilters },
+      scales.b,
+      graph.multiplier,
+    ),
     total,
     nodes,
     frames,
@@ -39,10 +44,11 @@ export function formatGraphJson(
       type: meta.base.type,
       from_ms: meta.base.fromMs,
       to_ms: meta.base.toMs,
-      total_before_filters: beforeFilters(
+      total_before_filters: totalBefore(
         (totalBase[0] as number) * scales.a,
-        meta.base.totalBeforeFilters ?? meta.base.total,
-        meta.base.total,
+        { before: meta.base.totalBeforeFilters ?? meta.base.total, after: meta.base.total },
+        scales.a,
+        graph.multiplierBase,
       ),
       total: (totalBase[0] as number) * scales.a,
       quality: meta.base.quality,
@@ -73,9 +79,15 @@ export function graphJson(graph: FlameGraph, scale = graph.multiplier): GraphJso
   };
 }
 
-/** `total` is what is left, in the answer's measure; the other two are in the type's unit. */
-function beforeFilters(total: number, before: number, after: number): number {
-  return before === after ? total : after > 0 ? (total * before) / after : before;
+/** In the answer's measure, as `total` is; without filters the very same number. */
+function totalBefore(
+  total: number,
+  inUnits: { before: number; after: number },
+  scale: number,
+  multiplier: number,
+): number {
+  const { before, after } = inUnits;
+  return before === after ? total : (before / multiplier) * scale;
 }
 
 function unitOf(unit: string, mode: DiffMode): string {
