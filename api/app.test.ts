@@ -27,6 +27,7 @@ const ELSEWHERE = {
   symbolizer: {} as Symbolizer,
   selfProfiler: {} as SelfProfiler,
   upkeep: {} as StoreUpkeep,
+  debuginfoDir: '',
   sql: {} as SqlRunner,
 };
 

@@ -114,11 +114,8 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
     clock,
   });
   closers.push(() => ingest.close());
-  const sql = createSqlRunner({
-    source: opened,
-    startProcess: createSqlProcesses(dataDir, settings.log),
-    clock,
-  });
+  const startProcess = createSqlProcesses(dataDir, settings.log);
+  const sql = createSqlRunner({ source: opened, startProcess, clock });
   closers.push(() => sql.close());
   const eventLoop = measureEventLoopDelay();
   memory.start();
@@ -151,6 +148,7 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
     queries,
     sql,
     upkeep: opened,
+    debuginfoDir: debuginfoDirOf(settings),
     selfProfiler: createSelfProfiler({ ingest, host: hostname(), version, clock }),
   });
 }
@@ -167,9 +165,13 @@ function governMemory({ limitBytes }: MemoryShares, keepers: () => readonly { tr
   });
 }
 
+function debuginfoDirOf({ dataDir }: AppSettings): string {
+  return join(dataDir, 'debuginfo');
+}
+
 function openSymbols(settings: AppSettings) {
   return openSymbolizer({
-    dir: join(settings.dataDir, 'debuginfo'),
+    dir: debuginfoDirOf(settings),
     maxBytes: settings.debuginfoBytes,
     leaseMs: LEASE_MS,
     answerMs: UPLOAD_ANSWER_MS,

@@ -333,10 +333,18 @@ export interface StoreFault {
   samples: number;
 }
 
+export interface StoreCopy {
+  /** Absolute; gone after `release`. */
+  dir: string;
+  release(): Promise<void>;
+}
+
 /** What operators do with a store besides. */
 export interface StoreUpkeep {
   /** Reads everything; what turns out damaged is set aside. */
   check(signal: AbortSignal): Promise<StoreCheck>;
+  /** The store as of one moment, beside it, as a data directory of its own. */
+  copy(signal: AbortSignal): Promise<StoreCopy>;
 }
 
 /** What a user's SQL reads: the rows as of one moment, in files that stay until `release`. */

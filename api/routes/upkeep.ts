@@ -1,6 +1,8 @@
 /** What operators do with a running store. */
 import { z } from 'zod';
 import type { StoreUpkeep } from '../../store/store.ts';
+import type { BackupSource } from '../backup.ts';
+import { streamBackup } from '../backup.ts';
 import { readUrlParameters } from '../parameters.ts';
 import { storeCheckJson } from '../store-check.ts';
 import { sendJson } from './answer.ts';
@@ -8,13 +10,15 @@ import type { Endpoint } from './endpoint.ts';
 import { searchOf } from './read.ts';
 import { storeCheckJson as storeCheckSchema } from './schemas.ts';
 
-export interface UpkeepServices {
+export interface UpkeepServices extends BackupSource {
   upkeep: StoreUpkeep;
 }
 
+const TAR = 'application/x-tar';
+
 const noParameters = z.strictObject({});
 
-export function upkeepEndpoints({ upkeep }: UpkeepServices): Endpoint[] {
+export function upkeepEndpoints(services: UpkeepServices): Endpoint[] {
   return [
     {
       method: 'POST',
@@ -24,8 +28,24 @@ export function upkeepEndpoints({ upkeep }: UpkeepServices): Endpoint[] {
       answers: { 'application/json': storeCheckSchema },
       handle: async (context) => {
         readUrlParameters(noParameters, searchOf(context));
-        const checked = await upkeep.check(context.req.raw.signal);
+        const checked = await services.upkeep.check(context.req.raw.signal);
         return sendJson(context, storeCheckJson(checked));
+      },
+    },
+    {
+      method: 'GET',
+      path: '/api/v1/store/backup',
+      summary: 'All that is stored, as of one moment: a tar of a data directory.',
+      parameters: noParameters,
+      answers: { [TAR]: null },
+      handle: async (context) => {
+        readUrlParameters(noParameters, searchOf(context));
+        const tar = await streamBackup(services, context.req.raw.signal);
+        return context.body(tar, 200, {
+          'Content-Type': TAR,
+          'Content-Disposition': 'attachment; filename="everflame-backup.tar"',
+          'Cache-Control': 'no-store',
+        });
       },
     },
   ];

@@ -20,6 +20,7 @@ import type {
   SqlSource,
   Store,
   StoreCheck,
+  StoreCopy,
   StoredProfile,
   StoreStats,
   StoreUpkeep,
@@ -30,6 +31,7 @@ import { BlockKeeper } from './blocks/block-keeper.ts';
 import { markDamaged, openBlocks } from './blocks/open-blocks.ts';
 import type { SealRequest } from './blocks/seal.ts';
 import { loadDictionaries } from './dictionary/load-dictionaries.ts';
+import { Backups, removeOldBackups } from './inspect/backup.ts';
 import { checkStore } from './inspect/check.ts';
 import { loadActivity, loadBatchIds, loadCatalogue, loadCounts } from './load.ts';
 import { readCoveredMs } from './read/coverage.ts';
@@ -71,6 +73,7 @@ export async function openDuckStore(options: DuckStoreOptions): Promise<Embedded
     const writer = new GroupWriter(connection, database.idKey);
     const { dataDir } = database;
     await removeOldSnapshots(dataDir);
+    await removeOldBackups(dataDir);
     const faults = await loadDictionaries(connection, writer.dictionaries, { dataDir, list });
     await markDamaged(opened.place, faults, new AbortController().signal, log);
     await loadCatalogue(connection, writer.catalogue);
@@ -97,6 +100,7 @@ class DuckStore implements EmbeddedStore {
   readonly #keeper: BlockKeeper;
   readonly #readers: ReaderPool;
   readonly #snapshots: SqlSnapshots;
+  readonly #backups: Backups;
   #closing: Promise<void> | null = null;
   #probing: Promise<boolean> | null = null;
 
@@ -112,6 +116,7 @@ class DuckStore implements EmbeddedStore {
     this.#keeper = keeper;
     this.#readers = new ReaderPool(database, keeper.place.lists, (used) => keeper.repair(used));
     this.#snapshots = new SqlSnapshots(database.dataDir, keeper.place.lists, this.#readers);
+    this.#backups = new Backups(database.dataDir, this.#readers);
     this.idKey = database.idKey;
   }
 
@@ -269,6 +274,10 @@ class DuckStore implements EmbeddedStore {
 
   sqlSnapshot(): Promise<SqlSnapshot> {
     return this.#snapshots.take();
+  }
+
+  copy(signal: AbortSignal): Promise<StoreCopy> {
+    return this.#backups.make(signal);
   }
 
   async check(signal: AbortSignal): Promise<StoreCheck> {
