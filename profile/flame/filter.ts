@@ -129,7 +129,7 @@ function matcherOf({ action, label, op, value }: LabelFilter): Matcher {
   return { name: label, op: matchOp, value: anywhere(value) };
 }
 
-/** The expression as a matcher has it, which is anchored: any text may stand around it. */
+/** The expression as an anchored matcher has it, with whatever text around it. */
 function anywhere(expression: string): string {
   return `(?s:.*)(?:${expression})(?s:.*)`;
 }
