@@ -31,10 +31,16 @@ export type Admit = <T>(
   work: (signal: AbortSignal) => Promise<T>,
 ) => Promise<T>;
 
+/** Answered from memory, but for sample labels and windows. */
+const NO_ROWS: readonly TypedSelection[] = [];
+
 export function createMetaQueries(store: Store, admit: Admit): MetaQueries {
   return {
-    async profileTypes({ query, range }) {
-      const types = await store.profileTypes(readMetaSelection(query, range));
+    async profileTypes({ query, range }, caller) {
+      const selection = readMetaSelection(query, range);
+      const types = await admit(caller, NO_ROWS, (signal) =>
+        store.profileTypes(selection, { signal }),
+      );
       const json: ProfileTypesJson = {
         profile_types: types
           .map((type) => ({
@@ -50,13 +56,19 @@ export function createMetaQueries(store: Store, admit: Admit): MetaQueries {
       };
       return jsonAnswer(json);
     },
-    async labels(params) {
-      const names = await store.labelNames(readMetaSelection(params.query, params.range));
+    async labels(params, caller) {
+      const selection = readMetaSelection(params.query, params.range);
+      const names = await admit(caller, NO_ROWS, (signal) =>
+        store.labelNames(selection, { signal }),
+      );
       return jsonAnswer(pageNames(names, params));
     },
-    async labelValues(params) {
+    async labelValues(params, caller) {
       const selection = readMetaSelection(params.query, params.range);
-      return jsonAnswer(pageNames(await store.labelValues(params.name, selection), params));
+      const values = await admit(caller, NO_ROWS, (signal) =>
+        store.labelValues(params.name, selection, { signal }),
+      );
+      return jsonAnswer(pageNames(values, params));
     },
     async estimate({ query, range }) {
       const estimate = await store.estimate(readSelection(query, range, 'query'));
@@ -88,8 +100,8 @@ export function createMetaQueries(store: Store, admit: Admit): MetaQueries {
       }));
       return { contentType: 'application/json', body: `{"profiles":${profiles}}` };
     },
-    async agents({ range }) {
-      const rows = await store.agents(range);
+    async agents({ range }, caller) {
+      const rows = await admit(caller, NO_ROWS, (signal) => store.agents(range, { signal }));
       const json: AgentsJson = {
         agents: rows.map((row) => ({
           id: row.id,

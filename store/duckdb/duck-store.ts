@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs';
 import duckdb from '@duckdb/node-bindings';
 import type { DictionarySnapshot } from '../../profile/dictionary.ts';
+import { EverflameError } from '../../profile/errors.ts';
 import { aggregationOf, type ProfileType } from '../../profile/select/profile-type.ts';
 import type { Matcher } from '../../profile/select/selector.ts';
 import type { IdKey } from '../../profile/siphash.ts';
@@ -132,26 +133,33 @@ class DuckStore implements EmbeddedStore {
     return this.#writer.dictionaries.snapshot();
   }
 
-  readonly #readMeta: Read = (run) => this.#readers.read(undefined, run);
+  #readMeta({ signal }: ReadOptions): Read {
+    return (run) => this.#readers.read(signal, run);
+  }
 
   /** Asks regular expressions about the labels in turns, so that selecting does not block. */
   #judgeAhead({ matchers }: { matchers: readonly Matcher[] }): Promise<void> {
     return this.#writer.catalogue.series.judgeAhead(matchers);
   }
 
-  async profileTypes(selection: MetaSelection): Promise<ProfileType[]> {
+  async profileTypes(selection: MetaSelection, options: ReadOptions = {}): Promise<ProfileType[]> {
     await this.#judgeAhead(selection);
-    return readProfileTypes(this.#readMeta, this.#writer.catalogue, wholeMs(selection));
+    return readProfileTypes(this.#readMeta(options), this.#writer.catalogue, wholeMs(selection));
   }
 
-  async labelNames(selection: MetaSelection): Promise<string[]> {
+  async labelNames(selection: MetaSelection, options: ReadOptions = {}): Promise<string[]> {
     await this.#judgeAhead(selection);
-    return readLabelNames(this.#readMeta, this.#writer.catalogue, wholeMs(selection));
+    return readLabelNames(this.#readMeta(options), this.#writer.catalogue, wholeMs(selection));
   }
 
-  async labelValues(name: string, selection: MetaSelection): Promise<string[]> {
+  async labelValues(
+    name: string,
+    selection: MetaSelection,
+    options: ReadOptions = {},
+  ): Promise<string[]> {
     await this.#judgeAhead(selection);
-    return readLabelValues(this.#readMeta, this.#writer.catalogue, name, wholeMs(selection));
+    const read = this.#readMeta(options);
+    return readLabelValues(read, this.#writer.catalogue, name, wholeMs(selection));
   }
 
   async estimate(selection: Selection): Promise<Estimate> {
@@ -187,9 +195,19 @@ class DuckStore implements EmbeddedStore {
     return answer;
   }
 
-  #merge(session: ReadSession, selection: Selection, by: readonly string[]): Promise<MergeColumns> {
+  async #merge(
+    session: ReadSession,
+    selection: Selection,
+    by: readonly string[],
+  ): Promise<MergeColumns> {
     const merge = aggregationOf(selection.type) === 'gauge' ? mergeGauges : mergeDeltas;
-    return merge(session, this.#writer.catalogue, wholeMs(selection), by);
+    const merged = await merge(session, this.#writer.catalogue, wholeMs(selection), by);
+    const given = this.#writer.dictionaries.stacks.index.count;
+    // Bits that have flipped in a block: the read fails, and the block is looked at.
+    if (merged.stack.some((ref) => ref >= given)) {
+      throw new EverflameError('unavailable', 'stored rows refer to stacks that there are not');
+    }
+    return merged;
   }
 
   /** A query may see a commit before its stacks are in the snapshot; the caller must not. */
@@ -239,8 +257,8 @@ class DuckStore implements EmbeddedStore {
     return content;
   }
 
-  agents(range: TimeRange): Promise<AgentRow[]> {
-    return this.#readers.read(undefined, (session) =>
+  agents(range: TimeRange, { signal }: ReadOptions = {}): Promise<AgentRow[]> {
+    return this.#readers.read(signal, (session) =>
       readAgents(session, this.#writer.catalogue, wholeRange(range)),
     );
   }
