@@ -209,7 +209,7 @@ export interface ProfileContent {
   value: Float64Array;
 }
 
-/** Blocks that are left out of answers because they are damaged, and the rows of samples in them. */
+/** Blocks that answers leave out because they are damaged, and the rows of samples in them. */
 export interface DamagedBlocks {
   blocks: number;
   samples: number;
