@@ -79,10 +79,9 @@ export async function answerAll(store: Store, asked: Question): Promise<Record<s
   };
 }
 
-/** Of no profile, that there is no event and that none is known is the same. */
+/** That no event was sampled and that none is known says the same of profiles without a sample. */
 function summaryAnswer(summary: SelectionSummary): SelectionSummary {
-  const isEmpty = summary.profiles === 0 && summary.samples === 0;
-  return isEmpty ? { ...summary, samples: null } : summary;
+  return { ...summary, samples: summary.samples || null };
 }
 
 /** Of all times: within a range a store may also list what a series has before and after it. */

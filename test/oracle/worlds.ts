@@ -148,10 +148,16 @@ function orderReports(steps: readonly Step[]): Step[] {
     const { agent, windows = [], ...rest } = one.batch;
     if (agent === undefined) return one;
     const own = windows.at(-1)?.seq ?? 0;
-    const told = windows.filter(
-      ({ seq }) => seq === own || seq < FIRST_OWN_SEQ || reported.has(`${agent.id} ${seq}`),
+    const mayBeTold = ({ seq }: WindowRow): boolean =>
+      seq < FIRST_OWN_SEQ || reported.has(`${agent.id} ${seq}`);
+    const bySeq = new Map(
+      windows
+        .slice(0, -1)
+        .filter(mayBeTold)
+        .map((late) => [late.seq, late]),
     );
-    const kept = told.filter(({ seq }, row) => seq !== own || row === told.length - 1);
+    bySeq.delete(own);
+    const kept = [...bySeq.values(), ...windows.slice(-1)];
     reported.add(`${agent.id} ${own}`);
     return { kind: 'write', batch: { ...rest, agent, windows: kept } };
   });

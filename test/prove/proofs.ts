@@ -9,6 +9,7 @@ import { fuzzGzip } from './fuzz-gzip.ts';
 import { fuzzPprof } from './fuzz-pprof.ts';
 import { fuzzSelector } from './fuzz-selector.ts';
 import { proveKill } from './kill.ts';
+import { proveOracle } from './oracle.ts';
 import type { Proof } from './proof.ts';
 import { proveRealBinaries } from './real-binaries.ts';
 import { proveSoak } from './soak.ts';
@@ -65,6 +66,14 @@ export const PROOFS: Record<string, Proof> = {
     runs: 60,
     runsPerPart: 60,
     run: proveSoak,
+  },
+  oracle: {
+    claim:
+      'Of random worlds, hot, sealed and reopened, store and queries say what plain sums over ' +
+      'lists in memory say, to the last unit of integers; filters lose no weight',
+    runs: 2_000,
+    runsPerPart: 100,
+    run: proveOracle,
   },
   image: {
     claim: 'The Dockerfile builds, its images hold no build tools, and server and agent run',

@@ -1,0 +1,6 @@
+import { test } from 'vitest';
+import { checkQueries } from './check-queries.ts';
+
+test('the queries answer as plain sums over the store in memory do', async () => {
+  await checkQueries({ seed: 3, runs: 3 });
+}, 120_000);
