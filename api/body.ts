@@ -55,11 +55,11 @@ export async function withBody<T>(
   let held = 0;
   try {
     const chunks: Uint8Array[] = [];
-    for await (const chunk of streamBody(source, limit)) {
+    await takeChunks(source, limit, (chunk) => {
       budget.take(chunk.byteLength);
       held += chunk.byteLength;
       chunks.push(chunk);
-    }
+    });
     const body = joinChunks(chunks, held);
     // Else they would live beside the joined body until `use` is done.
     chunks.length = 0;
@@ -74,8 +74,7 @@ export async function* streamBody(
   source: BodySource,
   limit: ByteLimit,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const declared = Number(source.headers.get('content-length') ?? 0);
-  if (declared > limit.bytes) throw tooLarge(`${declared} bytes`, limit);
+  checkDeclared(source, limit);
   let total = 0;
   for await (const chunk of chunksOf(source)) {
     total += chunk.byteLength;
@@ -84,15 +83,68 @@ export async function* streamBody(
   }
 }
 
+function checkDeclared({ headers }: BodySource, limit: ByteLimit): void {
+  const declared = Number(headers.get('content-length') ?? 0);
+  if (declared > limit.bytes) throw tooLarge(`${declared} bytes`, limit);
+}
+
+/**
+ * The same for a body that is kept whole. Of a Node request by events: iterating costs a dozen
+ * promises a chunk, which is a tenth of what a push costs the main thread.
+ */
+async function takeChunks(
+  source: BodySource,
+  limit: ByteLimit,
+  take: (chunk: Uint8Array) => void,
+): Promise<void> {
+  if (source.incoming === undefined) {
+    for await (const chunk of streamBody(source, limit)) take(chunk);
+    return;
+  }
+  checkDeclared(source, limit);
+  await takeIncoming(source.incoming, limit, take);
+}
+
+/** What `take` throws ends the reading; the connection stays, so that the client hears of it. */
+function takeIncoming(
+  incoming: Readable,
+  limit: ByteLimit,
+  take: (chunk: Uint8Array) => void,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let total = 0;
+    const onData = (chunk: Uint8Array): void => {
+      try {
+        total += chunk.byteLength;
+        if (total > limit.bytes) throw tooLarge(`more than ${limit.bytes} bytes`, limit);
+        take(chunk);
+      } catch (error) {
+        incoming.off('data', onData);
+        incoming.pause();
+        reject(error);
+      }
+    };
+    incoming.on('data', onData);
+    incoming.on('end', resolve);
+    incoming.on('error', (cause) => reject(goneAway(cause)));
+    incoming.on('close', () => reject(goneAway(null)));
+    if (incoming.destroyed) reject(goneAway(incoming.errored));
+  });
+}
+
 /** A client that goes away in the middle of its body is no fault of ours. */
+function goneAway(cause: unknown): EverflameError {
+  return new EverflameError('cancelled', 'the connection ended before the body did', {
+    field: 'body',
+    cause,
+  });
+}
+
 async function* untilGone(incoming: AsyncIterable<Uint8Array>) {
   try {
     yield* incoming;
   } catch (cause) {
-    throw new EverflameError('cancelled', 'the connection ended before the body did', {
-      field: 'body',
-      cause,
-    });
+    throw goneAway(cause);
   }
 }
 
