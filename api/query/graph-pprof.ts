@@ -16,10 +16,9 @@ import {
   type PprofMapping,
 } from '../../profile/pprof/encode.ts';
 import { stringReader } from '../../profile/strings.ts';
+import { FileMappings } from './file-mappings.ts';
 import { pprofHeader } from './pprof-answer.ts';
 import type { PprofJob } from './tree-messages.ts';
-
-const PAGE = 4096n;
 
 /** Uncompressed. Label frames of the first levels become the samples' labels. */
 export function buildGraphPprof(graph: FlameGraph, job: PprofJob): Uint8Array {
@@ -82,12 +81,12 @@ class GraphSamples {
 
 /** Rows of pprof's tables, made as samples ask for them. */
 class GraphTables {
-  readonly mappings: PprofMapping[] = [];
   readonly functions: PprofFunction[] = [];
   readonly locations: PprofLocation[] = [];
   readonly #graph: FlameGraph;
   readonly #text: (row: number) => string;
   readonly #frames: (Frame | undefined)[] = [];
+  readonly #mappings = new FileMappings();
   readonly #rows = new Map<string, number>();
   /** Locations of single frames. */
   readonly #alone: (number | undefined)[] = [];
@@ -95,6 +94,10 @@ class GraphTables {
   constructor(graph: FlameGraph) {
     this.#graph = graph;
     this.#text = stringReader(graph.strings);
+  }
+
+  get mappings(): readonly PprofMapping[] {
+    return this.#mappings.rows;
   }
 
   /** The nodes of a path, root first, as locations, leaf first, and labels. */
@@ -159,7 +162,7 @@ class GraphTables {
       // Whoever had no name is left for the reader of the pprof to name.
       const named = frames.filter(({ systemName }) => systemName !== '');
       const lines = named.map((frame) => ({ function: this.#function(frame), line: frame.line }));
-      return { mapping: this.#mapping(host, address), address, lines };
+      return { mapping: this.#mappings.rowOf(host.binary, host.buildId, address), address, lines };
     });
   }
 
@@ -170,16 +173,6 @@ class GraphTables {
       file,
       startLine: 0,
     }));
-  }
-
-  /** As in an unfiltered pprof: from 0 to the first page beyond what is used. */
-  #mapping({ binary: file, buildId }: Frame, address: bigint): number {
-    if (file === '' && buildId === '') return -1;
-    const make = () => ({ start: 0n, limit: PAGE, offset: 0n, file, buildId });
-    const row = this.#intern(`mapping ${file}\0${buildId}`, this.mappings, make);
-    const mapping = this.mappings[row] as PprofMapping;
-    if (address >= mapping.limit) mapping.limit = (address / PAGE + 1n) * PAGE;
-    return row;
   }
 
   #intern<T>(key: string, table: T[], make: () => T): number {

@@ -8,19 +8,17 @@ import type {
   PprofMapping,
 } from '../../profile/pprof/encode.ts';
 import { stringReader } from '../../profile/strings.ts';
+import { FileMappings } from './file-mappings.ts';
 import type { SymbolNames } from './symbol-names.ts';
-
-const PAGE = 4096n;
 
 /** Rows of pprof's tables, made as samples ask for them. */
 export class PprofTables {
-  readonly mappings: PprofMapping[] = [];
   readonly functions: PprofFunction[] = [];
   readonly locations: PprofLocation[] = [];
   readonly #dictionary: DictionaryColumns;
   readonly #symbols: SymbolNames;
   readonly #text: (row: number) => string;
-  readonly #mappingRows = new Map<string, number>();
+  readonly #mappings = new FileMappings();
   readonly #functionRows = new Map<number | string, number>();
   readonly #locationRows = new Map<number, number>();
 
@@ -28,6 +26,10 @@ export class PprofTables {
     this.#dictionary = dictionary;
     this.#symbols = symbols;
     this.#text = stringReader(dictionary.strings);
+  }
+
+  get mappings(): readonly PprofMapping[] {
+    return this.#mappings.rows;
   }
 
   locationRow(location: number): number {
@@ -71,24 +73,11 @@ export class PprofTables {
     };
   }
 
-  /**
-   * One mapping per file and build. The dictionary keeps addresses relative to the file, so every
-   * mapping starts at 0; its limit is the first page beyond what is used of it.
-   */
   #mappingRow(location: number, address: bigint): number {
     const { locations } = this.#dictionary;
     const file = this.#text(locations.binary[location] as number);
     const buildId = this.#text(locations.buildId[location] as number);
-    if (file === '' && buildId === '') return -1;
-    const key = `${file}\0${buildId}`;
-    let row = this.#mappingRows.get(key);
-    if (row === undefined) {
-      row = this.mappings.push({ start: 0n, limit: PAGE, offset: 0n, file, buildId }) - 1;
-      this.#mappingRows.set(key, row);
-    }
-    const mapping = this.mappings[row] as PprofMapping;
-    if (address >= mapping.limit) mapping.limit = (address / PAGE + 1n) * PAGE;
-    return row;
+    return this.#mappings.rowOf(file, buildId, address);
   }
 
   #functionRow(ref: number): number {
