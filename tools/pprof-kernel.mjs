@@ -2,7 +2,7 @@
 // usage: node tools/pprof-kernel.mjs; needs clang and lld. A test tells when it is to be run.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,8 +23,11 @@ const base64 = readFileSync(output).toString('base64');
 rmSync(scratch, { recursive: true });
 
 const hash = createHash('sha256');
-for (const name of ['halfsiphash.h', 'pprof-kernel.c'])
+for (const name of readdirSync(folder)
+  .filter((file) => /\.[ch]$/.test(file))
+  .sort()) {
   hash.update(readFileSync(join(folder, name)));
+}
 const lines = base64.match(/.{1,92}/g).map((line) => `  '${line}',`);
 writeFileSync(
   join(folder, 'pprof-kernel-wasm.ts'),

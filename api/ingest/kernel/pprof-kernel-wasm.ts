@@ -2,7 +2,7 @@
 
 /** SHA-256 of the sources it was compiled from, one after the other. */
 export const KERNEL_SOURCE_SHA256 =
-  '8c459daa1d618056053bd92d6aea58360c1d1d6eda4587640a0385e0c765ca4a';
+  '3fb40cf33c74a6416e52ac77d6767e16176da1f333ea17b1c5de5448d569a0a7';
 
 export const KERNEL_BASE64 = [
   'AGFzbQEAAAABDwNgAAF/YAF/AX9gAX8BfgMGBQABAAIBBAUBcAEBAQUDAQABBggBfwFBsJYBCwcxBQZtZW1vcnkCAAZ0',

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { generateCorpus } from '../../../bench/corpus.ts';
@@ -75,9 +75,8 @@ function expectSame(bytes: Uint8Array, normalized: boolean): void {
 
 test('the compiled kernel is that of its source', () => {
   const hash = createHash('sha256');
-  for (const name of ['halfsiphash.h', 'pprof-kernel.c']) {
-    hash.update(readFileSync(new URL(name, import.meta.url)));
-  }
+  const files = readdirSync(new URL('.', import.meta.url)).filter((name) => /\.[ch]$/.test(name));
+  for (const name of files.sort()) hash.update(readFileSync(new URL(name, import.meta.url)));
   expect(KERNEL_SOURCE_SHA256, 'run node tools/pprof-kernel.mjs').toBe(hash.digest('hex'));
 });
 
