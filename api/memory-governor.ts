@@ -1,7 +1,7 @@
 /**
  * Keeps the process below its memory limit. Budgets bound what each part may take; the governor
  * bounds their sum: it looks at the resident memory and, over a mark below the limit, gives caches
- * back and refuses work that would need more. What was admitted before has the rest up to the limit.
+ * back and refuses work that would need more. What was guessed wrong has the rest up to the limit.
  */
 import { EverflameError } from '../profile/errors.ts';
 import type { Gauge } from './metrics.ts';

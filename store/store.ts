@@ -252,6 +252,12 @@ export interface StoreStats {
   damagedBlocks: number;
   seals: number;
   failedSeals: number;
+  /** Blocks that were made of several. */
+  blockMerges: number;
+  /** Merges and retention that failed and were tried again. */
+  failedUpkeeps: number;
+  expiredSamples: number;
+  deletedSamples: number;
   /** Time that sealing took together. */
   sealMs: number;
   /** Files that the start found and no block named. */
@@ -339,12 +345,41 @@ export interface StoreCopy {
   release(): Promise<void>;
 }
 
+/** What is kept, and why no more. */
+export interface StoreStatus {
+  bytesOnDisk: number;
+  /** Null: no such limit. */
+  retentionAgeMs: number | null;
+  retentionBytes: number | null;
+  /** Time of the oldest profile; null where there is none. */
+  oldestMs: EpochMs | null;
+  /** What removed older ones since the start; `nothing` where nothing was. */
+  limitedBy: 'age' | 'bytes' | 'nothing';
+  blocks: number;
+  /** Blocks that answers leave out, with the reason. */
+  damaged: { fromMs: EpochMs; toMs: EpochMs; samples: number; reason: string }[];
+}
+
+/** What was deleted, or would be. */
+export interface DeletedProfiles {
+  profiles: number;
+  samples: number;
+  /** Files of so many blocks were written anew or dropped. */
+  blocks: number;
+}
+
 /** What operators do with a store besides. */
 export interface StoreUpkeep {
   /** Reads everything; what turns out damaged is set aside. */
   check(signal: AbortSignal): Promise<StoreCheck>;
   /** The store as of one moment, beside it, as a data directory of its own. */
   copy(signal: AbortSignal): Promise<StoreCopy>;
+  status(): Promise<StoreStatus>;
+  /** Deletes the profiles of a selection by labels of series; counts them only with `isTrial`. */
+  deleteProfiles(
+    selection: { matchers: readonly Matcher[]; range: TimeRange },
+    isTrial: boolean,
+  ): Promise<DeletedProfiles>;
 }
 
 /** What a user's SQL reads: the rows as of one moment, in files that stay until `release`. */

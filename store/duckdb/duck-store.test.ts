@@ -6,27 +6,28 @@ import { describeStore, type StorePlace } from '../../test/conformance/store.ts'
 import type { WriteBatch } from '../store.ts';
 import { type EmbeddedStore, openDuckStore } from './duck-store.ts';
 
-/** Sealing after so many writes; 0 for never. */
-function placeOf(writesPerSeal: number): () => Promise<StorePlace> {
+/** Sealing after so many writes, 0 for never, and then merging what was sealed. */
+function placeOf(writesPerSeal: number, isMerged = false): () => Promise<StorePlace> {
   return async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'everflame-store-'));
     return {
       open: async () => {
         const store = await openDuckStore({ dataDir, memoryLimitBytes: 256 * 2 ** 20, threads: 2 });
-        return writesPerSeal === 0 ? store : sealAfter(store, writesPerSeal);
+        return writesPerSeal === 0 ? store : sealAfter(store, writesPerSeal, isMerged);
       },
       remove: () => rm(dataDir, { recursive: true }),
     };
   };
 }
 
-function sealAfter(store: EmbeddedStore, writes: number): EmbeddedStore {
+function sealAfter(store: EmbeddedStore, writes: number, isMerged: boolean): EmbeddedStore {
   let count = 0;
   const write = store.write.bind(store);
   store.write = async (batch: WriteBatch) => {
     await write(batch);
     if (++count % writes !== 0) return;
-    const [sealed] = await Promise.allSettled([store.seal()]);
+    const sealing = store.seal().then(() => (isMerged ? store.maintain() : undefined));
+    const [sealed] = await Promise.allSettled([sealing]);
     if (sealed.status === 'rejected' && !isClosing(sealed.reason)) throw sealed.reason;
   };
   return store;
@@ -39,3 +40,4 @@ function isClosing(error: unknown): boolean {
 describeStore('DuckDB, all rows hot', placeOf(0));
 describeStore('DuckDB, all rows sealed', placeOf(1));
 describeStore('DuckDB, every second write sealed', placeOf(2));
+describeStore('DuckDB, every second write sealed and merged', placeOf(2, true));

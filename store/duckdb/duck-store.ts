@@ -9,6 +9,7 @@ import type { IdKey } from '../../profile/siphash.ts';
 import type { EpochMs, TimeRange } from '../../profile/units.ts';
 import type {
   AgentRow,
+  DeletedProfiles,
   Estimate,
   MergeColumns,
   MetaSelection,
@@ -24,13 +25,17 @@ import type {
   StoreCopy,
   StoredProfile,
   StoreStats,
+  StoreStatus,
   StoreUpkeep,
   TimelineGroup,
   WriteBatch,
 } from '../store.ts';
 import { BlockKeeper } from './blocks/block-keeper.ts';
 import { markDamaged, openBlocks } from './blocks/open-blocks.ts';
+import { oldestKeptMs } from './blocks/retention.ts';
 import type { SealRequest } from './blocks/seal.ts';
+import { Upkeep } from './blocks/upkeep.ts';
+import { seriesToDelete } from './catalogue/deletion.ts';
 import { loadDictionaries } from './dictionary/load-dictionaries.ts';
 import { Backups, removeOldBackups } from './inspect/backup.ts';
 import { checkStore } from './inspect/check.ts';
@@ -40,6 +45,7 @@ import { estimateRead } from './read/estimate.ts';
 import { mergeGauges } from './read/gauges.ts';
 import { mergeDeltas } from './read/merge.ts';
 import { type Read, readLabelNames, readLabelValues, readProfileTypes } from './read/metadata.ts';
+import { readOldestMs } from './read/oldest.ts';
 import { readProfile, readProfiles } from './read/profiles.ts';
 import { readSummary } from './read/summary.ts';
 import { readTimeline } from './read/timeline.ts';
@@ -52,12 +58,15 @@ import {
   probeDatabase,
 } from './sql/database.ts';
 import { ReaderPool, type ReadSession } from './sql/reader-pool.ts';
+import { checkAge } from './write/age-check.ts';
 import { GroupWriter } from './write/group-writer.ts';
 
 /** What tests and maintenance ask of the embedded store alone. */
 export interface EmbeddedStore extends Store, SqlSource, StoreUpkeep {
   /** Makes blocks of hot rows; of all of them where nothing is said. */
   seal(request?: SealRequest): Promise<void>;
+  /** What else is done from time to time: removes what is too old or too much, merges blocks. */
+  maintain(): Promise<void>;
 }
 
 /**
@@ -84,11 +93,39 @@ export async function openDuckStore(options: DuckStoreOptions): Promise<Embedded
     const { counts } = writer;
     const keeper = new BlockKeeper({ opened, counts, maxHotSamples, nowMs, log });
     writer.committed = () => keeper.checkSize();
-    return new DuckStore(database, connection, writer, keeper);
+    const { retentionAgeMs, retentionBytes } = options;
+    const limits = { ageMs: retentionAgeMs ?? null, bytes: retentionBytes ?? null };
+    const upkeep = new Upkeep({
+      ...{ place: opened.place, maintenance: keeper.maintenance, limits, counts, nowMs, log },
+      otherBytes: () => fileBytes(database),
+      removed: () => reloadActivity(database, writer),
+    });
+    return new DuckStore({ database, connection, writer, keeper, upkeep, nowMs });
   } catch (error) {
     duckdb.disconnect_sync(connection);
     database.close();
     throw error;
+  }
+}
+
+interface StoreParts {
+  database: Database;
+  connection: duckdb.Connection;
+  writer: GroupWriter;
+  keeper: BlockKeeper;
+  upkeep: Upkeep;
+  nowMs: () => number;
+}
+
+/** Once rows were removed: what is left of them decides about names and values of labels. */
+async function reloadActivity(database: Database, writer: GroupWriter): Promise<void> {
+  const successor = writer.catalogue.activity.successor();
+  await writer.drained();
+  const connection = await database.connect();
+  try {
+    await loadActivity(connection, writer.catalogue, successor);
+  } finally {
+    duckdb.disconnect_sync(connection);
   }
 }
 
@@ -99,18 +136,17 @@ class DuckStore implements EmbeddedStore {
   readonly #connection: duckdb.Connection;
   readonly #writer: GroupWriter;
   readonly #keeper: BlockKeeper;
+  readonly #upkeep: Upkeep;
+  readonly #nowMs: () => number;
   readonly #readers: ReaderPool;
   readonly #snapshots: SqlSnapshots;
   readonly #backups: Backups;
   #closing: Promise<void> | null = null;
   #probing: Promise<boolean> | null = null;
 
-  constructor(
-    database: Database,
-    connection: duckdb.Connection,
-    writer: GroupWriter,
-    keeper: BlockKeeper,
-  ) {
+  constructor({ database, connection, writer, keeper, upkeep, nowMs }: StoreParts) {
+    this.#upkeep = upkeep;
+    this.#nowMs = nowMs;
     this.#database = database;
     this.#connection = connection;
     this.#writer = writer;
@@ -125,7 +161,46 @@ class DuckStore implements EmbeddedStore {
     await this.#keeper.seal(request);
   }
 
-  write(batch: WriteBatch): Promise<void> {
+  async maintain(): Promise<void> {
+    await this.#upkeep.expire();
+    await this.#upkeep.merge();
+  }
+
+  async deleteProfiles(
+    { matchers, range }: { matchers: readonly Matcher[]; range: TimeRange },
+    isTrial: boolean,
+  ): Promise<DeletedProfiles> {
+    await this.#judgeAhead({ matchers });
+    const { catalogue } = this.#writer;
+    const series = seriesToDelete(catalogue, matchers, wholeRange(range));
+    const removed = await this.#upkeep.delete(series, wholeRange(range), isTrial);
+    const { profiles, samples, blocks } = removed;
+    return { profiles, samples, blocks };
+  }
+
+  async status(): Promise<StoreStatus> {
+    const { blocks } = this.#keeper.place.lists.current;
+    const { ageMs, bytes } = this.#upkeep.limits;
+    return {
+      bytesOnDisk: this.stats().bytesOnDisk,
+      retentionAgeMs: ageMs,
+      retentionBytes: bytes,
+      oldestMs: await this.#readers.read(undefined, (session) => readOldestMs(session, blocks)),
+      limitedBy: this.#upkeep.limitedBy,
+      blocks: blocks.length,
+      damaged: blocks
+        .filter(({ damaged }) => damaged !== '')
+        .map(({ fromMs, toMs, samples, damaged }) => ({
+          fromMs: fromMs as EpochMs,
+          toMs: toMs as EpochMs,
+          samples,
+          reason: damaged,
+        })),
+    };
+  }
+
+  async write(batch: WriteBatch): Promise<void> {
+    checkAge(batch, oldestKeptMs(this.#upkeep.limits, this.#nowMs()));
     return this.#writer.write(batch);
   }
 
@@ -279,11 +354,12 @@ class DuckStore implements EmbeddedStore {
     return {
       ...counts,
       ...stats,
+      ...this.#upkeep.stats,
       blocks: place.lists.current.blocks.length,
       damagedBlocks: damaged,
       series: catalogue.seriesIndex.committedCount,
       ...dictionaries.committedMark(),
-      bytesOnDisk: bytes + sizeOf(this.#database.path) + sizeOf(`${this.#database.path}.wal`),
+      bytesOnDisk: bytes + fileBytes(this.#database),
       bytesOfMemory: dictionaries.byteLength + catalogue.byteLength + batchIds.byteLength,
       pendingBatches,
       samplesWithoutLabels: this.#writer.buffer.samplesWithoutLabels,
@@ -333,6 +409,7 @@ class DuckStore implements EmbeddedStore {
 
   async #close(): Promise<void> {
     await this.#writer.close();
+    this.#upkeep.stop();
     await this.#keeper.close();
     await this.#probing;
     await this.#readers.close();
@@ -351,6 +428,11 @@ function wholeMs<S extends { range?: TimeRange }>(selection: S): S {
   return selection.range === undefined
     ? selection
     : { ...selection, range: wholeRange(selection.range) };
+}
+
+/** The database file and its log. */
+function fileBytes({ path }: Database): number {
+  return sizeOf(path) + sizeOf(`${path}.wal`);
 }
 
 /** The log is not there after a checkpoint. */

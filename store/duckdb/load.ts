@@ -57,10 +57,14 @@ export async function loadCatalogue(
   catalogue.commit(catalogue.mark());
 }
 
-/** Spans of all (series, type set) pairs: of blocks from their table, of hot rows by a scan. */
+/**
+ * Spans of all (series, type set) pairs: of blocks from their table, of hot rows by a scan. Rows
+ * that are being written must be durable before this is called, or be covered after.
+ */
 export async function loadActivity(
   connection: duckdb.Connection,
   catalogue: Catalogue,
+  activity = new Activity(),
 ): Promise<void> {
   const spans = await read(
     connection,
@@ -72,7 +76,6 @@ export async function loadActivity(
   const typesets = spans.u16(1);
   const first = spans.f64(2);
   const last = spans.f64(3);
-  const activity = new Activity();
   for (let row = 0; row < spans.rows; row++) {
     activity.cover(
       series[row] as number,

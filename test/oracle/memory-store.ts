@@ -37,6 +37,10 @@ const NOTHING_ON_DISK = {
   seals: 0,
   failedSeals: 0,
   sealMs: 0,
+  blockMerges: 0,
+  failedUpkeeps: 0,
+  expiredSamples: 0,
+  deletedSamples: 0,
   orphansRemoved: 0,
   samplesWithoutLabels: 0,
 };

@@ -51,6 +51,8 @@ export class BlockChange {
   readonly written: string[] = [];
   /** `unknown` where not even a later read could tell: the next start removes what is left. */
   outcome: 'failed' | 'unknown' | 'committed' = 'failed';
+  /** Hot rows are deleted, whether or not blocks change with them. */
+  changesRows = false;
   readonly #place: BlockPlace;
   readonly #connection: duckdb.Connection;
 
@@ -62,6 +64,10 @@ export class BlockChange {
   /** The blocks before the change. */
   get blocks(): readonly Block[] {
     return this.#place.lists.current.blocks;
+  }
+
+  get dataDir(): string {
+    return this.#place.database.dataDir;
   }
 
   async query(sql: string): Promise<ResultColumns> {
@@ -108,7 +114,7 @@ export class BlockChange {
   }
 
   get isEmpty(): boolean {
-    return this.added.length === 0 && this.dropped.length === 0;
+    return !this.changesRows && this.added.length === 0 && this.dropped.length === 0;
   }
 
   nextBlocks(): Block[] {

@@ -2,13 +2,24 @@
 
 export class Activity {
   readonly #rows = new Map<number, number>();
+  #successor: Activity | null = null;
   #series = new Uint32Array(64);
   #typeset = new Uint16Array(64);
   #first = new Float64Array(64);
   #last = new Float64Array(64);
 
+  /**
+   * An empty activity that is told all that this one is from now on, so that what was durable
+   * before can be added to it and it can take this one's place.
+   */
+  successor(): Activity {
+    this.#successor = new Activity();
+    return this.#successor;
+  }
+
   /** Widens the span of a series' type set to cover both times. */
   cover(series: number, typeset: number, firstMs: number, lastMs: number): void {
+    this.#successor?.cover(series, typeset, firstMs, lastMs);
     const key = series * 65_536 + typeset;
     let row = this.#rows.get(key);
     if (row === undefined) {

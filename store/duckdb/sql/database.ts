@@ -19,6 +19,9 @@ export interface DuckStoreOptions {
   threads?: number;
   /** Over so many rows of samples the oldest are sealed before their hour is over. */
   maxHotSamples?: number;
+  /** How long profiles are kept, and how many bytes of them; without limits if not given. */
+  retentionAgeMs?: number;
+  retentionBytes?: number;
   nowMs?: () => number;
   log?: (line: string) => void;
 }

@@ -74,6 +74,11 @@ export class GroupWriter {
     return this.#unanswered.size;
   }
 
+  /** Resolves when every batch that waits or is being written now is durable or refused. */
+  async drained(): Promise<void> {
+    await Promise.allSettled(this.#unanswered.values());
+  }
+
   /** Resolves when the transaction that runs now, if any, is over and its rows are published. */
   async settled(): Promise<void> {
     const commit = this.#committing;

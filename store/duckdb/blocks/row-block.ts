@@ -1,0 +1,129 @@
+/** Writes a block of rows: its files in their order, and what the catalogue says of them. */
+import { join } from 'node:path';
+import { missingBefore, ONE_PER_WINDOW, REPLACES } from '../schema.ts';
+import { parquetRows } from '../sql/parquet-source.ts';
+import { type Block, type BlockFile, HOUR_MS, ROW_TABLES, type RowTable } from './block.ts';
+import type { BlockChange } from './block-change.ts';
+
+/** SQL: where rows of a table come from; null where there are none. */
+export type RowSource = (table: RowTable) => string | null;
+
+export interface RowBlockRequest {
+  source: RowSource;
+  /** SQL: a condition on the rows `r` of a table. */
+  where: (table: RowTable) => string;
+  level: number;
+  nowMs: number;
+}
+
+/** Adds a block of the rows to the change; null where there are none. */
+export async function writeRowBlock(
+  change: BlockChange,
+  { source, where, level, nowMs }: RowBlockRequest,
+): Promise<Block | null> {
+  const id = change.newId();
+  const rows: Record<RowTable, number> = { samples: 0, profiles: 0, windows: 0 };
+  const files: BlockFile[] = [];
+  for (const table of ROW_TABLES) {
+    const from = source(table);
+    const file = from && (await change.copy(id, table, SELECTS[table](from, where(table))));
+    if (!file) continue;
+    rows[table] = file.rows;
+    files.push(file);
+    if (table === 'profiles') await insertActivity(change, id, file);
+    if (table === 'windows') await insertAgentActivity(change, id, file);
+  }
+  if (files.length === 0) return null;
+  const times = await timesOf(change, files);
+  const block: Block = {
+    id,
+    kind: 'rows',
+    level,
+    sealedMs: nowMs,
+    damaged: '',
+    ...times,
+    ...rows,
+    files,
+  };
+  change.add(block);
+  return block;
+}
+
+export function fileRows(change: BlockChange, files: readonly BlockFile[]): string | null {
+  if (files.length === 0) return null;
+  return parquetRows(files.map(({ name }) => join(change.dataDir, name)));
+}
+
+async function timesOf(
+  change: BlockChange,
+  files: readonly BlockFile[],
+): Promise<{ fromMs: number; toMs: number }> {
+  const times = files.map((file) => `SELECT ts_ms FROM ${fileRows(change, [file])}`);
+  const rows = await change.query(
+    `SELECT min(ts_ms)::DOUBLE, max(ts_ms + 1)::DOUBLE FROM (${times.join(' UNION ALL ')})`,
+  );
+  return { fromMs: rows.f64(0)[0] as number, toMs: rows.f64(1)[0] as number };
+}
+
+async function insertActivity(change: BlockChange, id: number, file: BlockFile): Promise<void> {
+  await change.query(
+    `INSERT INTO activity SELECT ${id}, series, types, min(ts_ms), max(ts_ms + span_ms), count(*)
+     FROM ${fileRows(change, [file])} GROUP BY series, types`,
+  );
+}
+
+async function insertAgentActivity(
+  change: BlockChange,
+  id: number,
+  file: BlockFile,
+): Promise<void> {
+  const source = fileRows(change, [file]);
+  await change.query(
+    `INSERT INTO agent_activity
+     SELECT ${id}, agent, min(ts_ms), max(ts_ms + length_ms), first(seq ORDER BY ts_ms, seq),
+       last(seq ORDER BY ts_ms, seq), count(*), sum(length_ms), sum(frequency * length_ms),
+       sum(missing)
+     FROM (SELECT w.*, ${missingBefore('w.seq')} AS missing FROM ${source} w WHERE ${ONE_PER_WINDOW})
+     GROUP BY agent`,
+  );
+  await change.query(
+    `INSERT INTO agent_counters
+     SELECT ${id}, agent, counter, sum(value) FROM ${source} GROUP BY agent, counter`,
+  );
+}
+
+/** What a block's files hold, in which order. */
+const SELECTS: Record<RowTable, (source: string, where: string) => string> = {
+  samples: (source, where) =>
+    `SELECT r.* FROM ${source} r WHERE ${where}
+     ORDER BY type, service, ts_ms // ${HOUR_MS}, series, ts_ms, stack`,
+  profiles: (source, where) =>
+    `SELECT series, ts_ms, max(duration_ms) AS duration_ms, max(span_ms) AS span_ms, types,
+       max(agent) AS agent, arg_max(seq, agent) AS seq,
+       coalesce(string_agg(comments, chr(10)) FILTER (comments <> ''), '') AS comments
+     FROM ${source} r WHERE ${where} GROUP BY series, ts_ms, types
+     ORDER BY ts_ms // ${HOUR_MS}, series, ts_ms`,
+  windows: (source, where) =>
+    `SELECT w.* FROM (SELECT * FROM ${source} r WHERE ${where}) w
+     ANTI JOIN replaced_windows r ON ${REPLACES} ORDER BY w.counter, w.agent, w.ts_ms`,
+};
+
+/** Earlier reports that neither hot rows nor the blocks hold any more need not be left out. */
+export async function forgetReplacedWindows(change: BlockChange): Promise<void> {
+  const rows = await change.query('SELECT count(*)::DOUBLE FROM replaced_windows');
+  if (rows.f64(0)[0] === 0) return;
+  const files = change
+    .nextBlocks()
+    .flatMap((block) =>
+      block.damaged === '' ? block.files.filter(({ name }) => name.includes('.windows.')) : [],
+    );
+  const sources = ['windows', ...files.map((file) => fileRows(change, [file]))].map(
+    (source) =>
+      `SELECT agent, seq, ts_ms, report FROM ${source} SEMI JOIN replaced_windows USING (ts_ms)`,
+  );
+  await change.query(
+    `DELETE FROM replaced_windows WHERE rowid NOT IN (
+       SELECT r.rowid FROM replaced_windows r JOIN (${sources.join(' UNION ALL ')}) w
+         ON ${REPLACES})`,
+  );
+}
