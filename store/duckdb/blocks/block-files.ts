@@ -25,8 +25,11 @@ export async function makeFolders(dataDir: string): Promise<void> {
 export async function sealFile(path: string): Promise<{ bytes: number; sha256: string }> {
   const file = await open(path, constants.O_RDWR);
   try {
+    const { size, mode } = await file.stat();
+    // It never changes again, whoever else runs as this user.
+    await file.chmod(mode & 0o555);
     await file.sync();
-    return { bytes: (await file.stat()).size, sha256: await hashOf(file) };
+    return { bytes: size, sha256: await hashOf(file) };
   } finally {
     await file.close();
   }

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -86,13 +86,19 @@ test('files that no block names are removed at start, and counted', async () => 
 async function flip(path: string, at: number): Promise<void> {
   const bytes = await readFile(path);
   bytes.fill(0xff, at, at + 16);
+  await chmod(path, 0o644);
   await writeFile(path, bytes);
+}
+
+async function cut(path: string, length: number): Promise<void> {
+  await chmod(path, 0o644);
+  await truncate(path, length);
 }
 
 describe('a damaged block is set aside, and the rest is answered', () => {
   test.each<[string, (path: string) => Promise<void>]>([
     ['missing', (path) => rm(path)],
-    ['cut off', (path) => truncate(path, 100)],
+    ['cut off', (path) => cut(path, 100)],
     ['with another end', async (path) => flip(path, (await readFile(path)).length - 16)],
   ])('at start: a file is %s', async (_, damage) => {
     const dataDir = await makeDataDir();
@@ -120,7 +126,7 @@ describe('a damaged block is set aside, and the rest is answered', () => {
     }
     await flip((await filesOf(dataDir, 'samples'))[0] ?? '', 4);
     const path = (await filesOf(dataDir, 'samples'))[0] ?? '';
-    await truncate(path, 60);
+    await cut(path, 60);
     expect(await merge(store)).toEqual(['a;h24 1']);
     expect(store.stats()).toMatchObject({ damagedBlocks: 1, samples: 1, profiles: 1 });
     expect(existsSync(path)).toBe(false);
@@ -138,7 +144,7 @@ describe('a damaged block is set aside, and the rest is answered', () => {
       await store.seal();
       await put(store, 2, 'e;f 4');
       await store.close();
-      await truncate((await filesOf(dataDir, table))[0] ?? '', 60);
+      await cut((await filesOf(dataDir, table))[0] ?? '', 60);
       for (let start = 0; start < 2; start++) {
         const again = await openDuckStore({ dataDir });
         expect(again.stats().damagedBlocks).toBe(1);

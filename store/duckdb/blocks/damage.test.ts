@@ -1,5 +1,5 @@
 /** Whatever happens to the files of blocks: the store opens, answers what is left, and goes on. */
-import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -47,6 +47,7 @@ async function damage(dataDir: string, seed: number): Promise<string> {
   const bytes = await readFile(path);
   const at = random.between(0, bytes.length - 1);
   const kind = random.between(0, 3);
+  await chmod(path, 0o644);
   if (kind === 0) await rm(path);
   else if (kind === 1) await truncate(path, at);
   else if (kind === 2) {
