@@ -33,11 +33,16 @@ export function createSqlProcesses(
   };
 }
 
-/** Nobody's process is tried by reading what it has to read; the others are this user's. */
+/** Nobody's process is tried by asking for what it has to read; the others are this user's. */
 async function find(dataDir: string, log: (line: string) => void): Promise<Sandbox> {
-  const paths = [dataDir, fileURLToPath(new URL('.', import.meta.url))];
-  const reads = paths.map((path) => `fs.readdirSync(${JSON.stringify(path)});`).join('');
-  const trial = [process.execPath, '-e', `const fs = require('node:fs');${reads}`];
+  const folders = JSON.stringify([dataDir, fileURLToPath(new URL('.', import.meta.url))]);
+  const script = `const fs = require('node:fs');
+    for (const folder of ${folders}) {
+      for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
+        if (entry.isFile()) fs.accessSync(folder + '/' + entry.name, fs.constants.R_OK);
+      }
+    }`;
+  const trial = [process.execPath, '-e', script];
   const sandbox = await findSandbox([NOBODY_SANDBOX, ...SANDBOXES], trial, 'sql');
   if (sandbox !== NOBODY_SANDBOX) {
     const network = sandbox.includes('--net') ? '' : ' and can reach the network';

@@ -1,12 +1,13 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import duckdb from '@duckdb/node-bindings';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EpochMs } from '../../../profile/units.ts';
 import { drawBatch } from '../../../test/conformance/drawn-batch.ts';
 import type { SqlSnapshot } from '../../store.ts';
 import { type EmbeddedStore, openDuckStore } from '../duck-store.ts';
-import { runJob } from './run-job.ts';
+import { openSandbox, runJob } from './run-job.ts';
 import type { SqlFormat } from './sandbox-job.ts';
 
 const CPU =
@@ -156,6 +157,8 @@ describe('what is refused', () => {
     ['SELECT 1; SELECT 2', 'there are 2 statements'],
     ['SELECT 1; DROP VIEW samples', 'only SELECT'],
     ['SELECT ?', 'parameters'],
+    ['SELECT 1\0; DROP VIEW samples', 'unterminated'],
+    ["SELECT 'a\0b'", 'unterminated'],
     ['EXPLAIN SELECT 1', 'only SELECT'],
     ['EXPLAIN ANALYZE SELECT 1', 'only SELECT'],
     ["COPY (SELECT 1) TO '/tmp/x.csv'", 'only SELECT'],
@@ -277,6 +280,43 @@ describe('what is refused', () => {
     const error = await runJob(job).catch((cause: Error) => cause);
     expect(String(error)).toContain('torn.parquet');
     expect(String(error)).not.toContain(dataDir);
+  });
+});
+
+/**
+ * Statements that came past the check would still have this before them. It has a hole, COPY TO the
+ * very files that may be read (USE_TMP_FILE false), which the process' own limits close.
+ */
+describe('the second barrier, without the first', () => {
+  test.each([
+    ["SELECT * FROM read_text('/etc/passwd')", 'file system operations are disabled'],
+    ["SELECT * FROM read_blob('/proc/self/environ')", 'file system operations are disabled'],
+    ["FROM '/etc/passwd.csv'", 'file system operations are disabled'],
+    ["SELECT * FROM glob('/etc/*')", 'file system operations are disabled'],
+    ["SELECT * FROM sniff_csv('/etc/passwd')", 'file system operations are disabled'],
+    ["FROM 'http://127.0.0.1:1/x.parquet'", 'file system operations are disabled'],
+    ["COPY (SELECT 1) TO 'FOLDER/new.csv'", 'file system operations are disabled'],
+    ["COPY (SELECT 1) TO 'BLOCK'", 'file system operations are disabled'],
+    ["EXPORT DATABASE 'FOLDER/new'", 'file system operations are disabled'],
+    ["ATTACH 'FOLDER/everflame.duckdb' AS stolen", 'file system operations are disabled'],
+    ['INSTALL httpfs', 'disabled by configuration'],
+    ['LOAD httpfs', 'disabled through configuration'],
+    ['SET enable_external_access = true', 'locked'],
+    ["SET allowed_paths = ['/etc/passwd']", 'locked'],
+    ["SET temp_directory = '/tmp'", 'locked'],
+    ["SET memory_limit = '100GB'", 'locked'],
+    ['SET lock_configuration = false', 'locked'],
+    ["CREATE SECRET s (TYPE http, BEARER_TOKEN 'x')", 'disabled by configuration'],
+  ])('%s', async (sql, message) => {
+    const connection = await openSandbox({ files: snapshot.files, limits: LIMITS });
+    const block = snapshot.files.samples?.[0] ?? '';
+    const before = readFileSync(block);
+    const refused = duckdb.query(
+      connection,
+      sql.replace('BLOCK', block).replace('FOLDER', dataDir),
+    );
+    await expect(refused).rejects.toThrow(message);
+    expect(readFileSync(block).equals(before)).toBe(true);
   });
 });
 

@@ -41,7 +41,10 @@ export async function runJob(job: SqlJob): Promise<SqlResult> {
  * In this order: the views read their files' heads when they are made, then nothing but those
  * files can be opened any more, then no setting can be changed back.
  */
-async function openSandbox({ files, limits }: SqlJob): Promise<duckdb.Connection> {
+export async function openSandbox({
+  files,
+  limits,
+}: Pick<SqlJob, 'files' | 'limits'>): Promise<duckdb.Connection> {
   const database = await openMemoryDatabase({
     threads: String(limits.threads),
     memory_limit: `${limits.memoryBytes}B`,
