@@ -21,6 +21,8 @@ export interface QueryQuestion extends Question {
 
 const condition = fc.oneof(
   fc.constantFrom(
+    'function~.',
+    'function~[a-d]',
     'function=a',
     'function~b',
     'function!~^[ab]$',
@@ -42,10 +44,17 @@ const labelFilter = fc
   )
   .map(([action, text]) => `${action}:label.${text}`);
 const filters = fc.oneof(
-  fc.constant<string[]>([]),
-  fc.array(fc.oneof({ weight: 4, arbitrary: stackFilter }, { weight: 1, arbitrary: labelFilter }), {
-    maxLength: 3,
-  }),
+  { weight: 1, arbitrary: fc.constant<string[]>([]) },
+  {
+    weight: 4,
+    arbitrary: fc.array(
+      fc.oneof({ weight: 4, arbitrary: stackFilter }, { weight: 1, arbitrary: labelFilter }),
+      {
+        minLength: 1,
+        maxLength: 3,
+      },
+    ),
+  },
 );
 
 export const queryQuestion: fc.Arbitrary<QueryQuestion> = fc

@@ -6,7 +6,7 @@ import { formatSelector, type Matcher } from '../../profile/select/selector.ts';
 import type { EpochMs, TimeRange } from '../../profile/units.ts';
 import type { MetaSelection, SelectionSummary, Store } from '../../store/store.ts';
 import { stackText } from '../conformance/drawn-batch.ts';
-import { DELTAS, GAUGES, timeMs } from './worlds.ts';
+import { DELTAS, GAUGES, HOUR_MS, T0, timeMs } from './worlds.ts';
 
 export interface Question {
   type: string;
@@ -22,19 +22,27 @@ const matcher: fc.Arbitrary<Matcher> = fc.record({
   value: fc.constantFrom('web', 'h1', 'h[12]', '', '.*', 'u1', 'u.|', 'x', 'in', '512'),
 });
 
-export const range: fc.Arbitrary<TimeRange> = fc.tuple(timeMs, timeMs).map(([one, other]) => ({
+const someTime: fc.Arbitrary<TimeRange> = fc.tuple(timeMs, timeMs).map(([one, other]) => ({
   from: Math.min(one, other) as EpochMs,
   to: (Math.max(one, other) + 1) as EpochMs,
 }));
+const allTime: TimeRange = {
+  from: (T0 - 2 * HOUR_MS) as EpochMs,
+  to: (T0 + 25 * HOUR_MS) as EpochMs,
+};
+const range: fc.Arbitrary<TimeRange> = fc.oneof(someTime, fc.constant(allTime));
 
-export const by: fc.Arbitrary<string[]> = fc.constantFrom<string[]>(
+const by: fc.Arbitrary<string[]> = fc.constantFrom<string[]>(
   ...[[], [], ['host'], ['service_name', 'zone'], ['user'], ['exported_zone', 'host'], ['none']],
 );
 
 export const question: fc.Arbitrary<Question> = fc
   .record({
     type: fc.constantFrom(...DELTAS, ...GAUGES),
-    matchers: fc.oneof(fc.constant<Matcher[]>([]), fc.array(matcher, { maxLength: 2 })),
+    matchers: fc.oneof(
+      { weight: 2, arbitrary: fc.constant<Matcher[]>([]) },
+      { weight: 1, arbitrary: fc.array(matcher, { minLength: 1, maxLength: 2 }) },
+    ),
     range,
     by,
     steps: fc.integer({ min: 1, max: 12 }),

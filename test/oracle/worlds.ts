@@ -47,7 +47,9 @@ const frame = fc.constantFrom(
   ...['a', 'b', 'c', 'd', 'a@x.c:1', 'a@x.c:2', 'b@y.c:7', 'a+b', 'c@x.c:3+d@y.c:4', 'b+c+b'],
   ...['lib!a', 'lib!b@l.c:5', '[kernel]!k', 'lib!0x10', 'lib!0x20', 'lib!0x10'],
 );
-const stack = fc.array(frame, { minLength: 1, maxLength: 5 }).map((frames) => frames.join(';'));
+const stack = fc
+  .array(frame, { minLength: 1, maxLength: 6, size: 'max' })
+  .map((frames) => frames.join(';'));
 const labelset = fc.constantFrom(
   ...['', '', '', '[user=u1] ', '[user=u2] ', '[user=u1,bytes=512 b] ', '[zone=in] ', '[app.k=v] '],
 );
@@ -171,5 +173,5 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 export const world: fc.Arbitrary<Step[]> = fc
-  .array(step, { minLength: 1, maxLength: 10 })
+  .array(step, { minLength: 1, maxLength: 12, size: 'max' })
   .map(orderReports);
