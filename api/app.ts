@@ -22,6 +22,8 @@ import type { PushServices } from './routes/push.ts';
 import { pushEndpoints } from './routes/push.ts';
 import { queryEndpoints } from './routes/queries.ts';
 import type { QueryServices } from './routes/query-services.ts';
+import type { RetentionServices } from './routes/retention.ts';
+import { retentionEndpoints } from './routes/retention.ts';
 import type { SelfProfileServices } from './routes/self-profile.ts';
 import { selfProfileEndpoints } from './routes/self-profile.ts';
 import type { SqlServices } from './routes/sql.ts';
@@ -35,6 +37,7 @@ export interface AppOptions
     HealthServices,
     PushServices,
     QueryServices,
+    RetentionServices,
     SelfProfileServices,
     UpkeepServices,
     SqlServices,
@@ -68,6 +71,7 @@ export function listEndpoints(options: AppOptions): Endpoint[] {
     ...debuginfodEndpoints(options),
     ...selfProfileEndpoints(options),
     ...upkeepEndpoints(options),
+    ...retentionEndpoints(options),
     ...sqlEndpoints(options),
     ...healthEndpoints(options),
   ];

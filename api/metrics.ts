@@ -95,6 +95,15 @@ const STORE_GAUGES: [keyof StoreStats, string, string, boolean][] = [
   ],
   ['seals', 'everflame_store_seals', 'Times that rows were sealed into blocks.', true],
   ['failedSeals', 'everflame_store_failed_seals', 'Times that sealing failed.', true],
+  ['blockMerges', 'everflame_store_block_merges', 'Blocks made of several.', true],
+  [
+    'failedUpkeeps',
+    'everflame_store_failed_upkeeps',
+    'Times that merging or retention failed and was tried again.',
+    true,
+  ],
+  ['expiredSamples', 'everflame_store_expired_samples', 'Samples removed by retention.', true],
+  ['deletedSamples', 'everflame_store_deleted_samples', 'Samples deleted by operators.', true],
   ['sealMs', 'everflame_store_seal_milliseconds', 'Time that sealing took.', true],
   [
     'orphansRemoved',

@@ -144,8 +144,11 @@ export function parseBytes(text: string): number {
   return Math.round(Number(match[1]) * unit);
 }
 
+const DAY_MS = 86_400_000;
+
 function showDuration(ms: number | null): string {
   if (ms === null) return '';
+  if (ms >= DAY_MS && ms % DAY_MS === 0) return `${ms / DAY_MS}d`;
   return ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`;
 }
 

@@ -46,6 +46,9 @@ export interface AppSettings {
   debuginfodUrls?: readonly string[];
   /** Ceiling of the whole process' resident memory; the machine's own if not given. */
   memoryLimitBytes?: number;
+  /** How long profiles are kept, and how many bytes; without limits if not given. */
+  retentionAgeMs?: number;
+  retentionBytes?: number;
   /** Empty, or `/path`. */
   pathPrefix: string;
   /** Allows addresses other than loopback, and every host name. */
@@ -85,6 +88,7 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
   const shares = shareMemory(memoryLimitBytes ?? totalmem());
   const opened = await openDuckStore({
     dataDir,
+    ...retentionOf(settings),
     memoryLimitBytes: shares.databaseBytes,
     log: settings.log,
   });
@@ -163,6 +167,13 @@ function governMemory({ limitBytes }: MemoryShares, keepers: () => readonly { tr
       collectGarbage();
     },
   });
+}
+
+function retentionOf({ retentionAgeMs, retentionBytes }: AppSettings) {
+  return {
+    ...(retentionAgeMs === undefined ? {} : { retentionAgeMs }),
+    ...(retentionBytes === undefined ? {} : { retentionBytes }),
+  };
 }
 
 function debuginfoDirOf({ dataDir }: AppSettings): string {

@@ -5,6 +5,8 @@ import type { Command } from './command.ts';
 import { flag, parseFlags } from './flags.ts';
 import { chooseMemoryLimit, readContainerLimit } from './memory-limit.ts';
 
+const DAY_MS = 86_400_000;
+
 const FLAGS = {
   'http-address': flag.text(
     '127.0.0.1:7070',
@@ -15,6 +17,11 @@ const FLAGS = {
   'memory-limit': flag.bytes(
     null,
     "ceiling of the server's memory, all of it (default 1GB, in a container no more than fits)",
+  ),
+  'retention-age': flag.duration(30 * DAY_MS, 'profiles older than this are removed, 0: none'),
+  'retention-bytes': flag.bytes(
+    null,
+    'the oldest profiles go where all that is stored takes more than this (default no limit)',
   ),
   'debuginfo-bytes': flag.bytes(10e9, 'for symbol files; those not used for longest go first'),
   'debuginfo-path': flag.list(
@@ -59,6 +66,8 @@ export const serverCommand: Command = {
     const { startServer } = await import('./server.ts');
     const { startSelfTraces } = await import('./self-traces.ts');
     const traces = await startSelfTraces('everflame-server', env);
+    const retentionAgeMs = values['retention-age'];
+    const retentionBytes = values['retention-bytes'];
     const memoryLimitBytes = chooseMemoryLimit(values['memory-limit'], readContainerLimit());
     const server = await startServer({
       httpAddress: values['http-address'],
@@ -71,6 +80,8 @@ export const serverCommand: Command = {
       isTraced: traces !== null,
       log: (line) => output.err(line),
       memoryLimitBytes,
+      ...(retentionAgeMs === 0 ? {} : { retentionAgeMs }),
+      ...(retentionBytes === null ? {} : { retentionBytes }),
     });
     const stopped = waitForSignal();
     output.out(`everflame: serving ${server.url} from ${values['data-dir']}\n`);

@@ -35,7 +35,7 @@ const selector = z
   .string()
   .max(MAX_SELECTOR_LENGTH)
   .describe('A selector: process_cpu:cpu:nanoseconds:cpu:nanoseconds{service_name="checkout"}');
-const time = z
+export const time = z
   .union([z.string().max(100), z.number()])
   .describe('Epoch milliseconds, RFC 3339, or now less a duration: now-1h.');
 const from = time.optional();
