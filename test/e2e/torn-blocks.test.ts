@@ -1,5 +1,5 @@
 /** Blocks that are damaged on disk: the server starts, says what it left out, and answers the rest. */
-import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
@@ -79,6 +79,7 @@ test.each(DAMAGES)(
       expect(await first.stop()).toBe(0);
       const files = sampleFiles(dataDir);
       expect(files).toHaveLength(3);
+      chmodSync(files[1] as string, 0o644);
       damage(files[1] as string);
 
       const second = await start(dataDir);
