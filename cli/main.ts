@@ -18,6 +18,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['query', async () => (await import('./query.ts')).queryCommand],
   ['diff', async () => (await import('./diff.ts')).diffCommand],
   ['store backup', async () => (await import('./store-backup.ts')).storeBackupCommand],
+  ['store export', async () => (await import('./store-export.ts')).storeExportCommand],
   ['store check', async () => (await import('./store-check.ts')).storeCheckCommand],
   ['debuginfo upload', async () => (await import('./debuginfo.ts')).debuginfoUploadCommand],
   ['debuginfo lookup', async () => (await import('./debuginfo-lookup.ts')).debuginfoLookupCommand],

@@ -1,12 +1,9 @@
 /** `everflame store backup`: a running server's data as a directory that a server starts on. */
-import { mkdir, readdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { Readable, Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { extract } from 'tar';
 import { EverflameError } from '../profile/errors.ts';
-import { SERVER_FLAG, send } from './client.ts';
-import type { Command, Output } from './command.ts';
+import { SERVER_FLAG } from './client.ts';
+import type { Command } from './command.ts';
+import { downloadFolder } from './download-folder.ts';
 import { flag, parseFlags } from './flags.ts';
 
 const FLAGS = {
@@ -14,7 +11,6 @@ const FLAGS = {
   quiet: flag.switch('say nothing while it goes on'),
 };
 
-const PROGRESS_MS = 2_000;
 const EXIT_DAMAGED = 1;
 
 export const storeBackupCommand: Command = {
@@ -32,8 +28,8 @@ export const storeBackupCommand: Command = {
       throw new EverflameError('invalid', 'store backup needs one directory');
     }
     const dir = resolve(operand);
-    await makeEmpty(dir);
-    const bytes = await download(values.server, dir, values.quiet ? null : output);
+    const request = { method: 'GET', path: '/api/v1/store/backup' } as const;
+    const bytes = await downloadFolder(values.server, request, dir, values.quiet ? null : output);
     const { checkDataDir } = await import('../store/duckdb/inspect/check-data-dir.ts');
     const { rows, faults } = await checkDataDir(dir);
     for (const { place, what } of faults) output.err(`everflame: ${place}: ${what}`);
@@ -41,42 +37,3 @@ export const storeBackupCommand: Command = {
     return faults.length === 0 ? 0 : EXIT_DAMAGED;
   },
 };
-
-/** A backup is never mixed with what is there already. */
-async function makeEmpty(dir: string): Promise<void> {
-  await mkdir(dir, { recursive: true });
-  if ((await readdir(dir)).length === 0) return;
-  throw new EverflameError('conflict', `${dir} is not empty`, {
-    remedy: 'Name a directory that is empty or not there yet.',
-  });
-}
-
-/** Returns the number of bytes that came. */
-async function download(server: string, dir: string, output: Output | null): Promise<number> {
-  const response = await send(server, { method: 'GET', path: '/api/v1/store/backup' });
-  if (response.body === null || !response.headers.get('content-type')?.includes('x-tar')) {
-    throw new EverflameError(
-      'unavailable',
-      `${server} does not answer as an everflame server does`,
-    );
-  }
-  let bytes = 0;
-  let toldMs = performance.now();
-  const counter = new Transform({
-    transform(chunk: Uint8Array, _, done) {
-      bytes += chunk.byteLength;
-      if (output !== null && performance.now() - toldMs > PROGRESS_MS) {
-        toldMs = performance.now();
-        output.err(`everflame: ${(bytes / 1e6).toFixed(0)} MB`);
-      }
-      done(null, chunk);
-    },
-  });
-  // Strict: an archive that ends too early or names places outside of the directory is refused.
-  await pipeline(
-    Readable.fromWeb(response.body as never),
-    counter,
-    extract({ cwd: dir, strict: true }),
-  );
-  return bytes;
-}

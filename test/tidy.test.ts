@@ -43,7 +43,7 @@ const HOMES: Record<string, string[]> = {
   re2js: ['profile/'],
   react: ['web/'],
   'react-dom': ['web/'],
-  tar: ['api/backup.ts', 'cli/store-backup.ts'],
+  tar: ['api/folder-streams.ts', 'cli/download-folder.ts'],
   uplot: ['web/'],
   vite: ['web/vite.config.ts'],
   'xz-decompress': ['symbolizer/elf/'],

@@ -126,6 +126,8 @@ export const seriesParameters = z.strictObject({
 
 export const estimateParameters = z.strictObject({ query: selector, from, to });
 
+export const exportParameters = z.strictObject({ query: selector, from, to });
+
 export const profilesParameters = z.strictObject({
   query: selector,
   from,

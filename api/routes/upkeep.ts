@@ -1,17 +1,20 @@
 /** What operators do with a running store. */
 import { z } from 'zod';
 import type { StoreUpkeep } from '../../store/store.ts';
-import type { BackupSource } from '../backup.ts';
-import { streamBackup } from '../backup.ts';
+import type { BackupSource } from '../folder-streams.ts';
+import { streamBackup, streamExport } from '../folder-streams.ts';
 import { readUrlParameters } from '../parameters.ts';
+import { readSelection } from '../query/selection.ts';
 import { storeCheckJson } from '../store-check.ts';
 import { sendJson } from './answer.ts';
 import type { Endpoint } from './endpoint.ts';
+import { exportParameters, rangeOf } from './query-parameters.ts';
 import { searchOf } from './read.ts';
 import { storeCheckJson as storeCheckSchema } from './schemas.ts';
 
 export interface UpkeepServices extends BackupSource {
   upkeep: StoreUpkeep;
+  clock(): number;
 }
 
 const TAR = 'application/x-tar';
@@ -44,6 +47,25 @@ export function upkeepEndpoints(services: UpkeepServices): Endpoint[] {
         return context.body(tar, 200, {
           'Content-Type': TAR,
           'Content-Disposition': 'attachment; filename="everflame-backup.tar"',
+          'Cache-Control': 'no-store',
+        });
+      },
+    },
+    {
+      method: 'GET',
+      path: '/api/v1/export',
+      summary: 'A selection as Parquet: a tar of samples, series and stacks.',
+      parameters: exportParameters,
+      answers: { [TAR]: null },
+      handle: async (context) => {
+        const { query, from, to } = readUrlParameters(exportParameters, searchOf(context));
+        const range = rangeOf(from, to, services.clock());
+        const selection = readSelection(query, range, 'query');
+        const { signal } = context.req.raw;
+        const tar = await streamExport(services.upkeep, selection, signal);
+        return context.body(tar, 200, {
+          'Content-Type': TAR,
+          'Content-Disposition': 'attachment; filename="everflame-export.tar"',
           'Cache-Control': 'no-store',
         });
       },

@@ -39,6 +39,7 @@ import { seriesToDelete } from './catalogue/deletion.ts';
 import { loadDictionaries } from './dictionary/load-dictionaries.ts';
 import { Backups, removeOldBackups } from './inspect/backup.ts';
 import { checkStore } from './inspect/check.ts';
+import { chooseRows, Exports, removeOldExports } from './inspect/export.ts';
 import { loadActivity, loadBatchIds, loadCatalogue, loadCounts } from './load.ts';
 import { readCoveredMs } from './read/coverage.ts';
 import { estimateRead } from './read/estimate.ts';
@@ -84,6 +85,7 @@ export async function openDuckStore(options: DuckStoreOptions): Promise<Embedded
     const { dataDir } = database;
     await removeOldSnapshots(dataDir);
     await removeOldBackups(dataDir);
+    await removeOldExports(dataDir);
     const faults = await loadDictionaries(connection, writer.dictionaries, { dataDir, list });
     await markDamaged(opened.place, faults, new AbortController().signal, log);
     await loadCatalogue(connection, writer.catalogue);
@@ -141,6 +143,7 @@ class DuckStore implements EmbeddedStore {
   readonly #readers: ReaderPool;
   readonly #snapshots: SqlSnapshots;
   readonly #backups: Backups;
+  readonly #exports: Exports;
   #closing: Promise<void> | null = null;
   #probing: Promise<boolean> | null = null;
 
@@ -154,6 +157,7 @@ class DuckStore implements EmbeddedStore {
     this.#readers = new ReaderPool(database, keeper.place.lists, (used) => keeper.repair(used));
     this.#snapshots = new SqlSnapshots(database.dataDir, keeper.place.lists, this.#readers);
     this.#backups = new Backups(database.dataDir, this.#readers);
+    this.#exports = new Exports(database.dataDir, this);
     this.idKey = database.idKey;
   }
 
@@ -372,6 +376,15 @@ class DuckStore implements EmbeddedStore {
 
   copy(signal: AbortSignal): Promise<StoreCopy> {
     return this.#backups.make(signal);
+  }
+
+  async export(selection: Selection, signal: AbortSignal): Promise<StoreCopy> {
+    await this.#judgeAhead(selection);
+    const whole = wholeMs(selection);
+    const chosen = await this.#readers.read(signal, (session) =>
+      chooseRows(session, this.#writer.catalogue, whole),
+    );
+    return this.#exports.make(whole, chosen, signal);
   }
 
   async check(signal: AbortSignal): Promise<StoreCheck> {

@@ -65,20 +65,27 @@ const INNER = [
 ];
 
 /** A view of one row: the values of all ids in one list, id n at place n + 1, NULL where none is. */
-function listByNumber(view: string, source: string, value: string, numbered: string): string {
+export function listByNumber(
+  view: string,
+  source: string,
+  value: string,
+  numbered: string,
+): string {
   return `CREATE VIEW stored.${view} AS
     SELECT list(s.value ORDER BY n.id) AS list
     FROM (SELECT unnest(range(coalesce(max(id)::BIGINT, -1) + 1)) AS id FROM ${numbered}) n
       LEFT JOIN (SELECT id, ${value} AS value FROM ${source}) s ON s.id = n.id`;
 }
 
-const VIEWS = [
-  `CREATE VIEW samples AS
-    SELECT t.type, s.series, epoch_ms(s.ts_ms) AS ts, s.ts_ms, s.stack,
+/** The view's rows; conditions on stored samples `s` and their type `t` may follow. */
+export const SAMPLES_SELECT = `SELECT t.type, s.series, epoch_ms(s.ts_ms) AS ts, s.ts_ms, s.stack,
       list_select((SELECT list FROM stored.label_list), [s.labelset])[1] AS sample_labels,
       CASE WHEN t.scaled THEN s.value * p.period::BIGINT ELSE s.value END AS value
     FROM stored.samples s JOIN stored.public_types t ON t.id = s.type
-      JOIN stored.series p ON p.id = s.series`,
+      JOIN stored.series p ON p.id = s.series`;
+
+const VIEWS = [
+  `CREATE VIEW samples AS ${SAMPLES_SELECT}`,
   `CREATE VIEW stacks AS
     SELECT s.id AS stack, len(s.locations) AS depth,
       list_select((SELECT list FROM stored.frame_list), [s.locations[1] + 1])[1][1] AS leaf,

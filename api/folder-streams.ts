@@ -1,9 +1,9 @@
-/** A backup on its way: the store's copy and the debug information beside it, as one tar stream. */
+/** Folders on their way: a backup (the store's copy and its debug information) and exports. */
 import { link, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { create } from 'tar';
-import type { StoreUpkeep } from '../store/store.ts';
+import type { Selection, StoreCopy, StoreUpkeep } from '../store/store.ts';
 
 export interface BackupSource {
   upkeep: Pick<StoreUpkeep, 'copy'>;
@@ -26,6 +26,19 @@ export async function streamBackup(
     await release();
     throw error;
   }
+  return streamFolder({ dir, release });
+}
+
+/** A selection's Parquet files in a tar. */
+export async function streamExport(
+  upkeep: Pick<StoreUpkeep, 'export'>,
+  selection: Selection,
+  signal: AbortSignal,
+): Promise<ReadableStream<Uint8Array>> {
+  return streamFolder(await upkeep.export(selection, signal));
+}
+
+function streamFolder({ dir, release }: StoreCopy): ReadableStream<Uint8Array> {
   const tar = Readable.from(create({ cwd: dir, portable: true }, ['.']));
   tar.once('close', () => {
     // What stays is removed at the next start.
