@@ -4,6 +4,7 @@ import { missingBefore, ONE_PER_WINDOW, REPLACES } from '../schema.ts';
 import { parquetRows } from '../sql/parquet-source.ts';
 import { type Block, type BlockFile, HOUR_MS, ROW_TABLES, type RowTable } from './block.ts';
 import type { BlockChange } from './block-change.ts';
+import { writeRollup } from './rollup.ts';
 
 /** SQL: where rows of a table come from; null where there are none. */
 export type RowSource = (table: RowTable) => string | null;
@@ -24,12 +25,20 @@ export async function writeRowBlock(
   const id = change.newId();
   const rows: Record<RowTable, number> = { samples: 0, profiles: 0, windows: 0 };
   const files: BlockFile[] = [];
+  const rollups: BlockFile[] = [];
   for (const table of ROW_TABLES) {
     const from = source(table);
-    const file = from && (await change.copy(id, table, SELECTS[table](from, where(table))));
-    if (!file) continue;
+    if (from === null) continue;
+    const rowsMeet = table === 'profiles' && (await profilesMeet(change, from, where(table)));
+    const select = rowsMeet ? mergedProfiles : SELECTS[table];
+    const file = await change.copy(id, table, select(from, where(table)));
+    if (file === null) continue;
     rows[table] = file.rows;
     files.push(file);
+    if (table === 'samples') {
+      const rollup = await writeRollup(change, id, parquetRows([join(change.dataDir, file.name)]), file.rows);
+      if (rollup !== null) rollups.push(rollup);
+    }
     if (table === 'profiles') await insertActivity(change, id, file);
     if (table === 'windows') await insertAgentActivity(change, id, file);
   }
@@ -43,7 +52,7 @@ export async function writeRowBlock(
     damaged: '',
     ...times,
     ...rows,
-    files,
+    files: [...files, ...rollups],
   };
   change.add(block);
   return block;
@@ -92,21 +101,37 @@ async function insertAgentActivity(
   );
 }
 
+async function profilesMeet(change: BlockChange, source: string, where: string): Promise<boolean> {
+  const rows = await change.query(
+    `SELECT 1::UINTEGER FROM ${source} r WHERE ${where}
+     GROUP BY series, ts_ms, types HAVING count(*) > 1 LIMIT 1`,
+  );
+  return rows.rows > 0;
+}
+
+/** SQL: time as two numbers of 32 bits: sort keys over 32 bytes take twice as long. */
+const HOUR = `(ts_ms // ${HOUR_MS})::UINTEGER`;
+const MS_OF_HOUR = `(ts_ms % ${HOUR_MS})::UINTEGER`;
+const PROFILE_ORDER = `ORDER BY ${HOUR}, series, ${MS_OF_HOUR}`;
+
 /** What a block's files hold, in which order. */
 const SELECTS: Record<RowTable, (source: string, where: string) => string> = {
   samples: (source, where) =>
     `SELECT r.* FROM ${source} r WHERE ${where}
-     ORDER BY type, service, ts_ms // ${HOUR_MS}, series, ts_ms, stack`,
-  profiles: (source, where) =>
-    `SELECT series, ts_ms, max(duration_ms) AS duration_ms, max(span_ms) AS span_ms, types,
-       max(agent) AS agent, arg_max(seq, agent) AS seq,
-       coalesce(string_agg(comments, chr(10)) FILTER (comments <> ''), '') AS comments
-     FROM ${source} r WHERE ${where} GROUP BY series, ts_ms, types
-     ORDER BY ts_ms // ${HOUR_MS}, series, ts_ms`,
+     ORDER BY type, service, ${HOUR}, series, ${MS_OF_HOUR}, stack`,
+  profiles: (source, where) => `SELECT r.* FROM ${source} r WHERE ${where} ${PROFILE_ORDER}`,
   windows: (source, where) =>
     `SELECT w.* FROM (SELECT * FROM ${source} r WHERE ${where}) w
      ANTI JOIN replaced_windows r ON ${REPLACES} ORDER BY w.counter, w.agent, w.ts_ms`,
 };
+
+/** Profiles where some meet in (series, time, set of types): of those, one row. */
+function mergedProfiles(source: string, where: string): string {
+  return `SELECT series, ts_ms, max(duration_ms) AS duration_ms, max(span_ms) AS span_ms, types,
+      max(agent) AS agent, arg_max(seq, agent) AS seq,
+      coalesce(string_agg(comments, chr(10)) FILTER (comments <> ''), '') AS comments
+    FROM ${source} r WHERE ${where} GROUP BY series, ts_ms, types ${PROFILE_ORDER}`;
+}
 
 /** Earlier reports that neither hot rows nor the blocks hold any more need not be left out. */
 export async function forgetReplacedWindows(change: BlockChange): Promise<void> {

@@ -71,7 +71,7 @@ export class Sources {
     for (const block of blocks) {
       const isShared =
         blocks.some((other) => other !== block && meets(other, rangeOf(block))) ||
-        hoursOf(block).some((hour) => hotHours.has(hour));
+        isInHours(block, hotHours);
       const isWhole = block.fromMs >= range.from && block.toMs <= range.to;
       if (isShared) parts.shared.push(block);
       else if (isWhole) parts.whole.push(block);
@@ -113,7 +113,9 @@ function rangeOf({ fromMs, toMs }: Block): TimeRange {
   return { from: fromMs as EpochMs, to: toMs as EpochMs };
 }
 
-function hoursOf({ fromMs, toMs }: Block): number[] {
-  const first = Math.floor(fromMs / HOUR_MS);
-  return Array.from({ length: Math.ceil(toMs / HOUR_MS) - first }, (_, at) => first + at);
+function isInHours({ fromMs, toMs }: Block, hours: ReadonlySet<number>): boolean {
+  for (const hour of hours) {
+    if (hour * HOUR_MS < toMs && (hour + 1) * HOUR_MS > fromMs) return true;
+  }
+  return false;
 }

@@ -1,6 +1,6 @@
 /** Opens the database file: settings, exclusivity, schema version, and the store's id key. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, realpathSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import duckdb from '@duckdb/node-bindings';
@@ -65,11 +65,12 @@ export class Database {
 
 export function openDatabase(options: DuckStoreOptions): Promise<Database> {
   mkdirSync(options.dataDir, { recursive: true });
-  return openFile(
-    join(realpathSync(options.dataDir), FILE_NAME),
-    settingsOf(options),
-    (opened, path) => prepareSchema(opened, path),
-  );
+  const file = join(realpathSync(options.dataDir), FILE_NAME);
+  return openFile(file, settingsOf(options), (opened, path) => {
+    // What queries of a killed process had spilled; the lock on the file is ours by now.
+    rmSync(`${path}.tmp`, { recursive: true, force: true });
+    return prepareSchema(opened, path);
+  });
 }
 
 /** Opens what is there and writes nothing, not even a checkpoint. */
