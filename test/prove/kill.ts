@@ -1,8 +1,11 @@
 /**
- * kill -9 of the server while clients push and the store seals all the time: every acknowledged
- * request is there afterwards, once; one whose acknowledgement was lost is there whole or not at
- * all, at most once, also after its retry with the same id; and the totals are those pushed.
+ * kill -9 of the server while clients push and the store seals, merges and expires all the time:
+ * every acknowledged request that is not too old is there afterwards, once; one whose
+ * acknowledgement was lost is there whole or not at all, at most once, also after its retry with
+ * the same id; and the totals are those of what is there.
  */
+import { writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { createRandom, type Random } from '../../bench/random.ts';
@@ -23,6 +26,13 @@ const TYPE = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
 const HOUR_MS = 3_600_000;
 /** Profiles lie in the last days, so that a seal makes several blocks. */
 const DAYS = 3;
+/** The server's clock goes ahead by this much with each kill, so that what was pushed gets old. */
+const ROUND_MS = 6 * HOUR_MS;
+const RETENTION_MS = 6 * 24 * HOUR_MS;
+/** What is older is refused, or soon will be. */
+const RETRY_MS = RETENTION_MS - 12 * HOUR_MS;
+const ORPHANS = 'everflame_store_orphans_removed_total';
+const CLOCK = resolve('test/e2e/server-clock.cjs');
 const BUSY_MAINTENANCE = pathToFileURL('test/e2e/busy-maintenance.mjs').href;
 
 interface Push {
@@ -35,8 +45,15 @@ const weightOf = (number: number) => 1 + (number % 1_000);
 /** Every second push is a window of an agent, with its counters. */
 const isWindow = (number: number) => number % 2 === 1;
 
-function startServer(dataDir: string): Promise<ServerProcess> {
-  const env = { NODE_OPTIONS: `--import ${BUSY_MAINTENANCE}` };
+/** `aheadMs`: of its clock. */
+function startServer(dataDir: string, aheadMs: number): Promise<ServerProcess> {
+  const clockFile = `${dataDir}.clock`;
+  writeFileSync(clockFile, String(aheadMs));
+  const env = {
+    NODE_OPTIONS: `--require ${CLOCK} --import ${BUSY_MAINTENANCE}`,
+    CLOCK_FILE: clockFile,
+    MAINTENANCE_RETENTION_MS: String(RETENTION_MS),
+  };
   return startServerProcess(dataDir, '127.0.0.1:0', { env });
 }
 
@@ -109,7 +126,8 @@ async function runClients(server: ServerProcess, pushes: Push[], random: Random,
   const clients = Array.from({ length: CLIENTS }, async () => {
     while (running) {
       // Half of what went unacknowledged is sent again with its id, as a client would.
-      const retry = random.fraction() < 0.5 ? pushes.find((p) => !p.acknowledged) : undefined;
+      const isOpen = (push: Push) => !push.acknowledged && push.timeMs > nowMs - RETRY_MS;
+      const retry = random.fraction() < 0.5 ? pushes.find(isOpen) : undefined;
       const timeMs = nowMs - random.between(1, DAYS * 24 * 3_600) * 1_000;
       const mine = retry ?? { number: pushes.length, timeMs, acknowledged: false };
       if (retry === undefined) pushes.push(mine);
@@ -135,11 +153,8 @@ interface Stored {
   sent: number;
 }
 
-async function readStored(url: string, nowMs: number): Promise<Stored> {
-  const range = {
-    from: String(nowMs - (DAYS * 24 + 1) * HOUR_MS),
-    to: String(nowMs + HOUR_MS),
-  };
+async function readStored(url: string, fromMs: number, nowMs: number): Promise<Stored> {
+  const range = { from: String(fromMs), to: String(nowMs + HOUR_MS) };
   const query = `${TYPE}{}`;
   const merge = { query, ...range, max_nodes: '10' };
   const { total } = await getJson<MergeJson>(url, '/api/v1/merge', merge);
@@ -162,15 +177,16 @@ async function readStored(url: string, nowMs: number): Promise<Stored> {
 }
 
 /** Returns how many of the pushes are stored; throws where one is lost, doubled or in part. */
-function check(pushes: readonly Push[], { self, total, sent }: Stored): number {
+function check(pushes: readonly Push[], { self, total, sent }: Stored, keptMs: number): number {
   let stored = 0;
   let weight = 0;
   let windows = 0;
-  for (const { number, acknowledged } of pushes) {
+  for (const { number, timeMs, acknowledged } of pushes) {
     const parts = [self.get(`profile_${number}`) ?? 0, self.get(`second_${number}`) ?? 0];
     const wanted = weightOf(number);
     if (parts.every((part) => part === 0)) {
-      if (acknowledged) throw new Error(`profile ${number} was acknowledged and lost`);
+      if (acknowledged && timeMs >= keptMs)
+        throw new Error(`profile ${number} was acknowledged and lost`);
       continue;
     }
     if (parts.some((part) => part !== wanted)) {
@@ -193,25 +209,29 @@ async function readMetric(url: string, name: string): Promise<number> {
 /** `runs` kills over one data directory. */
 export async function proveKill({ seed, runs, log }: ProofOptions): Promise<string> {
   const random = createRandom(seed);
-  const nowMs = Date.now() - 120_000;
-  return withFolder(async (dataDir) => {
+  const startMs = Date.now() - 120_000;
+  return withFolder(async (folder) => {
+    const dataDir = join(folder, 'data');
     const pushes: Push[] = [];
     let orphans = 0;
     for (let round = 0; round < runs; round++) {
-      const server = await startServer(dataDir);
-      orphans += await readMetric(server.url, 'everflame_store_orphans_removed(?:_total)?');
-      await runClients(server, pushes, random, nowMs);
+      const server = await startServer(dataDir, round * ROUND_MS);
+      orphans += await readMetric(server.url, ORPHANS);
+      await runClients(server, pushes, random, startMs + round * ROUND_MS);
       log(`kill ${round + 1}: ${pushes.filter((p) => p.acknowledged).length} acknowledged`);
     }
-    const server = await startServer(dataDir);
-    const stored = check(pushes, await readStored(server.url, nowMs));
+    const nowMs = startMs + runs * ROUND_MS;
+    const server = await startServer(dataDir, runs * ROUND_MS);
+    orphans += await readMetric(server.url, ORPHANS);
+    const answer = await readStored(server.url, startMs - (DAYS + 1) * 24 * HOUR_MS, nowMs);
+    const stored = check(pushes, answer, Date.now() + runs * ROUND_MS - RETENTION_MS);
     const blocks = await readMetric(server.url, 'everflame_store_blocks');
     await server.stop();
     const acknowledged = pushes.filter((p) => p.acknowledged).length;
     return (
-      `${runs} kills: ${acknowledged} of ${pushes.length} requests acknowledged, ${stored} stored, ` +
-      `none lost, none doubled, totals as pushed; ${blocks} blocks, ${orphans} files of seals that ` +
-      'were killed'
+      `${runs} kills: ${acknowledged} of ${pushes.length} requests acknowledged, ${stored} stored ` +
+      `and the others too old, none lost, none doubled, totals as pushed; ${blocks} blocks, ` +
+      `${orphans} files of work that was killed`
     );
   });
 }

@@ -54,7 +54,8 @@ export const PROOFS: Record<string, Proof> = {
     run: proveRealBinaries,
   },
   kill: {
-    claim: 'After kill -9, also while rows are sealed, every acknowledged request is stored, once',
+    claim:
+      'After kill -9, also of sealing, merging and retention, what was acknowledged is stored, once',
     runs: 200,
     runsPerPart: 20,
     run: proveKill,
