@@ -3,6 +3,7 @@
  * input, writes one answer and ends. Its limits are set by whoever starts it.
  */
 import { readFileSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 import { EverflameError, toErrorRecord } from '../../../profile/errors.ts';
 import { runJob } from './run-job.ts';
 import type { SqlHeader, SqlJob } from './sandbox-job.ts';
@@ -27,6 +28,8 @@ async function write(header: SqlHeader, body: readonly Uint8Array[]): Promise<vo
   }
 }
 
+// Before DuckDB starts its threads, which inherit it: ingest goes first.
+setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 const text = readFileSync(STDIN, 'utf8');
 if (text === '') process.exit(0);
 const job = JSON.parse(text) as SqlJob;
