@@ -8,15 +8,20 @@ import type {
   Selection,
   SelectionSummary,
   Store,
+  StoreUpkeep,
   TimelineGroup,
   WindowRow,
 } from '../../store/store.ts';
 import { type DrawnBatch, type DrawnProfile, drawBatch, mergeText } from './drawn-batch.ts';
 import { describeRandomWork } from './store-model.ts';
+import { describeOrder } from './store-order.ts';
+
+/** A store with what tests ask of its operators' side. */
+export type ConformingStore = Store & Pick<StoreUpkeep, 'deleteProfiles'>;
 
 /** Opens the store of a directory-like place; the same place opened again has the same content. */
 export interface StorePlace {
-  open: () => Promise<Store>;
+  open: () => Promise<ConformingStore>;
   remove: () => Promise<void>;
 }
 
@@ -85,7 +90,7 @@ function timelineText(groups: TimelineGroup[]): string[] {
 }
 
 export function describeStore(name: string, makePlace: () => Promise<StorePlace>): void {
-  async function openNew(): Promise<{ store: Store; place: StorePlace }> {
+  async function openNew(): Promise<{ store: ConformingStore; place: StorePlace }> {
     const place = await makePlace();
     const store = await place.open();
     onTestFinished(async () => {
@@ -94,7 +99,7 @@ export function describeStore(name: string, makePlace: () => Promise<StorePlace>
     });
     return { store, place };
   }
-  const newStore = async (): Promise<Store> => (await openNew()).store;
+  const newStore = async (): Promise<ConformingStore> => (await openNew()).store;
 
   describe(name, () => {
     describeWrites(newStore, openNew);
@@ -104,12 +109,13 @@ export function describeStore(name: string, makePlace: () => Promise<StorePlace>
     describeSampleLabels(newStore);
     describeTimelines(newStore);
     describeWindows(newStore);
+    describeOrder(newStore, openNew);
     describeRandomWork(openNew);
   });
 }
 
 type NewStore = () => Promise<Store>;
-type OpenNew = () => Promise<{ store: Store; place: StorePlace }>;
+type OpenNew = () => Promise<{ store: ConformingStore; place: StorePlace }>;
 
 function describeWrites(newStore: NewStore, openNew: OpenNew): void {
   describe('writes', () => {

@@ -4,21 +4,26 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { type EmbeddedStore, openDuckStore } from '../../store/duckdb/duck-store.ts';
-import type { Store } from '../../store/store.ts';
 import { drawBatch } from '../conformance/drawn-batch.ts';
+import type { ConformingStore } from '../conformance/store.ts';
 import { openMemoryStore } from './memory-store.ts';
 import { findDifference } from './same-answer.ts';
 import { answerAll, type Question, question, questionText } from './store-questions.ts';
-import { type Step, world } from './worlds.ts';
+import { HOUR_MS, type Step, T0, world } from './worlds.ts';
 
 /** Two stores of one content. */
 export interface StorePair {
   found: EmbeddedStore;
-  expected: Store;
+  expected: ConformingStore;
 }
 
 export function openEmbedded(dataDir: string): Promise<EmbeddedStore> {
-  return openDuckStore({ dataDir, memoryLimitBytes: 256 * 2 ** 20, threads: 2 });
+  return openDuckStore({
+    dataDir,
+    memoryLimitBytes: 256 * 2 ** 20,
+    threads: 2,
+    nowMs: () => T0 + 72 * HOUR_MS,
+  });
 }
 
 /** Goes through the world on both stores; `use` gets the pair at its end, opened anew or not. */
@@ -29,7 +34,7 @@ export async function inWorld(
   const dataDir = await mkdtemp(join(tmpdir(), 'everflame-oracle-'));
   let found = await openEmbedded(dataDir);
   try {
-    const expected = openMemoryStore({ idKey: found.idKey, batches: [] });
+    const expected = openMemoryStore({ idKey: found.idKey, changes: [] });
     for (const step of steps) {
       if (step.kind === 'reopen') {
         await found.close();
@@ -37,6 +42,14 @@ export async function inWorld(
       } else if (step.kind === 'write') {
         const batch = drawBatch(found.idKey, { ...step.batch, known: found.snapshot() });
         await Promise.all([found.write(batch), expected.write(batch)]);
+      } else if (step.kind === 'maintain') {
+        await found.maintain();
+      } else if (step.kind === 'delete') {
+        const [one, other] = [found, expected].map((store) => store.deleteProfiles(step, false));
+        const { blocks, ...deleted } = (await one) ?? { blocks: 0 };
+        const wanted = { ...(await other), blocks };
+        const difference = findDifference({ ...deleted, blocks }, wanted);
+        if (difference !== null) throw new Error(`deleted${difference}`);
       } else {
         await found.seal(step.kind === 'seal' ? undefined : { beforeMs: step.beforeMs });
       }

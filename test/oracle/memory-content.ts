@@ -1,16 +1,21 @@
 /** What a store in memory holds: a list of rows, each with its profile and all its labels. */
 import type { Labels } from '../../profile/select/labels.ts';
 import { formatProfileType, type ProfileType } from '../../profile/select/profile-type.ts';
+import { compileMatchers } from '../../profile/select/selector.ts';
 import type {
   AgentInfo,
+  DeletedProfiles,
   RowType,
   SampleLabel,
   SeriesRow,
+  StoreUpkeep,
   WindowRow,
   WriteBatch,
 } from '../../store/store.ts';
 import { checkBatch } from './batch-faults.ts';
 import { idText, MemoryDictionary } from './memory-dictionary.ts';
+
+export type DeleteSelection = Parameters<StoreUpkeep['deleteProfiles']>[0];
 
 export interface MemorySeries {
   id: SeriesRow['id'];
@@ -45,7 +50,7 @@ export interface MemoryWindow {
 
 export class MemoryContent {
   readonly dictionary = new MemoryDictionary();
-  readonly rows: MemoryRow[] = [];
+  rows: MemoryRow[] = [];
   readonly series = new Map<string, MemorySeries>();
   /** By series and time. */
   readonly profiles = new Map<string, MemoryProfile>();
@@ -78,6 +83,22 @@ export class MemoryContent {
       const key = `${batch.agent.id} ${window.seq} ${window.startMs}`;
       this.windows.set(key, { agent: batch.agent, window });
     }
+  }
+
+  /** Takes samples and profiles of a range away; the windows of their hosts stay. */
+  delete(selection: DeleteSelection, isTrial: boolean): DeletedProfiles {
+    const accepts = compileMatchers(selection.matchers);
+    const { from, to } = selection.range;
+    const isChosen = (series: MemorySeries, tsMs: number): boolean =>
+      tsMs >= from && tsMs < to && accepts(series.labels);
+    const rows = this.rows.filter(({ profile, tsMs }) => !isChosen(profile.series, tsMs));
+    const profiles = [...this.profiles].filter(([, { series, tsMs }]) => isChosen(series, tsMs));
+    const deleted = { profiles: profiles.length, samples: this.rows.length - rows.length };
+    if (!isTrial) {
+      this.rows = rows;
+      for (const [key] of profiles) this.profiles.delete(key);
+    }
+    return { ...deleted, blocks: 0 };
   }
 
   #addProfiles({ series, profiles, types }: WriteBatch): MemoryProfile[] {

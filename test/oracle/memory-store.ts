@@ -7,8 +7,9 @@ import type { DictionarySnapshot } from '../../profile/dictionary.ts';
 import { EverflameError } from '../../profile/errors.ts';
 import type { IdKey } from '../../profile/siphash.ts';
 import type { Store, StoreStats, WriteBatch } from '../../store/store.ts';
+import type { ConformingStore } from '../conformance/store.ts';
 import { mergeRows, timelineRows } from './memory-answers.ts';
-import { MemoryContent } from './memory-content.ts';
+import { type DeleteSelection, MemoryContent } from './memory-content.ts';
 import { selectRows } from './memory-deltas.ts';
 import {
   coveredTime,
@@ -21,10 +22,10 @@ import {
   summarizeRows,
 } from './memory-summaries.ts';
 
-/** What outlives a store in memory: the batches it has taken, in their order. */
+/** What outlives a store in memory: what was done to it, in order. */
 export interface MemoryPlace {
   idKey: IdKey;
-  batches: WriteBatch[];
+  changes: (WriteBatch | DeleteSelection)[];
 }
 
 /** Figures of what only a store with files has. */
@@ -45,13 +46,16 @@ const NOTHING_ON_DISK = {
   samplesWithoutLabels: 0,
 };
 
-export function openMemoryStore(place: MemoryPlace): Store {
+export function openMemoryStore(place: MemoryPlace): ConformingStore {
   const content = new MemoryContent();
-  for (const batch of place.batches) content.add(batch);
+  for (const change of place.changes) {
+    if ('batchId' in change) content.add(change);
+    else content.delete(change, false);
+  }
   return new MemoryStore(place, content);
 }
 
-class MemoryStore implements Store {
+class MemoryStore implements ConformingStore {
   readonly idKey: IdKey;
   readonly atomicBatches = true;
   readonly #place: MemoryPlace;
@@ -69,7 +73,12 @@ class MemoryStore implements Store {
     const isNew = !batchIds.has(batch.batchId);
     const kept = structuredClone(batch);
     this.#content.add(kept);
-    if (isNew) this.#place.batches.push(kept);
+    if (isNew) this.#place.changes.push(kept);
+  }
+
+  async deleteProfiles(selection: DeleteSelection, isTrial: boolean) {
+    if (!isTrial) this.#place.changes.push(selection);
+    return this.#check().delete(selection, isTrial);
   }
 
   snapshot(): DictionarySnapshot {

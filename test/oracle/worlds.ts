@@ -1,6 +1,7 @@
 /** Random worlds: what is pushed, in which order, and when blocks are made in between. */
 import fc from 'fast-check';
-import type { EpochMs } from '../../profile/units.ts';
+import type { Matcher } from '../../profile/select/selector.ts';
+import type { EpochMs, TimeRange } from '../../profile/units.ts';
 import type { WindowRow } from '../../store/store.ts';
 import type { DrawnBatch, DrawnProfile } from '../conformance/drawn-batch.ts';
 
@@ -22,6 +23,9 @@ export type Step =
   | { kind: 'seal' }
   /** Rows up to a time only. */
   | { kind: 'seal-old'; beforeMs: number }
+  /** Days that are over are merged. */
+  | { kind: 'maintain' }
+  | { kind: 'delete'; matchers: Matcher[]; range: TimeRange }
   | { kind: 'reopen' };
 
 /** Before and after midnight, an hour ago, and on the next day. */
@@ -165,10 +169,24 @@ function orderReports(steps: readonly Step[]): Step[] {
   });
 }
 
+const deletion: fc.Arbitrary<Step> = fc
+  .record({
+    host: fc.constantFrom('h1', 'h2', ''),
+    fromMs: timeMs,
+    lengthMs: fc.constantFrom(1, 10_000, HOUR_MS),
+  })
+  .map(({ host, fromMs, lengthMs }) => ({
+    kind: 'delete',
+    matchers: [{ name: 'host', op: '=', value: host }],
+    range: { from: fromMs as EpochMs, to: (fromMs + lengthMs) as EpochMs },
+  }));
+
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: batch.map((drawn): Step => ({ kind: 'write', batch: drawn })) },
   { weight: 2, arbitrary: fc.constant<Step>({ kind: 'seal' }) },
   { weight: 1, arbitrary: timeMs.map((ms): Step => ({ kind: 'seal-old', beforeMs: ms })) },
+  { weight: 1, arbitrary: fc.constant<Step>({ kind: 'maintain' }) },
+  { weight: 1, arbitrary: deletion },
   { weight: 1, arbitrary: fc.constant<Step>({ kind: 'reopen' }) },
 );
 
