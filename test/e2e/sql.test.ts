@@ -206,10 +206,10 @@ describe('statements that want too much', () => {
       body: JSON.stringify({ sql: 'SELECT count(*) FROM range(1000000000000)' }),
       signal: abort.signal,
     });
-    await expect.poll(running).toBe(1);
+    await expect.poll(running, { timeout: 20_000 }).toBe(1);
     abort.abort();
     await expect(asked).rejects.toThrow();
-    await expect.poll(running).toBe(0);
+    await expect.poll(running, { timeout: 20_000 }).toBe(0);
   });
 });
 
@@ -245,7 +245,7 @@ describe('the process of a statement', () => {
       body: JSON.stringify({ sql }),
       signal: abort.signal,
     });
-    await expect.poll(running).toBe(1);
+    await expect.poll(running, { timeout: 20_000 }).toBe(1);
     const nice = () => sqlProcesses().map((pid) => statFields(pid)[16]);
     await expect.poll(nice, { timeout: 20_000 }).toContain('10');
     for (const pid of sqlProcesses()) {
