@@ -104,7 +104,7 @@ const STORE_GAUGES: [keyof StoreStats, string, string, boolean][] = [
   ],
   ['expiredSamples', 'everflame_store_expired_samples', 'Samples removed by retention.', true],
   ['deletedSamples', 'everflame_store_deleted_samples', 'Samples deleted by operators.', true],
-  ['sealMs', 'everflame_store_seal_milliseconds', 'Time that sealing took.', true],
+  ['sealSeconds', 'everflame_store_seal_seconds', 'Time that sealing took.', true],
   [
     'orphansRemoved',
     'everflame_store_orphans_removed',

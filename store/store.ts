@@ -259,7 +259,7 @@ export interface StoreStats {
   expiredSamples: number;
   deletedSamples: number;
   /** Time that sealing took together. */
-  sealMs: number;
+  sealSeconds: number;
   /** Files that the start found and no block named. */
   orphansRemoved: number;
   /** Requests whose batch id was stored before. */

@@ -37,7 +37,7 @@ const NOTHING_ON_DISK = {
   damagedBlocks: 0,
   seals: 0,
   failedSeals: 0,
-  sealMs: 0,
+  sealSeconds: 0,
   blockMerges: 0,
   failedUpkeeps: 0,
   expiredSamples: 0,

@@ -23,7 +23,12 @@ export interface BlockKeeperOptions {
 export class BlockKeeper {
   readonly place: BlockPlace;
   readonly maintenance = new Maintenance();
-  readonly stats: { seals: number; failedSeals: number; sealMs: number; orphansRemoved: number };
+  readonly stats: {
+    seals: number;
+    failedSeals: number;
+    sealSeconds: number;
+    orphansRemoved: number;
+  };
   readonly #options: BlockKeeperOptions;
   readonly #schedule: SealSchedule;
 
@@ -31,7 +36,7 @@ export class BlockKeeper {
     this.place = options.opened.place;
     this.#options = options;
     const { orphansRemoved } = options.opened;
-    this.stats = { seals: 0, failedSeals: 0, sealMs: 0, orphansRemoved };
+    this.stats = { seals: 0, failedSeals: 0, sealSeconds: 0, orphansRemoved };
     this.#schedule = new SealSchedule({
       seal: async (request) => {
         await this.seal(request);
@@ -64,7 +69,7 @@ export class BlockKeeper {
         }
         throw error;
       } finally {
-        this.stats.sealMs += performance.now() - startMs;
+        this.stats.sealSeconds += (performance.now() - startMs) / 1_000;
       }
     });
   }
