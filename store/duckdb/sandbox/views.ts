@@ -55,7 +55,7 @@ const INNER = [
     FROM stored.locations l JOIN stored.strings b ON b.id = l.binary_path
       LEFT JOIN named n ON n.id = l.id`,
   // Lists by number: of what many rows refer to, a look-up costs less than a join, and nothing if
-  // its column is not asked for. list_select takes them as they are; [] would copy them per row.
+  // its column is not asked for. list_select takes them as they are; [] would copy one per row.
   listByNumber('frame_list', 'stored.frames', 'names', 'stored.locations'),
   listByNumber('label_list', 'stored.sample_labels', 'labels', 'stored.labelsets'),
   `CREATE VIEW stored.type_names AS
@@ -64,7 +64,7 @@ const INNER = [
       JOIN stored.public_types p ON p.id = t.type GROUP BY t.id`,
 ];
 
-/** A view of one row: the values of all ids in one list, id n at place n + 1, NULL where none is. */
+/** A view of one row: the values of all ids in one list, id n at place n + 1, NULL for none. */
 export function listByNumber(
   view: string,
   source: string,
