@@ -1,4 +1,4 @@
-/** Looks after the blocks of an open store: seals on time, and sets aside what turns out damaged. */
+/** Looks after the blocks of an open store: seals in time, sets aside what turns out damaged. */
 
 import type { Block } from './block.ts';
 import type { BlockPlace } from './block-change.ts';

@@ -30,7 +30,7 @@ export class Sources {
     return this.#rows('profiles', this.blocksIn(range));
   }
 
-  /** Rows of some blocks, with the hot rows where they are wanted too; null where there are none. */
+  /** Rows of some blocks, with the hot rows where they are wanted; null where there are none. */
   rowsOf(table: RowTable, blocks: readonly Block[], hot: boolean): string | null {
     if (hot) return this.#rows(table, blocks);
     const paths = this.#paths(table, blocks);
