@@ -5,12 +5,12 @@ import type { EpochMs, TimeRange } from '../../profile/units.ts';
 import type { WindowRow } from '../../store/store.ts';
 import type { DrawnBatch, DrawnProfile } from '../conformance/drawn-batch.ts';
 
-export const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
-export const COUNT = 'process_cpu:samples:count:cpu:nanoseconds';
-export const WALL = 'wall:wall:nanoseconds:wall:nanoseconds';
-export const BYTES = 'io:bytes:bytes::';
-export const HEAP = 'memory:inuse_space:bytes:space:bytes';
-export const GOROUTINES = 'goroutines:goroutines:count::';
+const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
+const COUNT = 'process_cpu:samples:count:cpu:nanoseconds';
+const WALL = 'wall:wall:nanoseconds:wall:nanoseconds';
+const BYTES = 'io:bytes:bytes::';
+const HEAP = 'memory:inuse_space:bytes:space:bytes';
+const GOROUTINES = 'goroutines:goroutines:count::';
 export const DELTAS = [CPU, COUNT, WALL, BYTES];
 export const GAUGES = [HEAP, GOROUTINES];
 
@@ -39,7 +39,7 @@ export const timeMs: fc.Arbitrary<number> = fc
   )
   .map(([base, more]) => T0 + base + more);
 
-export const labels: fc.Arbitrary<Record<string, string>> = fc
+const labels: fc.Arbitrary<Record<string, string>> = fc
   .record({
     service_name: fc.constantFrom('web', 'db'),
     host: fc.constantFrom('', 'h1', 'h2'),
