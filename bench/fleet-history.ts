@@ -5,6 +5,7 @@ import duckdb from '@duckdb/node-bindings';
 import { BLOCKS_FOLDER, type Block, fileOf, ROW_TABLES } from '../store/duckdb/blocks/block.ts';
 import { type BlockChange, changeBlocks } from '../store/duckdb/blocks/block-change.ts';
 import { openBlocks } from '../store/duckdb/blocks/open-blocks.ts';
+import { writeRollup } from '../store/duckdb/blocks/rollup.ts';
 import { openDuckStore } from '../store/duckdb/duck-store.ts';
 import { openDatabase } from '../store/duckdb/sql/database.ts';
 import { parquetRows } from '../store/duckdb/sql/parquet-source.ts';
@@ -61,7 +62,10 @@ async function copyBlock(change: BlockChange, block: Block, byMs: number, dataDi
       table,
       `SELECT * REPLACE (ts_ms - ${byMs} AS ts_ms) FROM ${source}`,
     );
-    if (copied !== null) files.push(copied);
+    if (copied === null) continue;
+    files.push(copied);
+    const rollup = table === 'samples' ? await writeRollup(change, id, copied) : null;
+    if (rollup !== null) files.push(rollup);
   }
   change.add({ ...block, id, fromMs: block.fromMs - byMs, toMs: block.toMs - byMs, files });
   const columns = await change.query(

@@ -15,8 +15,7 @@ import {
   type BlockFile,
   blockFileName,
   DICTIONARIES_FOLDER,
-  type DictionaryTable,
-  type RowTable,
+  type FileTable,
 } from './block.ts';
 import { removeFiles, sealFile, syncFolder } from './block-files.ts';
 import type { BlockLists } from './block-lists.ts';
@@ -85,11 +84,7 @@ export class BlockChange {
   }
 
   /** Writes what a query yields as the block's file of a table; null where that is nothing. */
-  async copy(
-    id: number,
-    table: RowTable | DictionaryTable,
-    select: string,
-  ): Promise<BlockFile | null> {
+  async copy(id: number, table: FileTable, select: string): Promise<BlockFile | null> {
     const name = blockFileName(id, table);
     const path = join(this.#place.database.dataDir, name);
     this.written.push(name);

@@ -76,7 +76,7 @@ export class BlockKeeper {
 
   /**
    * After a read has failed: whether one of the blocks it used is not what was written, or is not
-   * there any more as the read saw it. Then the read may be tried again.
+   * any more as the read saw it. Then the read may be tried again.
    */
   repair(used: ReadonlySet<Block>): Promise<boolean> {
     return this.maintenance.run(async (signal) => {
@@ -84,16 +84,16 @@ export class BlockKeeper {
       let gone = false;
       for (const block of used) {
         const now = this.place.lists.current.blocks.find(({ id }) => id === block.id);
-        if (now === undefined || now.damaged !== '') {
+        if (now !== block || now.damaged !== '') {
           gone = true;
           continue;
         }
         const fault = await this.#faultOf(now);
         if (fault !== '') faults.set(now, fault);
       }
-      await markDamaged(this.place, faults, signal, this.#options.log);
+      const missing = await markDamaged(this.place, faults, signal, this.#options.log);
       const { counts } = this.#options;
-      for (const block of faults.keys()) {
+      for (const block of missing) {
         counts.samples -= block.samples;
         counts.profiles -= block.profiles;
       }
@@ -103,6 +103,7 @@ export class BlockKeeper {
 
   async #faultOf({ files }: Block): Promise<string> {
     for (const file of files) {
+      if (file.lost === true) continue;
       const fault = await contentFaultOf(this.place.database.dataDir, file);
       if (fault !== '') return fault;
     }

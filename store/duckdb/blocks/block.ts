@@ -8,6 +8,9 @@ export const ROW_TABLES = ['samples', 'profiles', 'windows'] as const;
 export const DICTIONARY_TABLES = ['strings', 'functions', 'locations', 'stacks'] as const;
 export type RowTable = (typeof ROW_TABLES)[number];
 export type DictionaryTable = (typeof DICTIONARY_TABLES)[number];
+/** Sums of a block's samples (rollup.ts). What it says is in the samples too. */
+export const ROLLUP = 'rollup';
+export type FileTable = RowTable | typeof ROLLUP | DictionaryTable;
 
 export const HOUR_MS = 3_600_000;
 
@@ -24,7 +27,7 @@ export interface BlockFile {
   sha256: string;
   /** Of a dictionary's rows: the first id, and the one after the last. */
   ids?: [first: number, end: number];
-  /** True where a dictionary's file is damaged; the block's other files are read. */
+  /** True where a dictionary's file or a roll-up is damaged; the block's other files are read. */
   lost?: boolean;
 }
 
@@ -45,18 +48,28 @@ export interface Block {
   damaged: string;
 }
 
-export function blockFileName(id: number, table: RowTable | DictionaryTable): string {
-  const folder = isRowTable(table) ? BLOCKS_FOLDER : DICTIONARIES_FOLDER;
+export function blockFileName(id: number, table: FileTable): string {
+  const folder = isDictionaryTable(table) ? DICTIONARIES_FOLDER : BLOCKS_FOLDER;
   return `${folder}/${String(id).padStart(12, '0')}.${table}.parquet`;
 }
 
-function isRowTable(table: string): table is RowTable {
-  return (ROW_TABLES as readonly string[]).includes(table);
+function isDictionaryTable(table: string): table is DictionaryTable {
+  return (DICTIONARY_TABLES as readonly string[]).includes(table);
 }
 
 /** The block's file of one table, if it has rows of it. */
-export function fileOf(block: Block, table: RowTable | DictionaryTable): BlockFile | undefined {
+export function fileOf(block: Block, table: FileTable): BlockFile | undefined {
   return block.files.find(({ name }) => name.endsWith(`.${table}.parquet`));
+}
+
+/** The block's roll-up, if it has one that can be read. */
+export function rollupOf(block: Block): BlockFile | undefined {
+  const file = fileOf(block, ROLLUP);
+  return file?.lost === true ? undefined : file;
+}
+
+export function isRollup({ name }: BlockFile): boolean {
+  return name.endsWith(`.${ROLLUP}.parquet`);
 }
 
 export function blockBytes({ files }: Block): number {

@@ -1,7 +1,7 @@
 /** Blocks at start: what the catalogue names is looked at, what it does not name is removed. */
 import type duckdb from '@duckdb/node-bindings';
 import type { Database } from '../sql/database.ts';
-import type { Block, BlockFile } from './block.ts';
+import { type Block, type BlockFile, isRollup } from './block.ts';
 import { type BlockPlace, changeBlocks } from './block-change.ts';
 import {
   contentFaultOf,
@@ -50,34 +50,46 @@ export async function openBlocks(
 
 async function firstFault(dataDir: string, { files }: Block): Promise<string> {
   for (const file of files) {
-    const fault = await faultOf(dataDir, file);
+    const fault = file.lost === true ? '' : await faultOf(dataDir, file);
     if (fault !== '') return fault;
   }
   return '';
 }
 
-/** What is damaged is not read any more; what is left of its files is kept elsewhere. */
+/**
+ * What is damaged is not read any more; what is left of its files is kept elsewhere. Returns the
+ * blocks whose rows are missing now: those that lost a roll-up alone go on without it.
+ */
 export async function markDamaged(
   place: BlockPlace,
   faults: ReadonlyMap<Block, string>,
   signal: AbortSignal,
   log: (line: string) => void,
-): Promise<void> {
-  if (faults.size === 0) return;
+): Promise<Block[]> {
+  if (faults.size === 0) return [];
   const { dataDir } = place.database;
   const marked: Block[] = [];
-  for (const [block, damaged] of faults) {
-    const files = block.kind === 'dictionary' ? await markLost(dataDir, block) : block.files;
-    marked.push({ ...block, damaged, files });
+  for (const [block, fault] of faults) {
+    const files = await markLost(dataDir, block);
+    const lost = files.filter((file) => file.lost === true);
+    if (block.kind === 'dictionary') marked.push({ ...block, damaged: fault, files });
+    else if (lost.length > 0 && lost.every(isRollup)) marked.push({ ...block, files });
+    else marked.push({ ...block, damaged: fault });
   }
   await changeBlocks(place, signal, async (change) => {
     for (const block of faults.keys()) change.drop(block);
     for (const block of marked) change.add(block);
   });
   for (const { id, kind, damaged, files } of marked) {
-    log(`block ${id} is damaged and set aside: ${damaged}`);
-    await setAside(dataDir, kind === 'rows' ? files : files.filter(({ lost }) => lost === true));
+    log(
+      damaged === ''
+        ? `the roll-up of block ${id} is damaged and set aside; its samples are read instead`
+        : `block ${id} is damaged and set aside: ${damaged}`,
+    );
+    const isWhole = kind === 'rows' && damaged !== '';
+    await setAside(dataDir, isWhole ? files : files.filter(({ lost }) => lost === true));
   }
+  return marked.filter(({ damaged }) => damaged !== '');
 }
 
 async function markLost(dataDir: string, { files }: Block): Promise<BlockFile[]> {

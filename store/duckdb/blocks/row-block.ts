@@ -36,7 +36,7 @@ export async function writeRowBlock(
     rows[table] = file.rows;
     files.push(file);
     if (table === 'samples') {
-      const rollup = await writeRollup(change, id, parquetRows([join(change.dataDir, file.name)]), file.rows);
+      const rollup = await writeRollup(change, id, file);
       if (rollup !== null) rollups.push(rollup);
     }
     if (table === 'profiles') await insertActivity(change, id, file);

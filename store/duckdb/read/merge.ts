@@ -7,7 +7,8 @@ import { Turn } from '../catalogue/turn.ts';
 import type { ReadSession } from '../sql/reader-pool.ts';
 import type { ResultColumns } from '../sql/result-columns.ts';
 import { valueTypes } from './row-types.ts';
-import { type Plan, planSelection, timeCondition } from './selection.ts';
+import { keyColumns, rowsToSum } from './rows-to-sum.ts';
+import { type Plan, planSelection } from './selection.ts';
 
 const ROWS_PER_LOOK = 1_024;
 /** One more than may be answered, so that it is seen. */
@@ -22,11 +23,11 @@ export async function mergeDeltas(
   const types = valueTypes(catalogue, selection.type);
   const plan = await planSelection(session, catalogue, types, selection, by);
   if (plan === null) return emptyMerge(by);
-  const keys = [plan.group, plan.factor].filter((key) => !key.constant).map((key) => key.sql);
+  const source = await rowsToSum(session, plan, selection.range);
+  const keys = keyColumns(plan);
   const rows = await session.query(
-    `SELECT s.stack, sum(s.value)::DOUBLE, ${plan.group.sql}, ${plan.factor.sql}
-     FROM ${plan.samplesFrom} AND ${timeCondition('s.ts_ms', selection.range)}
-     GROUP BY ${['s.stack', ...keys].join(', ')}
+    `SELECT stack, sum(value)::DOUBLE, ${keys.group}, ${keys.factor} FROM ${source}
+     GROUP BY ${['stack', ...keys.varying].join(', ')}
      LIMIT ${ROW_LIMIT}`,
   );
   checkRowCount(rows);

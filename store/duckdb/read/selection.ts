@@ -44,11 +44,34 @@ export interface Plan {
   samplesFrom: string;
   /** The same with one more join of `s`. */
   samplesJoined: (join: string) => string;
+  /** The same of another source `s` with the columns of samples. */
+  samplesIn: (source: string) => string;
   /** The same for profiles; with the group as `c.grp` where groups differ. */
   profilesFrom: string;
   /** The same of another source `p` with series and types. */
   profilesIn: (source: string) => string;
   series: number[];
+  /** How sums of samples may take their place; null where they must not. */
+  sums: SumPlan | null;
+}
+
+/** How sums `s` by type, service and period are chosen: of these, group and factor are functions. */
+export interface SumPlan {
+  /** SQL, as those of the samples are. */
+  group: string;
+  factor: string;
+  types: string;
+  /** One row for each service and period, or null: group and factor are the same for all. */
+  keys: SumKey[] | null;
+  /** Services, or null: all. */
+  services: number[] | null;
+}
+
+export interface SumKey {
+  service: number;
+  period: number;
+  group: number;
+  factor: number;
 }
 
 export interface SqlNumber {
@@ -305,39 +328,76 @@ export async function planSelection(
   const typeFilter = `s.type IN ${idList(typeIds)}`;
   const typesets = `p.types IN ${idList(typesetsWith(catalogue, typeIds))}`;
   const oneEach = '(SELECT DISTINCT series, grp FROM chosen)';
-  const samples = session.sources.samples(range);
   const services = whole ? '' : serviceFilter(catalogue, chosen);
-  const samplesJoined = (join: string): string =>
+  const samplesIn = (source: string, join = ''): string =>
     listed
-      ? `${samples} s ${join} WHERE ${typeFilter}${services}${among('s.series')}`
-      : `${samples} s ${join} JOIN chosen c ON s.series = c.series${pairJoin}
+      ? `${source} s ${join} WHERE ${typeFilter}${services}${among('s.series')}`
+      : `${source} s ${join} JOIN chosen c ON s.series = c.series${pairJoin}
          WHERE ${typeFilter}${services}`;
   const profilesIn = (source: string): string =>
     listed
       ? `${source} p WHERE ${typesets}${among('p.series')}`
       : `${source} p JOIN ${oneEach} c ON p.series = c.series WHERE ${typesets}`;
+  const samples = session.sources.samples(range);
+  const group = grouping.groups.length === 1 ? constant(0) : { sql: 'c.grp', constant: false };
   return {
     groups: grouping.groups,
     groupsOf: groupsBySeries(rows),
-    group: grouping.groups.length === 1 ? constant(0) : { sql: 'c.grp', constant: false },
+    group,
     factor: factorOf(types, listed, onePeriod),
     factors: grouping.factors,
-    samplesFrom: samplesJoined(''),
-    samplesJoined,
+    samplesFrom: samplesIn(samples),
+    samplesJoined: (join) => samplesIn(samples, join),
+    samplesIn,
     profilesFrom: profilesIn(session.sources.profiles(range)),
     profilesIn,
     series: pairwise ? [...new Set(chosen)] : chosen,
+    sums:
+      !pairwise && by.every(isService) && (whole || isOfServices(selection, only))
+        ? {
+            group: group.sql,
+            factor: factorOf(types, uniform, onePeriod).sql,
+            types: typeFilter,
+            keys: uniform ? null : sumKeys(catalogue, rows),
+            services: whole ? null : servicesOf(catalogue, chosen),
+          }
+        : null,
   };
+}
+
+function isService(name: string): boolean {
+  return name === 'service_name';
+}
+
+/** Whether a selection is whole services. */
+function isOfServices(
+  { matchers, series }: Pick<Selection, 'matchers' | 'series'>,
+  only: ReadonlySet<number> | undefined,
+): boolean {
+  const named = matchers.every(({ name }) => isService(name));
+  return named && series === undefined && only === undefined;
+}
+
+function servicesOf(catalogue: Catalogue, series: readonly number[]): number[] {
+  const services = new Set(series.map((ref) => catalogue.service.data[ref] as number));
+  return [...services].sort((a, b) => a - b);
+}
+
+function sumKeys(catalogue: Catalogue, rows: readonly ChosenRow[]): SumKey[] {
+  const keys = new Map<string, SumKey>();
+  for (const { series, group, factor } of rows) {
+    const service = catalogue.service.data[series] as number;
+    const period = catalogue.series.period(series);
+    keys.set(`${service} ${period}`, { service, period, group, factor });
+  }
+  return [...keys.values()];
 }
 
 /** SQL: only services of these series, by which blocks are sorted; nothing where there are many. */
 function serviceFilter(catalogue: Catalogue, series: readonly number[]): string {
-  const services = new Set(series.map((ref) => catalogue.service.data[ref] as number));
-  if (services.size > MAX_COMPARED_SERIES) return '';
-  return ` AND ${isAmong(
-    's.service',
-    [...services].sort((a, b) => a - b),
-  )}`;
+  const services = servicesOf(catalogue, series);
+  if (services.length > MAX_COMPARED_SERIES) return '';
+  return ` AND ${isAmong('s.service', services)}`;
 }
 
 function isPlain(types: TypeIds): boolean {

@@ -5,7 +5,15 @@
 import { join } from 'node:path';
 import type { EpochMs, TimeRange } from '../../../profile/units.ts';
 import type { DamagedBlocks } from '../../store.ts';
-import { type Block, fileOf, HOUR_MS, meets, type RowTable } from '../blocks/block.ts';
+import {
+  type Block,
+  type BlockFile,
+  fileOf,
+  HOUR_MS,
+  meets,
+  type RowTable,
+  rollupOf,
+} from '../blocks/block.ts';
 import type { BlockList } from '../blocks/block-lists.ts';
 import { columnNames } from '../schema.ts';
 import { parquetRows } from '../sql/parquet-source.ts';
@@ -61,6 +69,34 @@ export class Sources {
     };
   }
 
+  /** Rows of roll-ups of blocks that have one; null where there are none. */
+  rollupsOf(blocks: readonly Block[]): string | null {
+    const paths = this.#pathsOf(blocks, rollupOf);
+    return paths.length === 0 ? null : parquetRows(paths);
+  }
+
+  /** The range's blocks by what of them roll-ups answer for. */
+  hourlyParts(range: TimeRange): HourlyParts {
+    const parts: HourlyParts = {
+      ...{ whole: [], inner: [], head: [], tail: [], others: [] },
+      fromMs: Math.ceil(range.from / HOUR_MS) * HOUR_MS,
+      toMs: Math.floor(range.to / HOUR_MS) * HOUR_MS,
+    };
+    const { fromMs, toMs } = parts;
+    for (const block of this.blocksIn(range)) {
+      if (rollupOf(block) === undefined) parts.others.push(block);
+      else if (block.fromMs >= range.from && block.toMs <= range.to) parts.whole.push(block);
+      else if (fromMs >= toMs || block.fromMs >= toMs || block.toMs <= fromMs) {
+        parts.others.push(block);
+      } else {
+        parts.inner.push(block);
+        if (block.fromMs < fromMs) parts.head.push(block);
+        if (block.toMs > toMs) parts.tail.push(block);
+      }
+    }
+    return parts;
+  }
+
   /**
    * The range's blocks by how their rows can be counted. `hotHours`: hours since the epoch of hot
    * rows in the range.
@@ -89,15 +125,34 @@ export class Sources {
   }
 
   #paths(table: RowTable, blocks: readonly Block[]): string[] {
+    return this.#pathsOf(blocks, (block) => fileOf(block, table));
+  }
+
+  #pathsOf(blocks: readonly Block[], fileIn: (block: Block) => BlockFile | undefined): string[] {
     const paths: string[] = [];
     for (const block of blocks) {
-      const file = fileOf(block, table);
+      const file = fileIn(block);
       if (file === undefined) continue;
       this.#used.add(block);
       paths.push(join(this.#dataDir, file.name));
     }
     return paths;
   }
+}
+
+export interface HourlyParts {
+  /** The whole hours of the range, in ms; `toMs` is exclusive. */
+  fromMs: number;
+  toMs: number;
+  /** All of the block lies in the range. */
+  whole: Block[];
+  /** Its whole hours in the range are read from the roll-up. */
+  inner: Block[];
+  /** Of `inner`, those with rows before the whole hours, and after them. */
+  head: Block[];
+  tail: Block[];
+  /** No whole hour, or no roll-up. */
+  others: Block[];
 }
 
 export interface Parts {

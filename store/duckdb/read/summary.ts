@@ -6,7 +6,8 @@ import type { ReadSession } from '../sql/reader-pool.ts';
 import { type EventSource, eventSources } from './events.ts';
 import { countProfiles } from './profile-counts.ts';
 import { eventTypes, valueTypes } from './row-types.ts';
-import { type Plan, planSelection, timeCondition } from './selection.ts';
+import { keyColumns, rowsToSum } from './rows-to-sum.ts';
+import { type Plan, planSelection } from './selection.ts';
 import { totalsOfHosts } from './windows.ts';
 
 /** `merged` is the merge of the same selection, where there is one. */
@@ -85,10 +86,11 @@ async function countRows(
 ): Promise<number | null> {
   const plan = await planSelection(session, catalogue, types, selection, [], only);
   if (plan === null) return 0;
-  const keys = plan.factor.constant ? '' : `GROUP BY ${plan.factor.sql}`;
+  const source = await rowsToSum(session, plan, selection.range);
+  const { factor } = keyColumns(plan);
+  const keys = plan.factor.constant ? '' : `GROUP BY ${factor}`;
   const rows = await session.query(
-    `SELECT coalesce(sum(s.value), 0)::DOUBLE, ${plan.factor.sql} FROM ${plan.samplesFrom}
-     AND ${timeCondition('s.ts_ms', selection.range)} ${keys}`,
+    `SELECT coalesce(sum(value), 0)::DOUBLE, ${factor} FROM ${source} ${keys}`,
   );
   const periods = Array.from(rows.u32(1), (factor) => plan.factors[factor] ?? 1);
   if (periods.includes(0)) return null;

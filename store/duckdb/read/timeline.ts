@@ -18,6 +18,7 @@ import {
   samplesWithHolds,
 } from './gauges.ts';
 import { valueTypes } from './row-types.ts';
+import { areStepsHourly, keyColumns, rowsToSum } from './rows-to-sum.ts';
 import { type Plan, planSelection, sqlTime, timeCondition } from './selection.ts';
 
 /** Rows between two looks at the clock. */
@@ -162,12 +163,12 @@ async function sumBySteps(
   range: TimeRange,
   stepMs: number,
 ): Promise<StepRows> {
-  const keys = [plan.group, plan.factor].filter((key) => !key.constant).map((key) => key.sql);
+  const source = await rowsToSum(session, plan, range, areStepsHourly(range, stepMs));
+  const keys = keyColumns(plan);
   const rows = await session.query(
-    `SELECT ${plan.group.sql}, ((s.ts_ms - ${sqlTime(range.from)}) // ${stepMs})::UINTEGER AS step,
-       ${plan.factor.sql}, sum(s.value)::DOUBLE
-     FROM ${plan.samplesFrom} AND ${timeCondition('s.ts_ms', range)}
-     GROUP BY ${['step', ...keys].join(', ')} LIMIT ${MAX_TIMELINE_POINTS + 1}`,
+    `SELECT ${keys.group}, ((ts_ms - ${sqlTime(range.from)}) // ${stepMs})::UINTEGER AS step,
+       ${keys.factor}, sum(value)::DOUBLE FROM ${source}
+     GROUP BY ${['step', ...keys.varying].join(', ')} LIMIT ${MAX_TIMELINE_POINTS + 1}`,
   );
   if (rows.rows > MAX_TIMELINE_POINTS) throw tooManyPoints();
   return { plan, group: rows.u32(0), step: rows.u32(1), factor: rows.u32(2), sum: rows.f64(3) };
