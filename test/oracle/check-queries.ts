@@ -1,5 +1,6 @@
 /** The queries of /api/v1 over the embedded store, beside plain sums over the store in memory. */
 import fc from 'fast-check';
+import { Profile } from 'pprof-format';
 import type { Answer, Caller, Queries, TreeParams } from '../../api/query/params.ts';
 import { createQueries } from '../../api/query/queries.ts';
 import { QueryLanes } from '../../api/query/query-lanes.ts';
@@ -74,6 +75,7 @@ const CHECKS: Record<string, (asked: Asked) => Promise<void>> = {
   merge: checkMerge,
   laws: checkLaws,
   folded: checkFolded,
+  pprof: checkPprof,
   diff: checkDiff,
   functions: checkFunctions,
   sandwich: checkSandwich,
@@ -225,6 +227,23 @@ async function checkFolded({ queries, expected, asked }: Asked): Promise<void> {
   }
   for (const text of new Set([...sums.keys(), ...found.keys()])) {
     checkNumber(`folded ${text}`, found.get(text) ?? 0, sums.get(text) ?? 0);
+  }
+}
+
+/** Its values are whole numbers: each may be off by half of one where the weight is not. */
+async function checkPprof({ queries, expected, asked }: Asked): Promise<void> {
+  const { range, filters, by } = asked;
+  const { stacks } = await readStacks(expected, asked, filters);
+  if (stacks.length === 0) return;
+  const params = { query: queryOf(asked), range, filters, by, format: 'pprof' } as const;
+  const { body } = await queries.merge({ ...params, granularity: 'function' }, CALLER);
+  const { sample } = Profile.decode(body as Uint8Array);
+  const total = sample.reduce((sum, { value }) => sum + Number(value[0]), 0);
+  const isWhole = stacks.every(({ weight }) => Number.isInteger(weight));
+  const wanted = weightOf(stacks);
+  if (isWhole) checkNumber('total of the pprof', total, wanted);
+  else if (Math.abs(total - wanted) > stacks.length / 2 + 1e-9 * wanted) {
+    throw new Error(`total of the pprof: ${total} for ${wanted}`);
   }
 }
 

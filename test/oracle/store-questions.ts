@@ -30,7 +30,10 @@ const allTime: TimeRange = {
   from: (T0 - 2 * HOUR_MS) as EpochMs,
   to: (T0 + 25 * HOUR_MS) as EpochMs,
 };
-const range: fc.Arbitrary<TimeRange> = fc.oneof(someTime, fc.constant(allTime));
+const range: fc.Arbitrary<TimeRange> = fc.oneof(
+  { weight: 1, arbitrary: someTime },
+  { weight: 2, arbitrary: fc.constant(allTime) },
+);
 
 const by: fc.Arbitrary<string[]> = fc.constantFrom<string[]>(
   ...[[], [], ['host'], ['service_name', 'zone'], ['user'], ['exported_zone', 'host'], ['none']],

@@ -73,7 +73,7 @@ function lines(profileMs: number, ownTimes: boolean): fc.Arbitrary<string> {
   const line = fc
     .tuple(labelset, stack, value, own)
     .map(([set, frames, number, time]) => `${set}${frames} ${number}${time}`);
-  return fc.array(line, { maxLength: 4 }).map((all) => all.join('\n'));
+  return fc.array(line, { maxLength: 6, size: 'max' }).map((all) => all.join('\n'));
 }
 
 /** What one kind of producer sends: the types of a series do not change. */
@@ -134,7 +134,7 @@ const FIRST_OWN_SEQ = 10;
 const batch: fc.Arbitrary<DrawnBatch> = fc
   .record({
     number: fc.nat(30),
-    profiles: fc.array(profile, { maxLength: 4 }),
+    profiles: fc.array(profile, { maxLength: 8, size: 'max' }),
     agent: fc.constantFrom(null, ...AGENTS),
     late: fc.array(fc.tuple(fc.integer({ min: 1, max: 30 }), counters), { maxLength: 2 }),
     counters,
@@ -191,5 +191,5 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 export const world: fc.Arbitrary<Step[]> = fc
-  .array(step, { minLength: 1, maxLength: 12, size: 'max' })
+  .array(step, { minLength: 3, maxLength: 12, size: 'max' })
   .map(orderReports);
