@@ -4,7 +4,6 @@ import { processLabels } from './fleet-request.ts';
 import { cpuSeconds, percentile } from './process-usage.ts';
 
 export const CPU_TYPE = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
-const RUNS = 30;
 const HOUR_MS = 3_600_000;
 
 export interface TimedQuery {
@@ -67,6 +66,7 @@ export async function timeQueries(
   server: { url: string; pid: number },
   queries: readonly StoreQuery[],
   endMs: number,
+  runs: number,
 ): Promise<TimedQuery[]> {
   const timed: TimedQuery[] = [];
   for (const { name, path, query, hours, more } of queries) {
@@ -80,7 +80,7 @@ export async function timeQueries(
     const times: number[] = [];
     let bytes = 0;
     let cpu = 0;
-    for (let run = 0; run <= RUNS; run++) {
+    for (let run = 0; run <= runs; run++) {
       if (run === 1) cpu = cpuSeconds(server.pid);
       const start = performance.now();
       const response = await fetch(url);
@@ -88,7 +88,7 @@ export async function timeQueries(
       bytes = (await response.arrayBuffer()).byteLength;
       if (run > 0) times.push(performance.now() - start);
     }
-    const cpuMs = ((cpuSeconds(server.pid) - cpu) * 1_000) / RUNS;
+    const cpuMs = ((cpuSeconds(server.pid) - cpu) * 1_000) / runs;
     const [p50Ms, p95Ms] = [percentile(times, 0.5), percentile(times, 0.95)];
     timed.push({ name, p50Ms, p95Ms, cpuMs, bytes });
     console.log(`  ${name}: p50 ${p50Ms.toFixed(1)} ms, p95 ${p95Ms.toFixed(1)} ms`);

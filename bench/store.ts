@@ -36,7 +36,8 @@ const TENFOLD = 100;
 /** What is left of the past for the windows that are sent while questions are asked. */
 const ROOM_MS = 2 * 3_600_000;
 const RESTARTS = 3;
-const WINDOWS_BEFORE_KILL = 6;
+const RUNS = 30;
+const WINDOWS_BEFORE_KILL = 2;
 /** Of two seconds. */
 const SETTLE_ROUNDS = 450;
 
@@ -59,6 +60,8 @@ export interface StoreBenchOptions {
   hours: number;
   /** Times that the blocks are copied for the questions with history beside them. */
   copies: number;
+  /** Of each question, warm. */
+  runs: number;
   /** Filled by an earlier run, or empty; a folder of its own that goes when there is none. */
   dataDir?: string;
 }
@@ -73,7 +76,8 @@ export function readStoreOptions(args: readonly string[]): StoreBenchOptions {
     },
   });
   const dataDir = values.data === undefined ? {} : { dataDir: values.data };
-  return { hours: Number(values.hours), copies: Number(values.copies), ...dataDir };
+  const [hours, copies] = [Number(values.hours), Number(values.copies)];
+  return { hours, copies, runs: RUNS, ...dataDir };
 }
 
 export async function benchStore(options: StoreBenchOptions): Promise<string> {
@@ -82,7 +86,8 @@ export async function benchStore(options: StoreBenchOptions): Promise<string> {
   return withFolder((folder) => benchFolder(folder, options));
 }
 
-async function benchFolder(folder: string, { hours, copies }: StoreBenchOptions): Promise<string> {
+async function benchFolder(folder: string, options: StoreBenchOptions): Promise<string> {
+  const { hours, runs } = options;
   const dataDir = join(folder, 'data');
   const state = join(folder, 'fleet.json');
   const load = loadavg().map((value) => value.toFixed(1));
@@ -96,18 +101,18 @@ async function benchFolder(folder: string, { hours, copies }: StoreBenchOptions)
   const server = await startServerProcess(dataDir);
   await settle(server);
   console.log('questions, nothing else');
-  const idle = await timeQueries(server, queries, endMs);
+  const idle = await timeQueries(server, queries, endMs, runs);
   console.log('questions, while ten fleets live');
   const push = startPush(server, loaded, { requestsPerSecond: TENFOLD });
-  const busy = await timeQueries(server, queries, endMs);
+  const busy = await timeQueries(server, queries, endMs, runs);
   book(loaded, await push.stop());
   const peakMb = memoryMb(server.pid, 'VmHWM');
   const restartMs = await timeRestarts(server, dataDir, loaded);
   writeFileSync(state, JSON.stringify(loaded));
-  const { times: long, rows: longRows } = await timeHistory(folder, copies, queries, endMs);
+  const { times: long, rows: longRows } = await timeHistory(folder, options, queries, endMs);
 
   return [
-    `Load of the machine at the start: ${load.join(' ')}. A question's figures are those of 30 runs.`,
+    `Load of the machine at the start: ${load.join(' ')}. A question's figures are those of ${runs} runs.`,
     '',
     '| figure | value |',
     '|---|---|',
@@ -126,7 +131,7 @@ async function benchFolder(folder: string, { hours, copies }: StoreBenchOptions)
 /** The questions of a copy of the store that has more history. */
 async function timeHistory(
   folder: string,
-  copies: number,
+  { copies, runs }: StoreBenchOptions,
   queries: readonly StoreQuery[],
   endMs: number,
 ): Promise<{ times: TimedQuery[]; rows: number }> {
@@ -142,7 +147,7 @@ async function timeHistory(
   try {
     await settle(server);
     console.log('questions, with more history');
-    return { times: await timeQueries(server, queries, endMs), rows };
+    return { times: await timeQueries(server, queries, endMs, runs), rows };
   } finally {
     await server.stop();
     rmSync(history, { recursive: true });
