@@ -33,7 +33,8 @@ function parseLabels(text: string, start: number, labels: Record<string, string>
     const key = match(KEY, text, at);
     if (key === null) throw malformed('a label is not written key=value', at);
     at += key[0].length;
-    const name = key[1] as string;
+    // OpenTelemetry's names have dots, and Pyroscope's clients send some of them.
+    const name = (key[1] as string).replaceAll('.', '_');
     const quoted = match(QUOTED, text, at);
     const value = quoted ?? match(BARE, text, at);
     if (Object.hasOwn(labels, name)) throw malformed(`label ${name} stands twice`, at);

@@ -1,7 +1,8 @@
 /** A pprof that goes in comes out with the same meaning. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startThread } from '../../cli/thread.ts';
@@ -11,7 +12,7 @@ import type { EpochMs } from '../../profile/units.ts';
 import { type EmbeddedStore, openDuckStore } from '../../store/duckdb/duck-store.ts';
 import { describePprof } from '../../test/pprof-meaning.ts';
 import { usualPprof } from '../../test/rich-pprof.ts';
-import type { MergeJson, ProfilesJson } from '../../wire/http.ts';
+import type { MergeJson, ProfilesJson, ProfileTypesJson } from '../../wire/http.ts';
 import { encodeWriteRaw } from '../../wire/write-raw.ts';
 import { createIngest } from '../ingest/ingest.ts';
 import type { Ingest } from '../ingest/ingest-request.ts';
@@ -21,6 +22,9 @@ import { QueryLanes } from './query-lanes.ts';
 
 const NOW = 1_780_000_000_000 as EpochMs;
 const range = { from: (NOW - 3_600_000) as EpochMs, to: (NOW + 1) as EpochMs };
+/** When the recorded profiles were sent. */
+const RECORDED = { from: 1_795_289_359_000 as EpochMs, to: 1_795_289_365_000 as EpochMs };
+let nowMs = NOW;
 const caller = { client: 'test', signal: new AbortController().signal };
 const directory = mkdtempSync(join(tmpdir(), 'everflame-round-trip-'));
 let store: EmbeddedStore;
@@ -34,7 +38,7 @@ beforeAll(async () => {
     store,
     createWorker: () => startThread('../api/ingest/decode-worker'),
     workers: 1,
-    clock: () => NOW,
+    clock: () => nowMs,
   });
   queries = createQueries({
     store,
@@ -180,6 +184,37 @@ describe('what goes in comes out', () => {
       { seed: 7, numRuns: 30 },
     );
   }, 60_000);
+
+  test.each(['wall', 'heap'])('what @pyroscope/nodejs pushes: %s', async (name) => {
+    const file = `../../test/fixtures/foreign/pyroscope-nodejs/${name}.pb.gz`;
+    const body = readFileSync(new URL(file, import.meta.url));
+    const service = `pyroscope-${name}`;
+    nowMs = RECORDED.to;
+    await ingest.accept({
+      kind: 'ingest',
+      name: `${service}{otel.scope.name=com.grafana.pyroscope/nodejs,region=eu}`,
+      fromMs: RECORDED.from,
+      untilMs: RECORDED.to,
+      format: 'pprof',
+      body: Uint8Array.from(body),
+      contentType: 'application/octet-stream',
+      contentEncoding: '',
+      idempotencyKey: '',
+    });
+    nowMs = NOW;
+    const matchers = `{service_name="${service}",otel_scope_name=~"com.*nodejs"}`;
+    const { body: types } = await queries.profileTypes({ query: matchers }, caller);
+    const [first] = (JSON.parse(types as string) as ProfileTypesJson).profile_types;
+    const { body: listed } = await queries.profiles(
+      { query: `${first?.type}${matchers}`, range: RECORDED, limit: 2 },
+      caller,
+    );
+    const [profile] = (JSON.parse(listed as string) as ProfilesJson).profiles;
+    const pulled = (await queries.profile(profile?.id ?? '', caller)).body as Uint8Array;
+    const meaning = (bytes: Uint8Array) =>
+      describePprof(bytes).filter((line) => !line.startsWith('time '));
+    expect(meaning(pulled)).toEqual(meaning(gunzipSync(body)));
+  });
 
   test('one of everything', async () => {
     const [pushed, pulled] = [
