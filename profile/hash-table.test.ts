@@ -23,6 +23,19 @@ test('holds what a Map holds, through several growths', () => {
   fc.assert(property, { seed: 1, numRuns: 20 });
 });
 
+test('many ids at once are as many one by one', () => {
+  const property = fc.property(idList, fc.nat(600), (ids, first) => {
+    const table = new SharedHashTable();
+    ids.slice(0, first).forEach(([low, high], i) => {
+      table.insert(low, high, i);
+    });
+    table.insertAll(Int32Array.from(ids.slice(first).flat()), first);
+    expect(table.size).toBe(ids.length);
+    expect(ids.map(([low, high]) => table.get(low, high))).toEqual(ids.map((_, i) => i));
+  });
+  fc.assert(property, { seed: 2, numRuns: 20 });
+});
+
 test('ids that begin at the same slot, and the id of zeros, are told apart', () => {
   const table = new SharedHashTable();
   table.insert(0, 0, 5);

@@ -53,14 +53,34 @@ export class SharedHashTable {
 
   /** Adds an id that is not in the table yet. Readers of the old `words` keep a valid older view. */
   insert(low: number, high: number, value: number): void {
-    if ((this.size + 1) * 2 > this.#mask + 1) this.#grow();
+    this.reserve(1);
     place(this.words, this.#mask, low | 0, high | 0, value + 1);
     this.size++;
   }
 
-  /** Makes room for so many more, so that inserting them moves nothing. */
+  /**
+   * Adds ids (interleaved) with the values `first`, `first` + 1, ... to a table that no other thread
+   * has yet. An atomic write waits for the memory that a plain one leaves to the processor, which is
+   * most of the time in a large table.
+   */
+  insertAll(ids: Int32Array, first: number): void {
+    const count = ids.length / 2;
+    this.reserve(count);
+    const { words } = this;
+    const mask = this.#mask;
+    for (let row = 0; row < count; row++) {
+      placeUnseen(words, mask, ids[2 * row] as number, ids[2 * row + 1] as number, first + row + 1);
+    }
+    this.size += count;
+  }
+
+  /** Makes room for so many more, so that inserting them moves nothing. Two of three slots fill. */
   reserve(more: number): void {
-    while ((this.size + more) * 2 > this.#mask + 1) this.#grow();
+    const needed = (this.size + more) * 1.5;
+    let slots = this.#mask + 1;
+    if (needed <= slots) return;
+    while (slots < needed) slots *= 2;
+    this.#grow(slots);
   }
 
   /** Empties a table that no other thread has. */
@@ -74,14 +94,17 @@ export class SharedHashTable {
     this.size = 0;
   }
 
-  #grow(): void {
+  #grow(slots: number): void {
     const old = this.words;
-    this.words = allocate((this.#mask + 1) * 2);
-    this.#mask = this.words.length / SLOT - 1;
+    const words = allocate(slots);
+    const mask = slots - 1;
     for (let base = 0; base < old.length; base += SLOT) {
-      const value = old[base + 2] ?? 0;
-      if (value !== 0) place(this.words, this.#mask, old[base] ?? 0, old[base + 1] ?? 0, value);
+      const mark = old[base + 2] as number;
+      if (mark === 0) continue;
+      placeUnseen(words, mask, old[base] as number, old[base + 1] as number, mark);
     }
+    this.words = words;
+    this.#mask = mask;
   }
 }
 
@@ -92,6 +115,21 @@ function allocate(slots: number): Int32Array {
 /** Ids are uniformly distributed hashes under a secret key, so their own bits are the slot. */
 function slotOf(low: number, high: number, mask: number): number {
   return (low ^ (high >>> 7)) & mask;
+}
+
+/** In a table that no other thread has yet. */
+function placeUnseen(
+  words: Int32Array,
+  mask: number,
+  low: number,
+  high: number,
+  mark: number,
+): void {
+  let slot = slotOf(low, high, mask);
+  while (words[slot * SLOT + 2] !== 0) slot = (slot + 1) & mask;
+  words[slot * SLOT] = low;
+  words[slot * SLOT + 1] = high;
+  words[slot * SLOT + 2] = mark;
 }
 
 function place(words: Int32Array, mask: number, low: number, high: number, mark: number): void {

@@ -37,6 +37,7 @@ import type { SealRequest } from './blocks/seal.ts';
 import { Upkeep } from './blocks/upkeep.ts';
 import { seriesToDelete } from './catalogue/deletion.ts';
 import { loadDictionaries } from './dictionary/load-dictionaries.ts';
+import { type FrameLoad, loadFrames } from './dictionary/load-stacks.ts';
 import { Backups, removeOldBackups } from './inspect/backup.ts';
 import { checkStore } from './inspect/check.ts';
 import { chooseRows, Exports, removeOldExports } from './inspect/export.ts';
@@ -58,6 +59,7 @@ import {
   openDatabase,
   probeDatabase,
 } from './sql/database.ts';
+import { type DiskSpace, volumeOf } from './sql/disk-space.ts';
 import { ReaderPool, type ReadSession } from './sql/reader-pool.ts';
 import { checkAge } from './write/age-check.ts';
 import { GroupWriter } from './write/group-writer.ts';
@@ -78,6 +80,7 @@ export async function openDuckStore(options: DuckStoreOptions): Promise<Embedded
   const { nowMs = Date.now, log = () => undefined, maxHotSamples } = options;
   const database = await openDatabase(options);
   const connection = await database.connect();
+  let frames: FrameLoad | null = null;
   try {
     const opened = await openBlocks(database, connection, log);
     const list = opened.place.lists.current;
@@ -86,8 +89,10 @@ export async function openDuckStore(options: DuckStoreOptions): Promise<Embedded
     await removeOldSnapshots(dataDir);
     await removeOldBackups(dataDir);
     await removeOldExports(dataDir);
-    const faults = await loadDictionaries(connection, writer.dictionaries, { dataDir, list });
-    await markDamaged(opened.place, faults, new AbortController().signal, log);
+    const { dictionaries } = writer;
+    const loaded = await loadDictionaries(connection, dictionaries, { dataDir, list });
+    frames = await loadFrames(database, dictionaries, loaded.stacks, opened.place.lists);
+    await markDamaged(opened.place, loaded.faults, new AbortController().signal, log);
     await loadCatalogue(connection, writer.catalogue);
     await loadActivity(connection, writer.catalogue);
     await loadBatchIds(connection, writer.batchIds, nowMs());
@@ -102,8 +107,9 @@ export async function openDuckStore(options: DuckStoreOptions): Promise<Embedded
       otherBytes: () => fileBytes(database),
       removed: () => reloadActivity(database, writer),
     });
-    return new DuckStore({ database, connection, writer, keeper, upkeep, nowMs });
+    return new DuckStore({ database, connection, writer, keeper, upkeep, frames, nowMs });
   } catch (error) {
+    await frames?.stop();
     duckdb.disconnect_sync(connection);
     database.close();
     throw error;
@@ -116,6 +122,7 @@ interface StoreParts {
   writer: GroupWriter;
   keeper: BlockKeeper;
   upkeep: Upkeep;
+  frames: FrameLoad;
   nowMs: () => number;
 }
 
@@ -139,6 +146,8 @@ class DuckStore implements EmbeddedStore {
   readonly #writer: GroupWriter;
   readonly #keeper: BlockKeeper;
   readonly #upkeep: Upkeep;
+  readonly #frames: FrameLoad;
+  readonly #disk: DiskSpace;
   readonly #nowMs: () => number;
   readonly #readers: ReaderPool;
   readonly #snapshots: SqlSnapshots;
@@ -147,7 +156,9 @@ class DuckStore implements EmbeddedStore {
   #closing: Promise<void> | null = null;
   #probing: Promise<boolean> | null = null;
 
-  constructor({ database, connection, writer, keeper, upkeep, nowMs }: StoreParts) {
+  constructor({ database, connection, writer, keeper, upkeep, frames, nowMs }: StoreParts) {
+    this.#frames = frames;
+    this.#disk = volumeOf(database.dataDir);
     this.#upkeep = upkeep;
     this.#nowMs = nowMs;
     this.#database = database;
@@ -204,6 +215,7 @@ class DuckStore implements EmbeddedStore {
   }
 
   async write(batch: WriteBatch): Promise<void> {
+    this.#disk.checkRoom();
     checkAge(batch, oldestKeptMs(this.#upkeep.limits, this.#nowMs()));
     return this.#writer.write(batch);
   }
@@ -291,6 +303,7 @@ class DuckStore implements EmbeddedStore {
 
   /** A query may see a commit before its stacks are in the snapshot; the caller must not. */
   async #stacksPublished({ stack }: Pick<MergeColumns, 'stack'>): Promise<void> {
+    await this.#frames.done;
     const known = this.#writer.dictionaries.stacks.index.committedCount;
     if (stack.some((ref) => ref >= known)) await this.#writer.settled();
   }
@@ -425,6 +438,7 @@ class DuckStore implements EmbeddedStore {
     this.#upkeep.stop();
     await this.#keeper.close();
     await this.#probing;
+    await this.#frames.stop();
     await this.#readers.close();
     await this.#snapshots.close();
     duckdb.disconnect_sync(this.#connection);

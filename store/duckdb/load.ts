@@ -1,11 +1,12 @@
 /** Fills the memory of a store from its tables when it is opened; dictionaries apart. */
 import duckdb from '@duckdb/node-bindings';
+import type { Labels } from '../../profile/select/labels.ts';
 import type { AgentInfo, SampleLabel } from '../store.ts';
 import type { BlockList } from './blocks/block-lists.ts';
 import { Activity } from './catalogue/activity.ts';
 import { type BatchIds, oldestKeptMs } from './catalogue/batch-ids.ts';
 import { type Catalogue, rowTypeOf } from './catalogue/catalogue.ts';
-import { ResultColumns } from './sql/result-columns.ts';
+import { eachChunk, ResultColumns } from './sql/result-columns.ts';
 
 async function read(connection: duckdb.Connection, sql: string): Promise<ResultColumns> {
   return new ResultColumns(await duckdb.query(connection, sql));
@@ -38,16 +39,17 @@ export async function loadCatalogue(
     catalogue.addAgent(agent);
   }
 
-  const series = await read(connection, 'SELECT hash, labels, period FROM series ORDER BY id');
-  const seriesHashes = series.words(0);
-  const periods = series.f64(2);
-  for (const [row, text] of series.texts(1).entries()) {
-    catalogue.addSeries({
-      id: [seriesHashes[2 * row] as number, seriesHashes[2 * row + 1] as number],
-      labels: Object.fromEntries(JSON.parse(text) as [string, string][]),
-      period: periods[row] as number,
-    });
-  }
+  await eachChunk(connection, 'SELECT hash, labels, period FROM series ORDER BY id', (rows) => {
+    const hashes = rows.words(0);
+    const periods = rows.f64(2);
+    for (const [row, text] of rows.texts(1).entries()) {
+      catalogue.addSeries({
+        id: [hashes[2 * row] as number, hashes[2 * row + 1] as number],
+        labels: labelsOf(text),
+        period: periods[row] as number,
+      });
+    }
+  });
   const sets = await read(connection, 'SELECT hash, labels FROM labelsets ORDER BY id');
   const setHashes = sets.words(0);
   for (const [row, text] of sets.texts(1).entries()) {
@@ -55,6 +57,16 @@ export async function loadCatalogue(
     catalogue.addLabelset(labels, setHashes[2 * row] as number, setHashes[2 * row + 1] as number);
   }
   catalogue.commit(catalogue.mark());
+}
+
+/** The labels of a series as stored: JSON of pairs. Splitting takes a third of the time. */
+export function labelsOf(text: string): Labels {
+  if (text.includes('\\')) return Object.fromEntries(JSON.parse(text) as [string, string][]);
+  // Without an escape, quotes stand around names and values only: [["a","b"],["c","d"]].
+  const words = text.split('"');
+  const labels: Record<string, string> = {};
+  for (let at = 1; at < words.length; at += 4) labels[words[at] ?? ''] = words[at + 2] ?? '';
+  return labels;
 }
 
 /**

@@ -1,4 +1,5 @@
 /** One label name over all series: which of them have it, and with which value, as numbers. */
+import { isAscii } from 'node:buffer';
 import { compileMatcher, type Matcher } from '../../../profile/select/selector.ts';
 import { type SharedColumn, sharedWords } from '../dictionary/shared-column.ts';
 import { Turn } from './turn.ts';
@@ -39,8 +40,9 @@ export class LabelColumn {
     let number = this.#numbers.get(value);
     if (number === undefined) {
       number = this.values.length;
-      this.values.push(value);
-      this.#numbers.set(value, number);
+      const own = ownText(value);
+      this.values.push(own);
+      this.#numbers.set(own, number);
     }
     this.#series.push(series);
     this.#value.push(number);
@@ -147,4 +149,9 @@ export class LabelColumn {
 
 function keyOf({ op, value }: Matcher): string {
   return `${op}${value}`;
+}
+
+/** A part of a longer text keeps all of it in memory: most values are copied for little. */
+function ownText(text: string): string {
+  return isAscii(Buffer.from(text)) ? Buffer.from(text, 'latin1').toString('latin1') : text;
 }

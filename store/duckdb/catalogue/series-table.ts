@@ -25,6 +25,7 @@ export class SeriesTable {
   readonly #period = sharedWords();
   readonly #periods: number[] = [];
   readonly #periodNumbers = new Map<number, number>();
+  #lastShape = 0;
   #characters = 0;
   #texts = 0;
 
@@ -143,6 +144,16 @@ export class SeriesTable {
   }
 
   #shapeOf(names: readonly string[]): number {
+    // Neighbours mostly have the same names.
+    const last = this.#shapes[this.#lastShape];
+    if (last?.length === names.length && last.every(({ name }, at) => name === names[at])) {
+      return this.#lastShape;
+    }
+    this.#lastShape = this.#numberOfShape(names);
+    return this.#lastShape;
+  }
+
+  #numberOfShape(names: readonly string[]): number {
     const key = names.join();
     const known = this.#shapeNumbers.get(key);
     if (known !== undefined) return known;

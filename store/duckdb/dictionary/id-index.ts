@@ -36,14 +36,19 @@ export class IdIndex {
     return this.count++;
   }
 
+  /** Forgets everything; no other thread may have seen any of it. */
+  clear(): void {
+    this.committed.clear();
+    this.#pending.clear();
+    this.count = 0;
+    this.committedCount = 0;
+  }
+
   /** Gives the next refs to ids (interleaved) that are durable already and have none. */
   load(ids: Int32Array): void {
     assert(this.count === this.committedCount, 'nothing is pending while rows are loaded');
-    const { committed } = this;
-    committed.reserve(ids.length / 2);
-    for (let at = 0; at < ids.length; at += 2) {
-      committed.insert(ids[at] as number, ids[at + 1] as number, this.count++);
-    }
+    this.committed.insertAll(ids, this.count);
+    this.count += ids.length / 2;
     this.committedCount = this.count;
   }
 

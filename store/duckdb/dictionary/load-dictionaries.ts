@@ -1,26 +1,15 @@
 /** Fills the dictionaries of a store when it is opened: rows in blocks, then those not sealed. */
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import duckdb from '@duckdb/node-bindings';
-import { assert } from '../../../profile/errors.ts';
-import { type Block, type BlockFile, type DictionaryTable, fileOf } from '../blocks/block.ts';
+import type duckdb from '@duckdb/node-bindings';
+import type { Block, DictionaryTable } from '../blocks/block.ts';
 import { contentFaultOf } from '../blocks/block-files.ts';
-import type { BlockList } from '../blocks/block-lists.ts';
 import { parquetRows } from '../sql/parquet-source.ts';
-import { ResultColumns } from '../sql/result-columns.ts';
+import { eachChunk, type ResultColumns } from '../sql/result-columns.ts';
 import type { Dictionaries } from './dictionaries.ts';
-import type { IdIndex } from './id-index.ts';
+import { loadIds, partsOf, type Sealed } from './dictionary-parts.ts';
+import { loadStackIds, type StackPart } from './load-stacks.ts';
 import { LostRows } from './lost-rows.ts';
 import type { SharedColumn } from './shared-column.ts';
-
-interface Sealed {
-  dataDir: string;
-  list: BlockList;
-}
-
-async function read(connection: duckdb.Connection, sql: string): Promise<ResultColumns> {
-  return new ResultColumns(await duckdb.query(connection, sql));
-}
 
 interface Table {
   table: DictionaryTable;
@@ -40,13 +29,14 @@ export async function loadDictionaries(
   connection: duckdb.Connection,
   dictionaries: Dictionaries,
   sealed: Sealed,
-): Promise<Map<Block, string>> {
+): Promise<{ faults: Map<Block, string>; stacks: StackPart[] }> {
   const faults = new Map<Block, string>();
   const lost = new LostRows(connection, dictionaries);
   for (const table of tablesOf(dictionaries, lost)) {
     await loadTable(connection, table, sealed, faults);
   }
-  return faults;
+  const stacks = await loadStackIds(connection, dictionaries, sealed, lost, faults);
+  return { faults, stacks };
 }
 
 /** Rows are read in the order they were written, so that refs come out as 0, 1, 2, ... */
@@ -61,42 +51,30 @@ async function loadTable(
     await fill(ids[0]);
     if (file.lost === true) continue;
     const source = parquetRows([join(dataDir, file.name)]);
-    const [part] = await Promise.allSettled([read(connection, `SELECT ${columns} FROM ${source}`)]);
-    if (part.status === 'fulfilled' && part.value.rows === ids[1] - ids[0]) {
-      append(part.value, block.damaged === '' && !faults.has(block));
-      continue;
-    }
+    const found = block.damaged === '' && !faults.has(block);
+    let rows = 0;
+    const reading = eachChunk(connection, `SELECT ${columns} FROM ${source}`, (chunk) => {
+      rows += chunk.rows;
+      append(chunk, found);
+    });
+    const [part] = await Promise.allSettled([reading]);
+    if (part.status === 'fulfilled' && rows === ids[1] - ids[0]) continue;
     const fault = await contentFaultOf(dataDir, file);
     if (fault === '' && part.status === 'rejected') throw part.reason;
     faults.set(block, fault);
   }
   await fill(Math.max(0, ...parts.map(({ ids }) => ids[1])));
-  append(await read(connection, `SELECT ${columns} FROM ${table}`), true);
-}
-
-interface Part {
-  block: Block;
-  file: BlockFile;
-  ids: [first: number, end: number];
-}
-
-function partsOf(list: BlockList, table: DictionaryTable): Part[] {
-  const parts: Part[] = [];
-  for (const block of list.blocks) {
-    const file = fileOf(block, table);
-    if (file?.ids !== undefined) parts.push({ block, file, ids: file.ids });
-  }
-  return parts.sort((a, b) => a.ids[0] - b.ids[0]);
+  await eachChunk(connection, `SELECT ${columns} FROM ${table}`, (chunk) => append(chunk, true));
 }
 
 function tablesOf(dictionaries: Dictionaries, lost: LostRows): Table[] {
-  const { strings, functions, locations, stacks } = dictionaries;
+  const { strings, functions, locations } = dictionaries;
   return [
     {
       table: 'strings',
       columns: 'id, hash, text',
       append: (rows, found) => {
-        assignAll(strings.index, rows, found);
+        loadIds(strings.index, rows, found);
         rows.eachText(2, (bytes) => {
           strings.bytes.append(bytes);
           strings.offsets.push(strings.bytes.length);
@@ -108,7 +86,7 @@ function tablesOf(dictionaries: Dictionaries, lost: LostRows): Table[] {
       table: 'functions',
       columns: 'id, hash, name, system_name, file, start_line',
       append: (rows, found) => {
-        assignAll(functions.index, rows, found);
+        loadIds(functions.index, rows, found);
         functions.name.append(rows.u32(2));
         functions.systemName.append(rows.u32(3));
         functions.file.append(rows.u32(4));
@@ -121,7 +99,7 @@ function tablesOf(dictionaries: Dictionaries, lost: LostRows): Table[] {
       columns: `id, hash, binary_path, build_id, address_space, kind, flags, address,
         line_function, line_number, line_column`,
       append: (rows, found) => {
-        assignAll(locations.index, rows, found);
+        loadIds(locations.index, rows, found);
         locations.binary.append(rows.u32(2));
         locations.buildId.append(rows.u32(3));
         locations.space.append(rows.u8(4));
@@ -134,30 +112,7 @@ function tablesOf(dictionaries: Dictionaries, lost: LostRows): Table[] {
       },
       fill: (end) => lost.fillLocations(end),
     },
-    {
-      table: 'stacks',
-      columns: 'id, hash, locations',
-      append: (rows, found) => {
-        assignAll(stacks.index, rows, found);
-        appendLists(rows, 2, stacks.offsets, stacks.locations);
-      },
-      fill: (end) => lost.fillStacks(end),
-    },
   ];
-}
-
-function assignAll(index: IdIndex, rows: ResultColumns, found: boolean): void {
-  const ids = rows.u32(0);
-  const first = index.count;
-  for (let row = 0; row < ids.length; row++) {
-    if (ids[row] !== first + row)
-      assert(false, `row ${row} of a dictionary has the id ${ids[row]}`);
-  }
-  index.load(found ? rows.words(1) : randomIds(rows.rows));
-}
-
-function randomIds(rows: number): Int32Array {
-  return new Int32Array(Uint8Array.from(randomBytes(8 * rows)).buffer);
 }
 
 function appendLists(

@@ -15,6 +15,7 @@ const LOST = unknownFrameName('its dictionary is damaged');
 export class LostRows {
   readonly #connection: duckdb.Connection;
   readonly #dictionaries: Dictionaries;
+  #location: number | null = null;
 
   constructor(connection: duckdb.Connection, dictionaries: Dictionaries) {
     this.#connection = connection;
@@ -40,14 +41,12 @@ export class LostRows {
     while (locations.index.count < end) this.#addLocation(lost, empty);
   }
 
-  async fillStacks(end: number): Promise<void> {
-    const { stacks } = this.#dictionaries;
-    if (stacks.index.count >= end) return;
-    const lost = await this.#lostLocation();
-    while (stacks.index.count < end) {
-      stacks.locations.push(lost);
-      stacks.offsets.push(stacks.locations.length);
-      this.#assign(stacks.index);
+  /** Stacks of one frame each, which is filled in later. */
+  fillStackIds(end: number): void {
+    const { index, offsets } = this.#dictionaries.stacks;
+    while (index.count < end) {
+      offsets.push((offsets.data[offsets.length - 1] as number) + 1);
+      this.#assign(index);
     }
   }
 
@@ -112,7 +111,13 @@ export class LostRows {
     return ref;
   }
 
-  async #lostLocation(): Promise<number> {
+  /** The location of all stand-ins of stacks. */
+  async lostLocation(): Promise<number> {
+    this.#location ??= await this.#makeLocation();
+    return this.#location;
+  }
+
+  async #makeLocation(): Promise<number> {
     const [lost, empty] = [await this.#lostFunction(), await this.#stringOf('')];
     const { ref, hash } = this.#addLocation(lost, empty);
     await this.#store(

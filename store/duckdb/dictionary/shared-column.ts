@@ -28,6 +28,12 @@ export class SharedColumn<T extends Words> {
     this.length += values.length;
   }
 
+  /** Makes it longer; the new elements are 0 until they are written. */
+  extend(more: number): void {
+    this.reserve(more);
+    this.length += more;
+  }
+
   /** Makes room for `more` elements. Snapshots keep the buffer they were made of. */
   reserve(more: number): void {
     const needed = this.length + more;
@@ -38,8 +44,8 @@ export class SharedColumn<T extends Words> {
         remedy: 'Shorten the retention, or send fewer distinct stacks and names.',
       });
     }
-    let capacity = this.data.length;
-    while (capacity < needed) capacity *= 2;
+    // Twice as much for what comes bit by bit; no more than is asked for by who knows the end.
+    const capacity = Math.max(needed, Math.min(this.data.length * 2, MAX_COLUMN_LENGTH));
     const grown = this.#make(
       new SharedArrayBuffer(capacity * this.data.BYTES_PER_ELEMENT) as SharedArrayBuffer,
     );

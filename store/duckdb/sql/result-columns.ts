@@ -5,16 +5,12 @@ import { assert } from '../../../profile/errors.ts';
 /** A result whose columns are read by position. */
 export class ResultColumns {
   readonly rows: number;
-  readonly #chunks: duckdb.DataChunk[] = [];
+  readonly #chunks: readonly duckdb.DataChunk[];
 
-  constructor(result: duckdb.Result) {
+  constructor(result: duckdb.Result | readonly duckdb.DataChunk[]) {
+    this.#chunks = isChunks(result) ? result : chunksOf(result);
     let rows = 0;
-    const count = duckdb.result_chunk_count(result);
-    for (let index = 0; index < count; index++) {
-      const chunk = duckdb.result_get_chunk(result, index);
-      this.#chunks.push(chunk);
-      rows += duckdb.data_chunk_get_size(chunk);
-    }
+    for (const chunk of this.#chunks) rows += duckdb.data_chunk_get_size(chunk);
     this.rows = rows;
   }
 
@@ -112,6 +108,40 @@ function gather(all: Uint32Array, entries: Uint32Array, ends: Uint32Array): Uint
     values.set(all.subarray(start, start + length), end - length);
   }
   return values;
+}
+
+/** Visits a result while it is made, some thousand rows at a time, in the order of the query. */
+export async function eachChunk(
+  connection: duckdb.Connection,
+  sql: string,
+  visit: (rows: ResultColumns) => void,
+): Promise<void> {
+  const statement = await duckdb.prepare(connection, sql);
+  const result = await duckdb.execute_prepared_streaming(statement);
+  // A statement, and a result that is not at its end, keep the database open until collected.
+  duckdb.destroy_prepare_sync(statement);
+  let failure: unknown = null;
+  for (;;) {
+    const chunk = await duckdb.fetch_chunk(result);
+    if (chunk === null || duckdb.data_chunk_get_size(chunk) === 0) break;
+    try {
+      if (failure === null) visit(new ResultColumns([chunk]));
+    } catch (error) {
+      failure = error;
+    }
+  }
+  if (failure !== null) throw failure;
+}
+
+function isChunks(
+  result: duckdb.Result | readonly duckdb.DataChunk[],
+): result is readonly duckdb.DataChunk[] {
+  return Array.isArray(result);
+}
+
+function chunksOf(result: duckdb.Result): duckdb.DataChunk[] {
+  const count = duckdb.result_chunk_count(result);
+  return Array.from({ length: count }, (_, index) => duckdb.result_get_chunk(result, index));
 }
 
 /** The binding's arrays show DuckDB's own memory, which lives only as long as the chunk. */

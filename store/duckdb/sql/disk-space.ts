@@ -1,0 +1,55 @@
+/**
+ * Room that writes leave on the volume: removing what is old needs some to say so, and so do seals
+ * and merges before the files that they replace can go.
+ */
+import { statfsSync } from 'node:fs';
+import { EverflameError } from '../../../profile/errors.ts';
+
+const MAX_RESERVE_BYTES = 256 * 2 ** 20;
+/** Of a small volume. */
+const RESERVE_SHARE = 0.04;
+/** Asking costs some 10 us. A full disk is looked at every time, to see at once that it is not. */
+const LOOK_MS = 250;
+
+export interface VolumeSpace {
+  totalBytes: number;
+  /** What this process may still write. */
+  freeBytes: number;
+}
+
+export class DiskSpace {
+  readonly #read: () => VolumeSpace;
+  #full: VolumeSpace | null = null;
+  #lookedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(read: () => VolumeSpace) {
+    this.#read = read;
+  }
+
+  /** Throws `storage-full` where a write would use up what is reserved. */
+  checkRoom(): void {
+    const nowMs = performance.now();
+    if (this.#full !== null || nowMs - this.#lookedMs >= LOOK_MS) {
+      this.#lookedMs = nowMs;
+      const space = this.#read();
+      this.#full = space.freeBytes < reserveOf(space) ? space : null;
+    }
+    if (this.#full === null) return;
+    const { freeBytes } = this.#full;
+    throw new EverflameError('storage-full', `the disk has ${freeBytes} bytes left`, {
+      limit: `reserve for removing old profiles = ${reserveOf(this.#full)}`,
+      remedy: 'Free space on the volume of --data-dir, or shorten the retention.',
+    });
+  }
+}
+
+function reserveOf({ totalBytes }: VolumeSpace): number {
+  return Math.min(MAX_RESERVE_BYTES, Math.floor(totalBytes * RESERVE_SHARE));
+}
+
+export function volumeOf(dir: string): DiskSpace {
+  return new DiskSpace(() => {
+    const { bsize, blocks, bavail } = statfsSync(dir);
+    return { totalBytes: blocks * bsize, freeBytes: bavail * bsize };
+  });
+}
