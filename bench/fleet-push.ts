@@ -20,6 +20,8 @@ export interface FleetSums {
   requests: number;
   /** Answers 429 and 503; each was sent again. */
   refused: number;
+  /** Older than what the server keeps by the time that it was sent; in no other figure. */
+  tooOld: number;
   rows: number;
   profiles: number;
   cpuSamples: number;

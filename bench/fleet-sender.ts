@@ -21,6 +21,7 @@ async function run(job: FleetJob): Promise<void> {
   const sums: FleetSums = {
     requests: 0,
     refused: 0,
+    tooOld: 0,
     rows: 0,
     profiles: 0,
     cpuSamples: 0,
@@ -78,6 +79,10 @@ async function send(
     if (answer.status === 200) {
       sums.latenciesMs.push(performance.now() - sent);
       break;
+    }
+    if (answer.status === 422 && answer.text.includes('--retention-age')) {
+      sums.tooOld++;
+      return;
     }
     if (answer.status !== 429 && answer.status !== 503) {
       throw new Error(`${answer.status} ${answer.text}`);

@@ -157,7 +157,6 @@ function judge(intervals: readonly Interval[]): { growths: string; faults: strin
 
 /** `runs` is the length in minutes. */
 export async function proveSoak({ runs: minutes, log }: ProofOptions): Promise<string> {
-  const windows = Math.round((minutes * MINUTE_MS) / WINDOW_MS);
   return withFolder(async (dataDir) => {
     placeSymbolFiles(dataDir, createFleet());
     const server = await startServerProcess(dataDir, '127.0.0.1:0', {
@@ -168,39 +167,48 @@ export async function proveSoak({ runs: minutes, log }: ProofOptions): Promise<s
         MAINTENANCE_RETENTION_MS: String(minutes * MINUTE_MS),
       },
     });
-    const job = { url: server.url, run: `soak-${Date.now()}`, clients: CLIENTS };
-    // Retention refuses what is over its age, so that the history begins where it will when sent.
-    const historyMs = Date.now() - Math.round(0.9 * minutes * MINUTE_MS);
-    const toWindow = Math.round(0.9 * windows);
-    log(`sending a history of ${toWindow} windows`);
-    await startFleetPush({
-      ...job,
-      startMs: historyMs,
-      fromWindow: 0,
-      toWindow,
-      requestsPerSecond: 0,
-    }).done;
-    // The time that this took has passed meanwhile: the fleet goes on where it is now.
-    const fromWindow = Math.ceil((Date.now() - historyMs) / WINDOW_MS);
-    const push = startFleetPush({
-      ...job,
-      startMs: historyMs,
-      fromWindow,
-      toWindow: fromWindow + windows + 1,
-      requestsPerSecond: FLEET_REQUESTS_PER_SECOND,
-    });
-    const intervals = await measure(server, dataDir, push, minutes);
-    const sums = await push.stop();
-    const code = await server.stop();
-    const table = drawTable(intervals);
-    log(table);
-    const { growths, faults } = judge(intervals);
-    if (code !== 0) faults.push(`the server ended with ${code}: ${server.output().slice(-2_000)}`);
-    if (faults.length > 0) throw new Error(`not level: ${faults.join('; ')}`);
-    return (
-      `\n\n${table}\n\n${minutes} minutes, ${sums.requests} requests, ${sums.rows} rows, ` +
-      `${sums.refused} refused for a while; growth from minute ` +
-      `${intervals[WARM_UP]?.minute} to the end: ${growths}`
-    );
+    try {
+      return await soak(server, dataDir, minutes, log);
+    } finally {
+      await server.kill();
+    }
   });
+}
+
+async function soak(
+  server: ServerProcess,
+  dataDir: string,
+  minutes: number,
+  log: (line: string) => void,
+): Promise<string> {
+  const job = { url: server.url, run: `soak-${Date.now()}`, clients: CLIENTS };
+  // What gets too old before it is sent is refused, so that the history ends where it has to.
+  const startMs = Date.now() - minutes * MINUTE_MS;
+  const windows = Math.floor((minutes * MINUTE_MS) / WINDOW_MS);
+  log(`sending a history of ${windows} windows`);
+  const history = { ...job, startMs, fromWindow: 0, toWindow: windows, requestsPerSecond: 0 };
+  await startFleetPush(history).done;
+  // The time that this took has passed meanwhile: the fleet goes on where it is now.
+  const fromWindow = Math.ceil((Date.now() - startMs) / WINDOW_MS);
+  const push = startFleetPush({
+    ...job,
+    startMs,
+    fromWindow,
+    toWindow: fromWindow + windows + 1,
+    requestsPerSecond: FLEET_REQUESTS_PER_SECOND,
+  });
+  const intervals = await measure(server, dataDir, push, minutes);
+  const sums = await push.stop();
+  const code = await server.stop();
+  const table = drawTable(intervals);
+  log(table);
+  const { growths, faults } = judge(intervals);
+  if (code !== 0) faults.push(`the server ended with ${code}: ${server.output().slice(-2_000)}`);
+  if (sums.tooOld > 0) faults.push(`${sums.tooOld} requests were too old when they came`);
+  if (faults.length > 0) throw new Error(`not level: ${faults.join('; ')}`);
+  return (
+    `\n\n${table}\n\n${minutes} minutes, ${sums.requests} requests, ${sums.rows} rows, ` +
+    `${sums.refused} refused for a while; growth from minute ` +
+    `${intervals[WARM_UP - 1]?.minute} to the end: ${growths}`
+  );
 }
