@@ -116,6 +116,13 @@ export function tellsEvents({ types }: MemoryProfile, wanted: ProfileType): bool
   );
 }
 
+/** The same for its own period: none is told where a value has a period of nothing. */
+export function countsEvents({ types, series }: MemoryProfile, wanted: ProfileType): boolean {
+  const hasValue = types.some((type) => readsAs(type, wanted) === 'own');
+  const hasCount = isCountType(wanted) || types.some((type) => isCountBeside(type, wanted));
+  return !hasValue || hasCount || series.period > 0;
+}
+
 function isPerPeriod(type: ProfileType): boolean {
   return type.sampleType === type.periodType && type.sampleUnit === type.periodUnit;
 }

@@ -25,6 +25,7 @@ import {
   readsAs,
 } from './memory-content.ts';
 import {
+  countsEvents,
   inRange,
   listEvents,
   lookBack,
@@ -47,7 +48,9 @@ export function summarizeRows(content: MemoryContent, selection: Selection): Sel
   const isKnown =
     aggregationOf(selection.type) === 'delta' &&
     holders.size > 0 &&
-    [...holders].every((profile) => tellsEvents(profile, selection.type));
+    [...holders].every(
+      (profile) => tellsEvents(profile, selection.type) && countsEvents(profile, selection.type),
+    );
   const samples = isKnown ? sumEvents(listEvents(content, selection)) : null;
   const hosts = new Set(profiles.map(({ series }) => labelValue(series.labels, 'host')));
   const windows = windowsIn(content, selection.range).filter(({ agent }) => hosts.has(agent.host));
