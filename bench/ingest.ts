@@ -4,7 +4,8 @@
  * Then how long senders wait at half the speed, and what other shapes of input cost.
  */
 import { loadavg } from 'node:os';
-import { startServerProcess, withFolder } from '../test/e2e/server-process.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ServerProcess, startServerProcess, withFolder } from '../test/e2e/server-process.ts';
 import type { MergeJson } from '../wire/http.ts';
 import { type CorpusFile, generateNewStacks, PERIOD_NS, WINDOW_MS } from './corpus.ts';
 import { type CachedCorpus, CORPUS_START_MS, openCorpus } from './corpus-cache.ts';
@@ -25,6 +26,10 @@ const WARM_PART = 1 / 3;
 /** Windows of 100 hosts that the fleet's agents send. */
 const FLEET_WINDOWS = 10;
 const NEW_STACK_PROFILES = 1_000;
+
+const SEAL_TIMEOUT_MS = 180_000;
+/** The corpus is of a fixed day. */
+const KEEP_ALL = { args: ['--retention-age', '3650d'] };
 
 type PushAt = (i: number) => Push;
 
@@ -66,34 +71,56 @@ function sampleSum(files: CachedCorpus['files'], from: number, to: number): numb
   return files.slice(from, to).reduce((sum, file) => sum + file.samples, 0);
 }
 
+async function timeMerges(server: ServerProcess, state: string, windows: number) {
+  const rows: string[] = [];
+  for (const [name, matchers] of SELECTIONS) {
+    const { medianMs, cpuMs, bytes } = await timeMerge(server.url, server.pid, matchers, windows);
+    rows.push(
+      `| merge ${name} ${state}, fg1 over HTTP, untruncated, median ms (CPU ms; MB) | ` +
+        `${medianMs.toFixed(1)} (${cpuMs.toFixed(0)}; ${(bytes / 1e6).toFixed(1)}) |`,
+    );
+  }
+  return rows;
+}
+
+/** The merges again when a server has sealed what is older than the hour, as each soon does. */
+async function benchSealed(dataDir: string, windows: number): Promise<string[]> {
+  const server = await startServerProcess(dataDir, undefined, KEEP_ALL);
+  const deadline = Date.now() + SEAL_TIMEOUT_MS;
+  for (;;) {
+    const metrics = await (await fetch(`${server.url}/metrics`)).text();
+    if (/^everflame_store_hot_samples 0$/m.test(metrics)) break;
+    if (Date.now() > deadline) throw new Error('the server does not seal');
+    await sleep(500);
+  }
+  const rows = await timeMerges(server, 'sealed', windows);
+  await server.stop();
+  return rows;
+}
+
 /** The corpus at full speed into an empty store, then the merges. Returns rows and the rate. */
 async function benchPeak(corpus: CachedCorpus, windows: number) {
   const { files } = corpus;
   const samples = sampleSum(files, 0, files.length);
   return withFolder(async (dataDir) => {
-    const server = await startServerProcess(dataDir);
+    const server = await startServerProcess(dataDir, undefined, KEEP_ALL);
     const idleCpu = cpuSeconds(server.pid);
     const pushed = await pushAll(server.url, files.length, corpusPush(corpus));
     const cpu = cpuSeconds(server.pid) - idleCpu;
     const peakMb = memoryMb(server.pid, 'VmHWM');
     await checkTotal(server.url, corpus, windows);
-    const merges = [];
-    for (const [name, matchers] of SELECTIONS) {
-      const { medianMs, cpuMs, bytes } = await timeMerge(server.url, server.pid, matchers, windows);
-      merges.push(
-        `| merge ${name}, fg1 over HTTP, untruncated, median ms (CPU ms; MB) | ` +
-          `${medianMs.toFixed(1)} (${cpuMs.toFixed(0)}; ${(bytes / 1e6).toFixed(1)}) |`,
-      );
-    }
+    const merges = await timeMerges(server, 'while hot', windows);
     await server.stop();
+    const sealed = await benchSealed(dataDir, windows);
     const rows = [
       `| profiles, samples | ${files.length}, ${samples} |`,
       `| samples per CPU second of the server, durable | ${Math.round(samples / cpu)} |`,
       `| samples per second, ${CLIENTS} clients on the same machine | ${Math.round(samples / pushed.seconds)} |`,
       `| acknowledgement p50 / p95 / p99 ms at that rate | ${drawLatencies(pushed.latenciesMs)} |`,
-      `| stored bytes per sample, all files after a clean stop | ${(diskBytes(dataDir) / samples).toFixed(1)} |`,
       `| peak memory while ingesting, MB | ${peakMb.toFixed(0)} |`,
       ...merges,
+      ...sealed,
+      `| stored bytes per sample, sealed, all files after a clean stop | ${(diskBytes(dataDir) / samples).toFixed(1)} |`,
       `| total of everything | as pushed: ${files.length * 380} ticks of ${PERIOD_NS} ns |`,
     ];
     return { rows, pushesPerSecond: files.length / pushed.seconds };
@@ -106,7 +133,7 @@ async function benchHalf(corpus: CachedCorpus, peakPerSecond: number): Promise<s
   const warm = Math.floor(files.length * WARM_PART);
   const pushAt = corpusPush(corpus);
   return withFolder(async (dataDir) => {
-    const server = await startServerProcess(dataDir);
+    const server = await startServerProcess(dataDir, undefined, KEEP_ALL);
     await pushAll(server.url, warm, pushAt);
     const before = cpuSeconds(server.pid);
     const rate = peakPerSecond / 2;
@@ -125,7 +152,7 @@ async function benchHalf(corpus: CachedCorpus, peakPerSecond: number): Promise<s
 /** Every sample a stack that was never seen; and what our agents send. */
 async function benchShapes(): Promise<string[]> {
   return withFolder(async (dataDir) => {
-    const server = await startServerProcess(dataDir);
+    const server = await startServerProcess(dataDir, undefined, KEEP_ALL);
     const files = [...generateNewStacks(NEW_STACK_PROFILES, CORPUS_START_MS)];
     const pushAt: PushAt = (i) => {
       const { gzip, ...rest } = files[i] as CorpusFile;
