@@ -29,9 +29,9 @@ export const MAX_LABELS_PER_SERIES = 64;
 export const MAX_LABEL_NAME_BYTES = 256;
 export const MAX_LABEL_VALUE_BYTES = 4_096;
 /** Series of one store, their label names, and the characters of all distinct label values. */
-export const MAX_SERIES = 2_000_000;
+export const MAX_SERIES = 16_000_000;
 export const MAX_LABEL_NAMES = 10_000;
-export const MAX_LABEL_CHARACTERS = 2 ** 27;
+export const MAX_LABEL_CHARACTERS = 2 ** 29;
 /** Labels of one sample, and distinct sets of them in one profile; over it the set is dropped. */
 export const MAX_LABELS_PER_SAMPLE = 32;
 export const MAX_LABELSETS_PER_PROFILE = 10_000;

@@ -41,7 +41,7 @@ import { type FrameLoad, loadFrames } from './dictionary/load-stacks.ts';
 import { Backups, removeOldBackups } from './inspect/backup.ts';
 import { checkStore } from './inspect/check.ts';
 import { chooseRows, Exports, removeOldExports } from './inspect/export.ts';
-import { loadActivity, loadBatchIds, loadCatalogue, loadCounts } from './load.ts';
+import { forgetSeries, loadActivity, loadBatchIds, loadCatalogue, loadCounts } from './load.ts';
 import { readCoveredMs } from './read/coverage.ts';
 import { estimateRead } from './read/estimate.ts';
 import { mergeGauges } from './read/gauges.ts';
@@ -93,6 +93,7 @@ export async function openDuckStore(options: DuckStoreOptions): Promise<Embedded
     const loaded = await loadDictionaries(connection, dictionaries, { dataDir, list });
     frames = await loadFrames(database, dictionaries, loaded.stacks, opened.place.lists);
     await markDamaged(opened.place, loaded.faults, new AbortController().signal, log);
+    await forgetSeries(connection);
     await loadCatalogue(connection, writer.catalogue);
     await loadActivity(connection, writer.catalogue);
     await loadBatchIds(connection, writer.batchIds, nowMs());

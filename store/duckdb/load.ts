@@ -12,6 +12,22 @@ async function read(connection: duckdb.Connection, sql: string): Promise<ResultC
   return new ResultColumns(await duckdb.query(connection, sql));
 }
 
+/**
+ * Forgets series of which nothing is stored any more. The first one of each service stays, so that
+ * services keep the numbers that blocks are sorted by, and so does the last, so that no number is
+ * given twice. Only while nothing is written.
+ */
+export async function forgetSeries(connection: duckdb.Connection): Promise<void> {
+  await duckdb.query(
+    connection,
+    `DELETE FROM series
+     WHERE id NOT IN (SELECT series FROM activity) AND id NOT IN (SELECT series FROM profiles)
+       AND id NOT IN (SELECT series FROM samples)
+       AND id NOT IN (SELECT min(id) FROM series GROUP BY service)
+       AND id < (SELECT max(id) FROM series)`,
+  );
+}
+
 export async function loadCatalogue(
   connection: duckdb.Connection,
   catalogue: Catalogue,
@@ -39,10 +55,13 @@ export async function loadCatalogue(
     catalogue.addAgent(agent);
   }
 
-  await eachChunk(connection, 'SELECT hash, labels, period FROM series ORDER BY id', (rows) => {
+  const fields = 'hash, labels, period, id';
+  await eachChunk(connection, `SELECT ${fields} FROM series ORDER BY id`, (rows) => {
+    const ids = rows.u32(3);
     const hashes = rows.words(0);
     const periods = rows.f64(2);
     for (const [row, text] of rows.texts(1).entries()) {
+      while (catalogue.series.count < (ids[row] as number)) catalogue.skipSeries();
       catalogue.addSeries({
         id: [hashes[2 * row] as number, hashes[2 * row + 1] as number],
         labels: labelsOf(text),

@@ -149,6 +149,34 @@ test('a selection is deleted from hot rows and blocks alike, and counted first',
   expect(store.stats()).toMatchObject({ samples: 0, profiles: 0, hotSamples: 0 });
 });
 
+test('series of which nothing is left are forgotten at start, and come back as new ones', async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'everflame-upkeep-'));
+  let now = T0 + 2 * DAY_MS;
+  const options = { dataDir, retentionAgeMs: 3 * DAY_MS, nowMs: () => now };
+  const store = await openStore(options);
+  // Hosts differ by the hour: three series of s0, then one of s1.
+  for (const hour of [0, 1, 2]) await put(store, hour);
+  for (const hour of [48, 49]) await put(store, hour, 's1');
+  await store.seal();
+  now = T0 + 4 * DAY_MS;
+  await store.maintain();
+  await store.close();
+  const again = await openStore(options);
+  for (const hour of [50, 51, 52]) await put(again, hour);
+  for (const hour of [50, 51, 52]) await put(again, hour, 's1');
+  await again.seal();
+  expect(await merge(again)).toBe('s0;h50 s0;h51 s0;h52 s1;h48 s1;h49 s1;h50 s1;h51 s1;h52');
+  const { matchers, type, range } = select(`${CPU}{service_name="s1",host="h0"}`, 0, 100 * DAY_MS);
+  const merged = await again.merge({ type, matchers, range }, ['host']);
+  expect(mergeText(again.snapshot(), merged)).toEqual([
+    '{host=h0} all;s1;h48 1',
+    '{host=h0} all;s1;h51 1',
+  ]);
+  await again.close();
+  const third = await openStore(options);
+  expect(await merge(third)).toContain('s1;h48 s1;h49 s1;h50');
+});
+
 test('rows that come while others are deleted stay', async () => {
   const store = await openStore();
   for (let hour = 0; hour < 4; hour++) await put(store, hour, 'gone');

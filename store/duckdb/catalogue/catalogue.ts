@@ -3,6 +3,7 @@
  * held in memory. New items are visible to reads before they are durable (rows that
  * refer to them are not); a failed transaction takes them back.
  */
+import { randomBytes } from 'node:crypto';
 import { MAX_SERIES } from '../../../profile/limits.ts';
 import {
   formatProfileType,
@@ -79,6 +80,14 @@ export class Catalogue {
     const name = labelValue(row.labels, 'service_name');
     this.service.push(this.services.intern(name, name));
     return this.seriesIndex.assign(low, high);
+  }
+
+  /** In place of a series that was forgotten: its number is not given again. */
+  skipSeries(): void {
+    const id = randomBytes(8);
+    this.series.add({}, 0);
+    this.service.push(0);
+    this.seriesIndex.assign(id.readInt32LE(0), id.readInt32LE(4));
   }
 
   /** The set's number, from 0, or -1 where there is no room for another one. */
