@@ -104,6 +104,8 @@ const profile: fc.Arbitrary<DrawnProfile> = fc
     const drawn = types.map((type) => lines(rest.tsMs, !GAUGES.includes(type)));
     return fc.tuple(...drawn).map((texts) => ({
       ...rest,
+      // Of a profile that has no period and no sample, stores may tell zero events or none.
+      period: texts.some((text) => / [1-9]\d*( @|$)/m.test(text)) ? rest.period : rest.period || 10,
       labels: { ...rest.labels, producer: `p${producer}` },
       types: Object.fromEntries(types.map((type, row) => [type, texts[row] ?? ''])),
     }));
