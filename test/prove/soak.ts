@@ -18,8 +18,10 @@ import { relativeGrowth } from './slope.ts';
 const MINUTE_MS = 60_000;
 /** Rows of the table. */
 const INTERVALS = 12;
-/** Of them, not judged: caches fill, and the history's last blocks go. */
-const WARM_UP = 2;
+/** Of the length, what retention leaves: the steady state is reached when it has passed. */
+const RETENTION_PART = 0.25;
+/** Rows of the table that are not judged: retention's part, and as much for caches to fill. */
+const WARM_UP = 4;
 /** Seals in the time that retention leaves; a day at the store's own pace has 24. */
 const SEALS = 60;
 const QUERY_PAUSE_MS = 1_000;
@@ -28,8 +30,11 @@ const CLIENTS = 16;
 const TYPE = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
 const MAINTENANCE = pathToFileURL('test/e2e/busy-maintenance.mjs').href;
 
-/** How much each may gain over the judged rows, as part of its mean. */
-const ALLOWED = { memoryMb: 0.1, files: 0.25, storedMb: 0.15, p50Ms: 0.5 };
+/**
+ * How much each may gain over the judged rows, as part of its mean. Files of dictionaries come one
+ * by one and go by the dozen, when they are merged.
+ */
+const ALLOWED = { memoryMb: 0.1, files: 0.5, storedMb: 0.15, p50Ms: 0.5 };
 
 const QUESTIONS = [
   ['merge', { query: `${TYPE}{service_name="svc-3",host="host-004"}`, format: 'fg1' }],
@@ -101,7 +106,11 @@ async function measure(
   for (let number = 1; number <= INTERVALS; number++) {
     const cpu = cpuSeconds(server.pid);
     const start = performance.now();
-    const times = await ask(server.url, begin + number * lengthMs, minutes * MINUTE_MS);
+    const times = await ask(
+      server.url,
+      begin + number * lengthMs,
+      minutes * MINUTE_MS * RETENTION_PART,
+    );
     const seconds = (performance.now() - start) / 1_000;
     intervals.push({
       minute: (number * minutes) / INTERVALS,
@@ -159,12 +168,13 @@ function judge(intervals: readonly Interval[]): { growths: string; faults: strin
 export async function proveSoak({ runs: minutes, log }: ProofOptions): Promise<string> {
   return withFolder(async (dataDir) => {
     placeSymbolFiles(dataDir, createFleet());
+    const retentionMs = minutes * MINUTE_MS * RETENTION_PART;
     const server = await startServerProcess(dataDir, '127.0.0.1:0', {
       env: {
         NODE_OPTIONS: `--import ${MAINTENANCE}`,
-        MAINTENANCE_PAUSE_MS: String((minutes * MINUTE_MS) / SEALS),
-        MAINTENANCE_HOT_MS: String((minutes * MINUTE_MS) / SEALS),
-        MAINTENANCE_RETENTION_MS: String(minutes * MINUTE_MS),
+        MAINTENANCE_PAUSE_MS: String(retentionMs / SEALS),
+        MAINTENANCE_HOT_MS: String(retentionMs / SEALS),
+        MAINTENANCE_RETENTION_MS: String(retentionMs),
       },
     });
     try {
@@ -183,10 +193,11 @@ async function soak(
 ): Promise<string> {
   const job = { url: server.url, run: `soak-${Date.now()}`, clients: CLIENTS };
   // What gets too old before it is sent is refused, so that the history ends where it has to.
-  const startMs = Date.now() - minutes * MINUTE_MS;
+  const startMs = Date.now() - minutes * MINUTE_MS * RETENTION_PART;
   const windows = Math.floor((minutes * MINUTE_MS) / WINDOW_MS);
-  log(`sending a history of ${windows} windows`);
-  const history = { ...job, startMs, fromWindow: 0, toWindow: windows, requestsPerSecond: 0 };
+  const toWindow = Math.floor(windows * RETENTION_PART);
+  log(`sending a history of ${toWindow} windows`);
+  const history = { ...job, startMs, fromWindow: 0, toWindow, requestsPerSecond: 0 };
   await startFleetPush(history).done;
   // The time that this took has passed meanwhile: the fleet goes on where it is now.
   const fromWindow = Math.ceil((Date.now() - startMs) / WINDOW_MS);
