@@ -4,20 +4,19 @@ import { EverflameError } from '../../profile/errors.ts';
 import {
   MAX_BUILD_ID_LENGTH,
   MAX_DEBUGINFO_BYTES,
-  MAX_PARAMETER_BYTES,
   MAX_WANTED_PER_REQUEST,
 } from '../../profile/limits.ts';
 import type { BuildId } from '../../profile/units.ts';
 import type { Symbolizer, WantedQuestion } from '../../symbolizer/symbolizer.ts';
 import type { UploadJson, WantedJson } from '../../wire/http.ts';
 import type { BodyBudget } from '../body.ts';
-import { streamBody, withBody } from '../body.ts';
+import { streamBody } from '../body.ts';
 import type { Metrics } from '../metrics.ts';
 import { readParameters, readUrlParameters } from '../parameters.ts';
 import { sendJson } from './answer.ts';
 import type { AppContext, Endpoint } from './endpoint.ts';
 import { bodySource } from './endpoint.ts';
-import { parseJson, searchOf } from './read.ts';
+import { readJson, searchOf } from './read.ts';
 import { uploadJson, wantedJson } from './schemas.ts';
 
 export interface DebuginfoUploadServices {
@@ -82,12 +81,8 @@ async function answerWanted(
   context: AppContext,
   services: DebuginfoUploadServices,
 ): Promise<Response> {
-  const limit = { name: 'MAX_PARAMETER_BYTES', bytes: MAX_PARAMETER_BYTES };
-  const input = await withBody(bodySource(context), limit, services.bodies, async (body) =>
-    parseJson(body),
-  );
   const { questions } = readParameters(z.strictObject({ questions: wantedBody }), {
-    questions: input,
+    questions: await readJson(context, services.bodies),
   });
   const agent = senderOf(context);
   const asked = questions.map(

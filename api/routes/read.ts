@@ -42,14 +42,8 @@ export function readEndpoints<S extends z.ZodObject>(
       summary,
       body: { 'application/json': parameters },
       answers,
-      handle: async (context) => {
-        refuseUrlParameters(context);
-        const limit = { name: 'MAX_PARAMETER_BYTES', bytes: MAX_PARAMETER_BYTES };
-        const input = await withBody(bodySource(context), limit, bodies, async (body) =>
-          parseJson(body),
-        );
-        return answer(context, readParameters(parameters, input));
-      },
+      handle: async (context) =>
+        answer(context, await readJsonParameters(context, parameters, bodies)),
     },
   ];
 }
@@ -66,18 +60,34 @@ export function searchOf(context: AppContext): URLSearchParams {
   return new URLSearchParams(at === -1 ? '' : context.req.url.slice(at + 1));
 }
 
+/** The parameters of a POST: its JSON body. Throws `invalid` where the URL has some too. */
+export async function readJsonParameters<S extends z.ZodObject>(
+  context: AppContext,
+  parameters: S,
+  bodies: BodyBudget,
+): Promise<z.output<S>> {
+  refuseUrlParameters(context);
+  return readParameters(parameters, await readJson(context, bodies));
+}
+
+/** A small JSON body. */
+export function readJson(context: AppContext, bodies: BodyBudget): Promise<unknown> {
+  const limit = { name: 'MAX_PARAMETER_BYTES', bytes: MAX_PARAMETER_BYTES };
+  return withBody(bodySource(context), limit, bodies, async (body) => parseJson(body));
+}
+
 /** They would be ignored beside a body, and the answer be to another question than was asked. */
 function refuseUrlParameters(context: AppContext): void {
   const [name] = searchOf(context).keys();
   if (name === undefined) return;
   throw new EverflameError('invalid', 'parameters of a POST stand in its JSON body', {
     field: name.slice(0, 80),
-    remedy: 'Use GET for parameters in the URL.',
+    remedy: 'Write it into the JSON body.',
   });
 }
 
 /** JSON of a request body. Throws `invalid` with the parser's own words. */
-export function parseJson(body: Uint8Array): unknown {
+function parseJson(body: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
   } catch (cause) {

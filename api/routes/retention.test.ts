@@ -69,6 +69,12 @@ test.each([
   expect(await ask('/api/v1/delete', body)).toMatchObject([status, { parameter }]);
 });
 
+test('what the URL says is refused, not ignored', async () => {
+  const body = { query: '{}', all: true };
+  const refused = { parameter: 'dry_run', remedy: expect.stringContaining('JSON body') };
+  expect(await ask('/api/v1/delete?dry_run=true', body)).toMatchObject([400, refused]);
+});
+
 test('a selection is counted, then deleted', async () => {
   for (const name of ['old', 'kept']) await push(name, NOW - DAY_MS);
   const query = '{service_name="old"}';

@@ -1,19 +1,17 @@
 /** What is kept and what is deleted. */
 import { z } from 'zod';
 import { EverflameError } from '../../profile/errors.ts';
-import { MAX_PARAMETER_BYTES, MAX_SELECTOR_LENGTH } from '../../profile/limits.ts';
+import { MAX_SELECTOR_LENGTH } from '../../profile/limits.ts';
 import { formatProfileType } from '../../profile/select/profile-type.ts';
 import type { EpochMs, TimeRange } from '../../profile/units.ts';
 import type { StoreUpkeep } from '../../store/store.ts';
 import type { BodyBudget } from '../body.ts';
-import { withBody } from '../body.ts';
-import { readParameters, readUrlParameters } from '../parameters.ts';
+import { readUrlParameters } from '../parameters.ts';
 import { readMetaSelection } from '../query/selection.ts';
 import { sendJson } from './answer.ts';
 import type { Endpoint } from './endpoint.ts';
-import { bodySource } from './endpoint.ts';
 import { rangeOf, time } from './query-parameters.ts';
-import { parseJson, searchOf } from './read.ts';
+import { readJsonParameters, searchOf } from './read.ts';
 
 export interface RetentionServices {
   upkeep: StoreUpkeep;
@@ -57,7 +55,6 @@ const deletedJson = z.object({
 });
 
 const ALWAYS: TimeRange = { from: 0 as EpochMs, to: Number.MAX_SAFE_INTEGER as EpochMs };
-const BODY_LIMIT = { name: 'MAX_PARAMETER_BYTES', bytes: MAX_PARAMETER_BYTES };
 
 export function retentionEndpoints({ upkeep, bodies, clock }: RetentionServices): Endpoint[] {
   return [
@@ -96,10 +93,7 @@ export function retentionEndpoints({ upkeep, bodies, clock }: RetentionServices)
       body: { 'application/json': deleteParameters },
       answers: { 'application/json': deletedJson },
       handle: async (context) => {
-        const input = await withBody(bodySource(context), BODY_LIMIT, bodies, async (body) =>
-          parseJson(body),
-        );
-        const parameters = readParameters(deleteParameters, input);
+        const parameters = await readJsonParameters(context, deleteParameters, bodies);
         const selection = selectionToDelete(parameters, clock());
         const deleted = await upkeep.deleteProfiles(selection, parameters.dry_run);
         return sendJson(context, { ...deleted, dry_run: parameters.dry_run });

@@ -1,17 +1,13 @@
 /** POST /api/v1/sql: one SELECT over the views of docs/sql.md. */
 import { accepts } from 'hono/accepts';
 import { z } from 'zod';
-import { EverflameError } from '../../profile/errors.ts';
-import { MAX_PARAMETER_BYTES, MAX_SQL_CHARACTERS, MAX_SQL_ROWS } from '../../profile/limits.ts';
+import { MAX_SQL_CHARACTERS, MAX_SQL_ROWS } from '../../profile/limits.ts';
 import type { SqlFormat } from '../../store/duckdb/sandbox/sandbox-job.ts';
 import type { BodyBudget } from '../body.ts';
-import { withBody } from '../body.ts';
-import { readParameters } from '../parameters.ts';
 import type { SqlRunner } from '../sql/sql-runner.ts';
 import { sendAnswer } from './answer.ts';
 import type { Endpoint } from './endpoint.ts';
-import { bodySource } from './endpoint.ts';
-import { parseJson, searchOf } from './read.ts';
+import { readJsonParameters } from './read.ts';
 
 export interface SqlServices {
   sql: SqlRunner;
@@ -58,17 +54,7 @@ export function sqlEndpoints({ sql, bodies }: SqlServices): Endpoint[] {
       body: { 'application/json': sqlParameters },
       answers: { 'application/json': sqlJson, 'text/csv': null, [MEDIA.arrow]: null },
       handle: async (context) => {
-        const [name] = searchOf(context).keys();
-        if (name !== undefined) {
-          throw new EverflameError('invalid', 'the statement stands in the JSON body', {
-            field: name.slice(0, 80),
-          });
-        }
-        const most = { name: 'MAX_PARAMETER_BYTES', bytes: MAX_PARAMETER_BYTES };
-        const input = await withBody(bodySource(context), most, bodies, async (body) =>
-          parseJson(body),
-        );
-        const { format, ...query } = readParameters(sqlParameters, input);
+        const { format, ...query } = await readJsonParameters(context, sqlParameters, bodies);
         const supports = Object.keys(ACCEPTED);
         const fallback = 'application/json';
         const media = accepts(context, { header: 'Accept', supports, default: fallback });
