@@ -4,6 +4,7 @@ import { benchFg1 } from './fg1.ts';
 import { benchIngest } from './ingest.ts';
 import { recordResult } from './results.ts';
 import { benchStore, readStoreOptions } from './store.ts';
+import { benchStoreStart } from './store-start.ts';
 import { benchSymbolizer } from './symbolizer.ts';
 
 const BENCHES: Record<string, { title: string; run: () => Promise<string> }> = {
@@ -14,6 +15,14 @@ const BENCHES: Record<string, { title: string; run: () => Promise<string> }> = {
   store: {
     title: 'The store under a fleet of 100 hosts',
     run: () => benchStore(readStoreOptions(process.argv.slice(3))),
+  },
+  'store-start': {
+    title: 'A start with many stacks, and with many series',
+    run: () =>
+      benchStoreStart([
+        { stacks: Number(process.env.STACKS ?? 10_000_000), series: 1_000 },
+        { stacks: 1_000, series: Number(process.env.SERIES ?? 300_000) },
+      ]),
   },
   fg1: { title: 'Decoding fg1', run: benchFg1 },
   agent: { title: 'What the agent costs', run: benchAgent },
