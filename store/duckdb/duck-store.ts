@@ -105,6 +105,7 @@ export async function openDuckStore(options: DuckStoreOptions): Promise<Embedded
     const limits = { ageMs: retentionAgeMs ?? null, bytes: retentionBytes ?? null };
     const upkeep = new Upkeep({
       ...{ place: opened.place, maintenance: keeper.maintenance, limits, counts, nowMs, log },
+      repair: (used) => keeper.repair(used),
       otherBytes: () => fileBytes(database),
       removed: () => reloadActivity(database, writer),
     });
@@ -156,6 +157,7 @@ class DuckStore implements EmbeddedStore {
   readonly #exports: Exports;
   #closing: Promise<void> | null = null;
   #probing: Promise<boolean> | null = null;
+  #isChecking = false;
 
   constructor({ database, connection, writer, keeper, upkeep, frames, nowMs }: StoreParts) {
     this.#frames = frames;
@@ -195,13 +197,16 @@ class DuckStore implements EmbeddedStore {
   }
 
   async status(): Promise<StoreStatus> {
-    const { blocks } = this.#keeper.place.lists.current;
     const { ageMs, bytes } = this.#upkeep.limits;
+    const { blocks, oldestMs } = await this.#readers.read(undefined, async (session) => ({
+      blocks: session.sources.list.blocks,
+      oldestMs: await readOldestMs(session),
+    }));
     return {
       bytesOnDisk: this.stats().bytesOnDisk,
       retentionAgeMs: ageMs,
       retentionBytes: bytes,
-      oldestMs: await this.#readers.read(undefined, (session) => readOldestMs(session, blocks)),
+      oldestMs,
       limitedBy: this.#upkeep.limitedBy,
       blocks: blocks.length,
       damaged: blocks
@@ -401,7 +406,22 @@ class DuckStore implements EmbeddedStore {
     return this.#exports.make(whole, chosen, signal);
   }
 
+  /** One at a time: each takes two readers, and several would wait for one another's second. */
   async check(signal: AbortSignal): Promise<StoreCheck> {
+    if (this.#isChecking) {
+      throw new EverflameError('conflict', 'the store is being checked', {
+        remedy: 'Ask again when that is done.',
+      });
+    }
+    this.#isChecking = true;
+    try {
+      return await this.#check(signal);
+    } finally {
+      this.#isChecking = false;
+    }
+  }
+
+  async #check(signal: AbortSignal): Promise<StoreCheck> {
     const { result, damaged } = await this.#readers.read(signal, (session) =>
       checkStore({
         query: (sql) => session.query(sql),

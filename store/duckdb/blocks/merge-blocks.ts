@@ -1,6 +1,5 @@
 /** Several blocks become one, in one transaction; the catalogue names either them or it. */
-import type { BlockFile } from './block.ts';
-import { type Block, DICTIONARY_TABLES, type DictionaryTable, fileOf } from './block.ts';
+import { type Block, type BlockFile, DICTIONARY_TABLES, type FileTable, fileOf } from './block.ts';
 import { type BlockChange, type BlockPlace, changeBlocks } from './block-change.ts';
 import { fileRows, forgetReplacedWindows, writeRowBlock } from './row-block.ts';
 
@@ -60,10 +59,7 @@ function firstId(file: BlockFile | undefined): number {
   return file?.ids?.[0] ?? 0;
 }
 
-function filesOf(
-  blocks: readonly Block[],
-  table: Parameters<typeof fileOf>[1] | DictionaryTable,
-): BlockFile[] {
+function filesOf(blocks: readonly Block[], table: FileTable): BlockFile[] {
   return blocks.flatMap((block) => fileOf(block, table) ?? []);
 }
 

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -38,6 +38,34 @@ async function merge(store: EmbeddedStore): Promise<string> {
 }
 
 const NO_MATCHERS = { matchers: [] };
+
+/** Cuts the first sealed file of samples in two. */
+async function tear(dataDir: string): Promise<void> {
+  const names = (await readdir(join(dataDir, 'blocks'))).sort();
+  const path = join(dataDir, 'blocks', names.find((name) => name.includes('.samples.')) ?? '');
+  await truncate(path, Math.floor((await stat(path)).size / 2));
+}
+
+test('a damaged block is set aside by what meets it; the others are merged and deleted', async () => {
+  for (const job of ['merge', 'delete'] as const) {
+    const dataDir = await mkdtemp(join(tmpdir(), 'everflame-upkeep-'));
+    const store = await openStore({ dataDir });
+    for (const hour of [0, 1, 2, 24, 25]) {
+      await put(store, hour);
+      await store.seal();
+    }
+    await tear(dataDir);
+    if (job === 'merge') await store.maintain();
+    else
+      await store.deleteProfiles(
+        { ...NO_MATCHERS, range: select(CPU, 0, 3 * HOUR_MS).range },
+        false,
+      );
+    expect(store.stats().damagedBlocks).toBe(1);
+    const left = job === 'merge' ? 's0;h1 s0;h2 s0;h24 s0;h25' : 's0;h24 s0;h25';
+    expect(await merge(store)).toBe(left);
+  }
+});
 
 test('blocks of a day become one; late rows join; nothing changes in answers', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'everflame-upkeep-'));

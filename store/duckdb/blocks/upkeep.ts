@@ -1,6 +1,6 @@
 /** Keeps the blocks few and the store as old and as large as it may be, while it is open. */
 import type { TimeRange } from '../../../profile/units.ts';
-import { type Block, blockBytes, HOUR_MS } from './block.ts';
+import { type Block, blockBytes, HOUR_MS, meets } from './block.ts';
 import type { BlockPlace } from './block-change.ts';
 import { deleteRows } from './delete-rows.ts';
 import type { Maintenance } from './maintenance.ts';
@@ -13,6 +13,7 @@ import {
   type RemovedRows,
   type RetentionLimits,
 } from './retention.ts';
+import { type Repair, withoutDamaged } from './without-damaged.ts';
 
 const DAY_MS = 24 * HOUR_MS;
 const TICK_MS = 30_000;
@@ -24,6 +25,7 @@ const MAX_CLOCK_STEP_MS = HOUR_MS;
 export interface UpkeepOptions {
   place: BlockPlace;
   maintenance: Maintenance;
+  repair: Repair;
   limits: RetentionLimits;
   /** The store's counts, which upkeep changes. */
   counts: { samples: number; profiles: number; hotSamples: number };
@@ -76,34 +78,41 @@ export class Upkeep {
 
   /** Merges what belongs together. Each merge is a job of its own, so that seals go in between. */
   async merge(): Promise<void> {
+    const { repair } = this.#options;
+    const merged = new Set<string>();
+    while (await withoutDamaged(repair, (used) => this.#mergeNext(merged, used)));
+  }
+
+  /** False where there is no group left but those that were `merged`. */
+  #mergeNext(merged: Set<string>, used: Set<Block>): Promise<boolean> {
     const { maintenance, place, counts, nowMs } = this.#options;
-    const tried = new Set<string>();
-    for (;;) {
-      const isDone = await maintenance.run(async (signal) => {
-        const groups = planMerges(place.lists.current.blocks, nowMs());
-        const group = groups.find((blocks) => !tried.has(keyOf(blocks)));
-        if (group === undefined) return true;
-        tried.add(keyOf(group));
-        const { mergedProfiles } = await mergeBlocks(place, group, nowMs(), signal);
-        counts.profiles -= mergedProfiles;
-        this.stats.blockMerges++;
-        return false;
-      });
-      if (isDone) return;
-    }
+    return maintenance.run(async (signal) => {
+      const groups = planMerges(place.lists.current.blocks, nowMs());
+      const group = groups.find((blocks) => !merged.has(keyOf(blocks)));
+      if (group === undefined) return false;
+      for (const block of group) used.add(block);
+      const { mergedProfiles } = await mergeBlocks(place, group, nowMs(), signal);
+      merged.add(keyOf(group));
+      counts.profiles -= mergedProfiles;
+      this.stats.blockMerges++;
+      return true;
+    });
   }
 
   /** Deletes profiles of some series, or counts them only. */
   delete(series: readonly number[], range: TimeRange, isTrial: boolean): Promise<RemovedRows> {
-    const { maintenance, place, nowMs } = this.#options;
-    return maintenance.run(async (signal) => {
-      const request = { series, range, isTrial };
-      const removed = await deleteRows(place, request, nowMs(), signal);
-      if (isTrial) return removed;
-      await this.#countOut(removed);
-      this.stats.deletedSamples += removed.samples;
-      return removed;
-    });
+    const { maintenance, place, repair, nowMs } = this.#options;
+    const job = (used: Set<Block>) =>
+      maintenance.run(async (signal) => {
+        for (const block of place.lists.current.blocks) if (meets(block, range)) used.add(block);
+        const request = { series, range, isTrial };
+        const removed = await deleteRows(place, request, nowMs(), signal);
+        if (isTrial) return removed;
+        await this.#countOut(removed);
+        this.stats.deletedSamples += removed.samples;
+        return removed;
+      });
+    return withoutDamaged(repair, job);
   }
 
   async #countOut({ samples, profiles, hotSamples, blocks }: RemovedRows): Promise<void> {

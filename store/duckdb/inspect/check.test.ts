@@ -47,6 +47,17 @@ test('what is whole has no fault, open or closed, and nothing is changed', async
   expect(await readdir(dataDir, { recursive: true })).toEqual(before);
 });
 
+test('many checks at once neither wait for one another nor keep reads out', async () => {
+  const { store } = await makeStore();
+  const checks = await Promise.allSettled(Array.from({ length: 20 }, () => store.check(signal)));
+  expect(checks[0]).toMatchObject({ status: 'fulfilled', value: { faults: [] } });
+  for (const check of checks.slice(1)) {
+    expect(check).toMatchObject({ status: 'rejected', reason: { kind: 'conflict' } });
+  }
+  expect((await store.check(signal)).faults).toEqual([]);
+  await store.close();
+});
+
 test('a damaged block is named with its time and samples, and set aside by a server', async () => {
   const { dataDir, store } = await makeStore();
   const [name = ''] = (await readdir(join(dataDir, 'blocks'))).filter((file) =>

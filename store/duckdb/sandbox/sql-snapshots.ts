@@ -121,8 +121,9 @@ function blockPaths({ blocks }: BlockList, table: string, dataDir: string): stri
   const sealed = [...ROW_TABLES, ...DICTIONARY_TABLES].find((name) => name === table);
   if (sealed === undefined) return [];
   return blocks.flatMap((block) => {
-    const file = block.damaged === '' ? fileOf(block, sealed) : undefined;
-    return file === undefined ? [] : [join(dataDir, file.name)];
+    const isLeftOut = block.kind === 'rows' && block.damaged !== '';
+    const file = isLeftOut ? undefined : fileOf(block, sealed);
+    return file === undefined || file.lost === true ? [] : [join(dataDir, file.name)];
   });
 }
 

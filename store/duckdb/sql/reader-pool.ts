@@ -4,6 +4,7 @@ import { EverflameError } from '../../../profile/errors.ts';
 import type { Block } from '../blocks/block.ts';
 import type { BlockLists } from '../blocks/block-lists.ts';
 import { BLOCKS_VERSION } from '../blocks/block-table.ts';
+import { type Repair, withoutDamaged } from '../blocks/without-damaged.ts';
 import { Sources } from '../read/sources.ts';
 import { sqlText } from '../schema.ts';
 import type { Database } from './database.ts';
@@ -51,18 +52,13 @@ export class ReadSession {
 export class ReaderPool {
   readonly #database: Database;
   readonly #lists: BlockLists;
-  readonly #repair: (used: ReadonlySet<Block>) => Promise<boolean>;
+  readonly #repair: Repair;
   readonly #idle: duckdb.Connection[] = [];
   readonly #line: (() => void)[] = [];
   #busy = 0;
   #closed = false;
 
-  /** `repair`: whether a read that failed may go well without a block that it used. */
-  constructor(
-    database: Database,
-    lists: BlockLists,
-    repair: (used: ReadonlySet<Block>) => Promise<boolean>,
-  ) {
+  constructor(database: Database, lists: BlockLists, repair: Repair) {
     this.#database = database;
     this.#lists = lists;
     this.#repair = repair;
@@ -77,15 +73,7 @@ export class ReaderPool {
     signal: AbortSignal | undefined,
     run: (session: ReadSession) => Promise<T>,
   ): Promise<T> {
-    for (;;) {
-      const used = new Set<Block>();
-      try {
-        return await this.#readOnce(signal, run, used);
-      } catch (error) {
-        const failed = error instanceof EverflameError && error.kind === 'unavailable';
-        if (!failed || used.size === 0 || !(await this.#repair(used))) throw error;
-      }
-    }
+    return withoutDamaged(this.#repair, (used) => this.#readOnce(signal, run, used));
   }
 
   async #readOnce<T>(
