@@ -56,6 +56,9 @@ test('what is given back is seen at once, and not given back at every look', () 
       used = 300;
     },
   );
+  // Making one gives nothing back yet: the parts that could are made after it.
+  expect([reliefs, take(governor, [100])]).toEqual([0, '-']);
+  governor.look();
   expect(take(governor, [100])).toBe('t');
   used = 900;
   governor.look();

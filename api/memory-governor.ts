@@ -47,8 +47,7 @@ export class MemoryGovernor {
     this.limitBytes = options.limitBytes;
     this.#options = options;
     this.#markBytes = MARK_SHARE * options.limitBytes;
-    this.look();
-    this.look();
+    this.#usedBytes = options.readBytes();
   }
 
   start(): void {

@@ -43,8 +43,8 @@ export function chooseMemoryLimit(
 /** The memory limit of the container that this process is in; null where there is none. */
 export function readContainerLimit(): number | null {
   for (const file of CGROUP_FILES) {
-    const [bytes] = [readNumber(file)].filter((value) => value !== null && value < NO_LIMIT_BYTES);
-    if (typeof bytes === 'number') return bytes;
+    const bytes = readNumber(file);
+    if (bytes !== null && bytes < NO_LIMIT_BYTES) return bytes;
   }
   return null;
 }

@@ -37,7 +37,8 @@ export class SealSchedule {
   #checkHour(): void {
     if (this.#isBusy()) return;
     const hourMs = Math.floor((this.#options.nowMs() - GRACE_MS) / HOUR_MS) * HOUR_MS;
-    if (hourMs > this.#sealedToMs) void this.#seal({ beforeMs: hourMs }, hourMs);
+    // Not only later ones: a clock that was ahead and is set right must not end sealing for long.
+    if (hourMs !== this.#sealedToMs) void this.#seal({ beforeMs: hourMs }, hourMs);
   }
 
   #isBusy(): boolean {
