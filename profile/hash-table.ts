@@ -59,9 +59,9 @@ export class SharedHashTable {
   }
 
   /**
-   * Adds ids (interleaved) with the values `first`, `first` + 1, ... to a table that no other thread
-   * has yet. An atomic write waits for the memory that a plain one leaves to the processor, which is
-   * most of the time in a large table.
+   * Adds ids (interleaved) with the values `first`, `first` + 1, ... to a table that no other
+   * thread has yet. An atomic write waits for the memory that a plain one leaves to the processor,
+   * which is most of the time in a large table.
    */
   insertAll(ids: Int32Array, first: number): void {
     const count = ids.length / 2;

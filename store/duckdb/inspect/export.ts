@@ -26,7 +26,7 @@ const MEMORY = '256MB';
 /** Rows of these series; where a label set is named, with this one alone. */
 export interface ChosenRows {
   series: readonly number[];
-  /** One for each of `series`, or null: any. */
+  /** One for each of `series`; null where any will do. */
   labelsets: readonly number[] | null;
 }
 
@@ -141,7 +141,8 @@ function exportStatements(
     copy(
       'stacks',
       `SELECT stack, depth, functions, flatten(list_select(
-         (SELECT list FROM stored.frame_columns), list_transform(locations, lambda x: x + 1))) AS frames
+           (SELECT list FROM stored.frame_columns), list_transform(locations, lambda x: x + 1)
+         )) AS frames
        FROM stacks JOIN stored.stacks s ON s.id = stack
        WHERE stack IN (SELECT stack FROM ${written})`,
     ),
