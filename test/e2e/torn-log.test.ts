@@ -95,6 +95,7 @@ test('a log that is damaged in its middle is refused by name, and left as it is'
     ]);
     expect(refused.code).not.toBe(0);
     expect(refused.stderr).toContain('everflame.duckdb.wal');
+    expect(refused.stderr).toContain('Start on a backup.');
     expect(refused.stderr.trim().split('\n')).toHaveLength(1);
     expect(statSync(log).size).toBe(bytes);
 

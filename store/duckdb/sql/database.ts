@@ -104,9 +104,20 @@ async function openFile(
   } catch (cause) {
     if (database !== null) duckdb.close_sync(database);
     openFiles.delete(path);
-    const holder = /Conflicting lock is held in (.*?)\.? See also/s.exec(String(cause));
-    throw holder === null ? toStoreError(cause) : inUse(path, holder[1] ?? 'another process');
+    throw toOpenError(path, cause);
   }
+}
+
+function toOpenError(path: string, cause: unknown): EverflameError {
+  const holder = /Conflicting lock is held in (.*?)\.? See also/s.exec(String(cause));
+  if (holder !== null) return inUse(path, holder[1] ?? 'another process');
+  const error = toStoreError(cause);
+  if (!error.message.includes('.wal')) return error;
+  return new EverflameError('unavailable', error.message, {
+    field: '--data-dir',
+    remedy: `Start on a backup. To go on without what was written last, move ${path}.wal away.`,
+    cause,
+  });
 }
 
 /** A durable write and a read, on a connection of their own. Throws where either fails. */
