@@ -23,6 +23,8 @@ export interface Metrics {
   receivedBytes: Counter;
   ingestedProfiles: Counter;
   ingestedSamples: Counter;
+  /** Of these, rows that lost labels of their own to a limit. */
+  samplesWithoutLabels: Counter;
   /** Bytes of debug information received. */
   debuginfoBytes: Counter;
   /** Files complete and converted. */
@@ -54,6 +56,10 @@ export function createMetrics(meter: Meter): Metrics {
     receivedBytes: counter('everflame_received_bytes', 'Bytes of request bodies as sent.'),
     ingestedProfiles: counter('everflame_ingested_profiles', 'Profiles stored.'),
     ingestedSamples: counter('everflame_ingested_samples', 'Rows of samples stored.'),
+    samplesWithoutLabels: counter(
+      'everflame_ingested_samples_without_labels',
+      'Rows of samples whose own labels were over a limit and left out.',
+    ),
     debuginfoBytes: counter('everflame_debuginfo_bytes', 'Bytes of symbol files received.'),
     debuginfoFiles: counter('everflame_debuginfo_files', 'Symbol files taken whole.'),
   };
@@ -83,59 +89,64 @@ export function observeGauges(meter: Meter, gauges: readonly Gauge[]): void {
   }
 }
 
-const STORE_GAUGES: [keyof StoreStats, string, string, boolean][] = [
-  ['samples', 'everflame_store_samples', 'Rows of samples in the store.', false],
-  ['hotSamples', 'everflame_store_hot_samples', 'Rows of samples not in a block yet.', false],
-  ['blocks', 'everflame_store_blocks', 'Blocks of sealed rows and dictionaries.', false],
-  [
-    'damagedBlocks',
+/** What each figure of the store is called, what it is, and whether it is a total. */
+const STORE_GAUGES: Record<
+  keyof StoreStats,
+  [name: string, description: string, isTotal: boolean]
+> = {
+  samples: ['everflame_store_samples', 'Rows of samples in the store.', false],
+  hotSamples: ['everflame_store_hot_samples', 'Rows of samples not in a block yet.', false],
+  blocks: ['everflame_store_blocks', 'Blocks of sealed rows and dictionaries.', false],
+  damagedBlocks: [
     'everflame_store_damaged_blocks',
     'Blocks set aside because a file of theirs is damaged or missing.',
     false,
   ],
-  ['seals', 'everflame_store_seals', 'Times that rows were sealed into blocks.', true],
-  ['failedSeals', 'everflame_store_failed_seals', 'Times that sealing failed.', true],
-  ['blockMerges', 'everflame_store_block_merges', 'Blocks made of several.', true],
-  [
-    'failedUpkeeps',
+  seals: ['everflame_store_seals', 'Times that rows were sealed into blocks.', true],
+  failedSeals: ['everflame_store_failed_seals', 'Times that sealing failed.', true],
+  blockMerges: ['everflame_store_block_merges', 'Blocks made of several.', true],
+  failedUpkeeps: [
     'everflame_store_failed_upkeeps',
     'Times that merging or retention failed and was tried again.',
     true,
   ],
-  ['expiredSamples', 'everflame_store_expired_samples', 'Samples removed by retention.', true],
-  ['deletedSamples', 'everflame_store_deleted_samples', 'Samples deleted by operators.', true],
-  ['sealSeconds', 'everflame_store_seal_seconds', 'Time that sealing took.', true],
-  [
-    'orphansRemoved',
+  expiredSamples: ['everflame_store_expired_samples', 'Samples removed by retention.', true],
+  deletedSamples: ['everflame_store_deleted_samples', 'Samples deleted by operators.', true],
+  sealSeconds: ['everflame_store_seal_seconds', 'Time that sealing took.', true],
+  orphansRemoved: [
     'everflame_store_orphans_removed',
     'Files that the start removed because no block named them.',
     true,
   ],
-  ['profiles', 'everflame_store_profiles', 'Profiles in the store.', false],
-  ['series', 'everflame_store_series', 'Series in the store.', false],
-  ['stacks', 'everflame_store_stacks', 'Distinct stacks in the store.', false],
-  ['locations', 'everflame_store_locations', 'Distinct locations in the store.', false],
-  ['functions', 'everflame_store_functions', 'Distinct functions in the store.', false],
-  ['strings', 'everflame_store_strings', 'Distinct texts in the store.', false],
-  ['bytesOnDisk', 'everflame_store_disk_bytes', 'Bytes of the store on disk.', false],
-  ['bytesOfMemory', 'everflame_store_memory_bytes', 'Bytes of memory the store holds.', false],
-  ['pendingBatches', 'everflame_store_pending_batches', 'Batches waiting for a commit.', false],
-  [
-    'duplicateBatches',
+  profiles: ['everflame_store_profiles', 'Profiles in the store.', false],
+  series: ['everflame_store_series', 'Series in the store.', false],
+  stacks: ['everflame_store_stacks', 'Distinct stacks in the store.', false],
+  locations: ['everflame_store_locations', 'Distinct locations in the store.', false],
+  functions: ['everflame_store_functions', 'Distinct functions in the store.', false],
+  strings: ['everflame_store_strings', 'Distinct texts in the store.', false],
+  bytesOnDisk: ['everflame_store_disk_bytes', 'Bytes of the store on disk.', false],
+  bytesOfMemory: ['everflame_store_memory_bytes', 'Bytes of memory the store holds.', false],
+  pendingBatches: ['everflame_store_pending_batches', 'Batches waiting for a commit.', false],
+  duplicateBatches: [
     'everflame_duplicate_batches',
     'Batches that were stored before: a sender tried again.',
     true,
   ],
-  ['commits', 'everflame_store_commits', 'Commits since the start.', true],
-];
+  commits: ['everflame_store_commits', 'Commits since the start.', true],
+  samplesWithoutLabels: [
+    'everflame_store_samples_without_labels',
+    'Samples stored without labels of their own, because there was no room for another set.',
+    true,
+  ],
+};
 
 /** The store's figures. */
 export function storeGauges(read: () => StoreStats): Gauge[] {
-  return STORE_GAUGES.map(([key, name, description, monotonic]) => ({
+  return Object.entries(STORE_GAUGES).map(([key, [name, description, monotonic]]) => ({
     name,
     description,
     monotonic,
-    read: () => read()[key],
+    read: () => read()[key as keyof StoreStats],
   }));
 }
 

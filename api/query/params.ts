@@ -166,8 +166,8 @@ export interface Queries {
   agents(params: AgentsParams, caller: Caller): Promise<Answer>;
   /** All zero, without an error, where no profile of the type is stored. */
   buildWeights(params: BuildWeightsParams, caller: Caller): Promise<BuildWeights>;
-  /** Ends the workers; queries under way fail as `unavailable`. */
   /** Gives back memory that is only kept to be faster. */
   trim(): void;
+  /** Ends the workers; queries under way fail as `unavailable`. */
   close(): Promise<void>;
 }

@@ -104,6 +104,7 @@ async function accept(
     const stored = await ingest.accept({ ...parameters, ...headers, body });
     metrics.ingestedProfiles.add(stored.profiles);
     metrics.ingestedSamples.add(stored.samples);
+    metrics.samplesWithoutLabels.add(stored.samplesWithoutLabels);
     const answer: PushJson = {
       batch_id: stored.batchId,
       profiles: stored.profiles,

@@ -131,7 +131,9 @@ function checkTable(tree: Tree, tables: ReadonlySet<string>): void {
   const name = String(tree.table_name);
   const home = `${tree.catalog_name}${tree.schema_name}`;
   if (tables.has(name.toLowerCase()) && home === '') return;
-  throw new EverflameError('invalid', `there is no view ${JSON.stringify(name.slice(0, 80))}`, {
+  const places = [tree.catalog_name, tree.schema_name, name].filter((place) => place !== '');
+  const asked = JSON.stringify(places.join('.').slice(0, 80));
+  throw new EverflameError('invalid', `there is no view ${asked}`, {
     field: 'sql',
     ...positionOf(tree.query_location),
     remedy: `The views are ${SQL_VIEWS.join(', ')}.`,
