@@ -26,7 +26,7 @@ const ELSEWHERE = {
   queries: {} as Queries,
   symbolizer: {} as Symbolizer,
   selfProfiler: {} as SelfProfiler,
-  upkeep: {} as StoreUpkeep,
+  upkeep: { refusal: () => null } as unknown as StoreUpkeep,
   debuginfoDir: '',
   sql: {} as SqlRunner,
 };
@@ -57,7 +57,10 @@ describe('health', () => {
   test('live, ready, and not ready with a problem document', async () => {
     const { app } = createBareApp();
     expect((await app.request('/healthz')).status).toBe(200);
-    expect(await (await app.request('/readyz')).json()).toEqual({ status: 'ok' });
+    expect(await (await app.request('/readyz')).json()).toEqual({
+      status: 'ok',
+      refused_pushes: null,
+    });
     const refused = await createBareApp({ ready: false }).app.request('/readyz');
     expect(refused.status).toBe(503);
     expect(refused.headers.get('content-type')).toBe('application/problem+json');

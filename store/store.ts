@@ -2,7 +2,9 @@
  * What the rest of the program asks of a store. Columnar, no SQL. A backend that passes
  * test/conformance/store.ts can take the place of the embedded one.
  */
+
 import type { DictionarySnapshot } from '../profile/dictionary.ts';
+import type { EverflameError } from '../profile/errors.ts';
 import type { Labels } from '../profile/select/labels.ts';
 import type { ProfileType } from '../profile/select/profile-type.ts';
 import type { Matcher } from '../profile/select/selector.ts';
@@ -375,6 +377,8 @@ export interface StoreUpkeep {
   /** The store as of one moment, beside it, as a data directory of its own. */
   copy(signal: AbortSignal): Promise<StoreCopy>;
   status(): Promise<StoreStatus>;
+  /** Why writes are refused, as on a full disk; null where they are taken. */
+  refusal(): EverflameError | null;
   /** Deletes the profiles of a selection by labels of series; counts them only with `isTrial`. */
   deleteProfiles(
     selection: { matchers: readonly Matcher[]; range: TimeRange },

@@ -1,19 +1,20 @@
 /** Liveness, readiness and metrics. */
 import { EverflameError } from '../../profile/errors.ts';
-import type { Store } from '../../store/store.ts';
+import type { Store, StoreUpkeep } from '../../store/store.ts';
 import { sendJson, sendText } from './answer.ts';
 import type { Endpoint } from './endpoint.ts';
-import { healthJson } from './schemas.ts';
+import { healthJson, readyJson } from './schemas.ts';
 
 export interface HealthServices {
   store: Pick<Store, 'ready'>;
+  upkeep: StoreUpkeep;
   /** All metrics in Prometheus' text format. */
   renderMetrics(): Promise<string>;
 }
 
 const PROMETHEUS_TEXT = 'text/plain; version=0.0.4; charset=utf-8';
 
-export function healthEndpoints({ store, renderMetrics }: HealthServices): Endpoint[] {
+export function healthEndpoints({ store, upkeep, renderMetrics }: HealthServices): Endpoint[] {
   return [
     {
       method: 'GET',
@@ -25,13 +26,16 @@ export function healthEndpoints({ store, renderMetrics }: HealthServices): Endpo
     {
       method: 'GET',
       path: '/readyz',
-      summary: 'A write and a read go through.',
-      answers: { 'application/json': healthJson },
+      summary: 'A write and a read go through, or why pushes are refused while reads go on.',
+      answers: { 'application/json': readyJson },
       handle: async (context) => {
         if (!(await store.ready())) {
           throw new EverflameError('unavailable', 'the store does not take a write and a read');
         }
-        return sendJson(context, { status: 'ok' });
+        return sendJson(context, {
+          status: 'ok',
+          refused_pushes: upkeep.refusal()?.message ?? null,
+        });
       },
     },
     {

@@ -42,6 +42,9 @@ export const problemJson = z.object({
 export const doneJson = z.object({ done: z.literal(true) });
 
 export const healthJson = z.object({ status: z.literal('ok') });
+export const readyJson = healthJson.extend({
+  refused_pushes: z.string().nullable().describe('Why pushes are refused; null: they are not.'),
+});
 
 const qualityJson = z.object({
   damaged: z.object({ blocks: count, samples: count }).exactOptional(),

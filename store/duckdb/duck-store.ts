@@ -1,5 +1,4 @@
 /** The embedded store: one DuckDB file in the data directory, dictionaries in memory. */
-import { statSync } from 'node:fs';
 import duckdb from '@duckdb/node-bindings';
 import type { DictionarySnapshot } from '../../profile/dictionary.ts';
 import { EverflameError } from '../../profile/errors.ts';
@@ -56,6 +55,7 @@ import { removeOldSnapshots, SqlSnapshots } from './sandbox/sql-snapshots.ts';
 import {
   type Database,
   type DuckStoreOptions,
+  fileBytes,
   openDatabase,
   probeDatabase,
 } from './sql/database.ts';
@@ -150,6 +150,8 @@ class DuckStore implements EmbeddedStore {
   readonly #upkeep: Upkeep;
   readonly #frames: FrameLoad;
   readonly #disk: DiskSpace;
+  /** Of the last write, if it found no room. */
+  #fullDisk: EverflameError | null = null;
   readonly #nowMs: () => number;
   readonly #readers: ReaderPool;
   readonly #snapshots: SqlSnapshots;
@@ -196,6 +198,10 @@ class DuckStore implements EmbeddedStore {
     return { profiles, samples, blocks };
   }
 
+  refusal(): EverflameError | null {
+    return this.#disk.fault() ?? this.#fullDisk;
+  }
+
   async status(): Promise<StoreStatus> {
     const { ageMs, bytes } = this.#upkeep.limits;
     const { blocks, oldestMs } = await this.#readers.read(undefined, async (session) => ({
@@ -223,7 +229,13 @@ class DuckStore implements EmbeddedStore {
   async write(batch: WriteBatch): Promise<void> {
     this.#disk.checkRoom();
     checkAge(batch, oldestKeptMs(this.#upkeep.limits, this.#nowMs()));
-    return this.#writer.write(batch);
+    try {
+      await this.#writer.write(batch);
+      this.#fullDisk = null;
+    } catch (error) {
+      if (error instanceof EverflameError && error.kind === 'storage-full') this.#fullDisk = error;
+      throw error;
+    }
   }
 
   snapshot(): DictionarySnapshot {
@@ -476,14 +488,4 @@ function wholeMs<S extends { range?: TimeRange }>(selection: S): S {
   return selection.range === undefined
     ? selection
     : { ...selection, range: wholeRange(selection.range) };
-}
-
-/** The database file and its log. */
-function fileBytes({ path }: Database): number {
-  return sizeOf(path) + sizeOf(`${path}.wal`);
-}
-
-/** The log is not there after a checkpoint. */
-function sizeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }

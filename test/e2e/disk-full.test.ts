@@ -60,6 +60,8 @@ test('a full disk is 507 until there is room; what was acknowledged stays', asyn
     const full = await startServerProcess(dataDir);
     while ((await pushOne(full.url)) === 200) expect(round).toBeLessThan(1_000);
     expect(await pushOne(full.url)).toBe(507);
+    const ready = await getJson<{ refused_pushes: string }>(full.url, '/readyz', {});
+    expect(ready.refused_pushes).toMatch(/^the disk (has \d+ bytes left|is full: .*)$/);
     const upload = `${full.url}/api/v1/debuginfo/${'ab'.repeat(20)}?kind=debuginfo`;
     expect(await send('PUT', upload, new Uint8Array(8 * 2 ** 20))).toBe(507);
     expect(await send('PUT', upload, new Uint8Array(8 * 2 ** 20))).toBe(507);

@@ -232,3 +232,13 @@ async function createSchema(connection: duckdb.Connection): Promise<IdKey> {
   for (const statement of statements) await duckdb.query(connection, statement);
   return idKey;
 }
+
+/** The database file and its log. */
+export function fileBytes({ path }: Database): number {
+  return sizeOf(path) + sizeOf(`${path}.wal`);
+}
+
+/** The log is not there after a checkpoint. */
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}

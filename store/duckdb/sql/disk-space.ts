@@ -28,15 +28,21 @@ export class DiskSpace {
 
   /** Throws `storage-full` where a write would use up what is reserved. */
   checkRoom(): void {
+    const error = this.fault();
+    if (error !== null) throw error;
+  }
+
+  /** Why writes are refused; null where there is room. */
+  fault(): EverflameError | null {
     const nowMs = performance.now();
     if (this.#full !== null || nowMs - this.#lookedMs >= LOOK_MS) {
       this.#lookedMs = nowMs;
       const space = this.#read();
       this.#full = space.freeBytes < reserveOf(space) ? space : null;
     }
-    if (this.#full === null) return;
+    if (this.#full === null) return null;
     const { freeBytes } = this.#full;
-    throw new EverflameError('storage-full', `the disk has ${freeBytes} bytes left`, {
+    return new EverflameError('storage-full', `the disk has ${freeBytes} bytes left`, {
       limit: `reserve for removing old profiles = ${reserveOf(this.#full)}`,
       remedy: 'Free space on the volume of --data-dir, or shorten the retention.',
     });
