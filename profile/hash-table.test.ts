@@ -36,6 +36,24 @@ test('many ids at once are as many one by one', () => {
   fc.assert(property, { seed: 2, numRuns: 20 });
 });
 
+test('room is made in steps, and the table is read between them', () => {
+  const table = new SharedHashTable();
+  const count = 20_000;
+  for (let i = 0; i < count; i++) table.insert(i, ~i, i);
+  const { words } = table;
+  const steps = table.reserveInSteps(100_000);
+  let taken = 0;
+  for (; steps.next().done !== true; taken++) expect(table.get(taken, ~taken)).toBe(taken);
+  expect(taken).toBeGreaterThan(5);
+  const grown = table.words;
+  expect(grown).not.toBe(words);
+  for (let i = count; i < count + 100_000; i++) table.insert(i, ~i, i);
+  expect(table.words).toBe(grown);
+  expect(Array.from({ length: count + 100_000 }, (_, i) => table.get(i, ~i))).toEqual(
+    Array.from({ length: count + 100_000 }, (_, i) => i),
+  );
+});
+
 test('ids that begin at the same slot, and the id of zeros, are told apart', () => {
   const table = new SharedHashTable();
   table.insert(0, 0, 5);

@@ -9,6 +9,7 @@ const SLOT = 3;
 const FIRST_SLOTS = 1024;
 /** A larger table is given back when it is emptied. */
 const KEPT_SLOTS = 2 ** 16;
+const STEP_WORDS = 4_096 * SLOT;
 
 export class SharedHashTable {
   /** Shared with other threads by passing it in a message and `new SharedHashTable(words, n)`. */
@@ -76,11 +77,12 @@ export class SharedHashTable {
 
   /** Makes room for so many more, so that inserting them moves nothing. Two of three slots fill. */
   reserve(more: number): void {
-    const needed = (this.size + more) * 1.5;
-    let slots = this.#mask + 1;
-    if (needed <= slots) return;
-    while (slots < needed) slots *= 2;
-    this.#grow(slots);
+    const slots = this.#slotsFor(more);
+    if (slots === this.#mask + 1) return;
+    const words = allocate(slots);
+    move(this.words, 0, this.words.length, words);
+    this.words = words;
+    this.#mask = slots - 1;
   }
 
   /** Empties a table that no other thread has. */
@@ -94,17 +96,24 @@ export class SharedHashTable {
     this.size = 0;
   }
 
-  #grow(slots: number): void {
-    const old = this.words;
+  /** As `reserve`, in steps of less than a millisecond, between which nothing may be added. */
+  *reserveInSteps(more: number): Generator<void> {
+    const slots = this.#slotsFor(more);
+    if (slots === this.#mask + 1) return;
     const words = allocate(slots);
-    const mask = slots - 1;
-    for (let base = 0; base < old.length; base += SLOT) {
-      const mark = old[base + 2] as number;
-      if (mark === 0) continue;
-      placeUnseen(words, mask, old[base] as number, old[base + 1] as number, mark);
+    for (let from = 0; from < this.words.length; from += STEP_WORDS) {
+      move(this.words, from, from + STEP_WORDS, words);
+      yield;
     }
     this.words = words;
-    this.#mask = mask;
+    this.#mask = slots - 1;
+  }
+
+  #slotsFor(more: number): number {
+    const needed = (this.size + more) * 1.5;
+    let slots = this.#mask + 1;
+    while (slots < needed) slots *= 2;
+    return slots;
   }
 }
 
@@ -115,6 +124,17 @@ function allocate(slots: number): Int32Array {
 /** Ids are uniformly distributed hashes under a secret key, so their own bits are the slot. */
 function slotOf(low: number, high: number, mask: number): number {
   return (low ^ (high >>> 7)) & mask;
+}
+
+/** Places what the words `from` to `end` of a table hold in one that no other thread has yet. */
+function move(old: Int32Array, from: number, end: number, words: Int32Array): void {
+  const mask = words.length / SLOT - 1;
+  const stop = Math.min(end, old.length);
+  for (let base = from; base < stop; base += SLOT) {
+    const mark = old[base + 2] as number;
+    if (mark === 0) continue;
+    placeUnseen(words, mask, old[base] as number, old[base + 1] as number, mark);
+  }
 }
 
 /** In a table that no other thread has yet. */

@@ -75,7 +75,7 @@ export async function loadCatalogue(
     const labels = JSON.parse(text) as SampleLabel[];
     catalogue.addLabelset(labels, setHashes[2 * row] as number, setHashes[2 * row + 1] as number);
   }
-  catalogue.commit(catalogue.mark());
+  catalogue.commit(catalogue.freeze());
 }
 
 /** The labels of a series as stored: JSON of pairs. Splitting takes a third of the time. */

@@ -50,10 +50,11 @@ export class Catalogue {
   readonly sampleLabels = new SampleLabels();
   activity = new Activity();
 
-  mark(): CatalogueMark {
+  /** What was added so far is of the transaction that begins; returns where it ends. */
+  freeze(): CatalogueMark {
     return {
-      series: this.series.count,
-      labelsets: this.sampleLabels.count,
+      series: this.seriesIndex.freeze(),
+      labelsets: this.labelsetIndex.freeze(),
       types: this.types.items.length,
       typesets: this.typesets.items.length,
       agents: this.agents.items.length,
@@ -128,8 +129,8 @@ export class Catalogue {
   }
 
   commit(mark: CatalogueMark): void {
-    this.seriesIndex.commit(mark.series);
-    this.labelsetIndex.commit(mark.labelsets);
+    this.seriesIndex.commit();
+    this.labelsetIndex.commit();
     this.types.committedCount = mark.types;
     this.typesets.committedCount = mark.typesets;
     this.agents.committedCount = mark.agents;

@@ -6,6 +6,7 @@ import { isUtf8 } from 'node:buffer';
 import type { DictionarySnapshot } from '../../../profile/dictionary.ts';
 import { EverflameError } from '../../../profile/errors.ts';
 import type { WriteBatch } from '../../store.ts';
+import { Turn } from '../catalogue/turn.ts';
 import { IdIndex } from './id-index.ts';
 import { sharedBytes, sharedWords } from './shared-column.ts';
 
@@ -16,6 +17,10 @@ export interface DictionaryMark {
   locations: number;
   stacks: number;
 }
+
+const TABLES = ['strings', 'functions', 'locations', 'stacks'] as const;
+/** Rows between looks at the clock: some tenths of a millisecond. */
+const SLICE_ROWS = 256;
 
 export class Dictionaries {
   readonly strings = { index: new IdIndex(), offsets: sharedWords(), bytes: sharedBytes() };
@@ -40,6 +45,7 @@ export class Dictionaries {
     lineColumn: sharedWords(),
   };
   readonly stacks = { index: new IdIndex(), offsets: sharedWords(), locations: sharedWords() };
+  rollbacks = 0;
   #snapshot: DictionarySnapshot | null = null;
 
   constructor() {
@@ -48,12 +54,13 @@ export class Dictionaries {
     this.stacks.offsets.push(0);
   }
 
-  mark(): DictionaryMark {
+  /** What was added so far is of the transaction that begins; returns where it ends. */
+  freeze(): DictionaryMark {
     return {
-      strings: this.strings.index.count,
-      functions: this.functions.index.count,
-      locations: this.locations.index.count,
-      stacks: this.stacks.index.count,
+      strings: this.strings.index.freeze(),
+      functions: this.functions.index.freeze(),
+      locations: this.locations.index.freeze(),
+      stacks: this.stacks.index.freeze(),
     };
   }
 
@@ -68,17 +75,49 @@ export class Dictionaries {
 
   /** Adds the rows of a checked batch that are not there yet. */
   add(batch: WriteBatch): void {
-    const strings = this.#addStrings(batch.strings);
-    const functions = this.#addFunctions(batch.functions, strings);
-    const locations = this.#addLocations(batch.locations, strings, functions);
-    this.#addStacks(batch.stacks, locations);
+    const steps = this.#addInSteps(batch);
+    while (steps.next().done !== true);
   }
 
-  #addStrings(rows: WriteBatch['strings']): Uint32Array {
+  /**
+   * As `add`, giving way to other work. Rows are added whole, after those that they refer to, so
+   * that a transaction may take the first of them before the last are there. Returns the number of
+   * rollbacks there had been: if there are more by now, rows of the batch may be gone.
+   */
+  async addInTurns(batch: WriteBatch): Promise<number> {
+    const { rollbacks } = this;
+    const turn = new Turn();
+    const steps = this.#addInSteps(batch);
+    while (steps.next().done !== true) {
+      if (!turn.isOver()) continue;
+      await turn.next();
+      if (this.rollbacks !== rollbacks) break;
+    }
+    return rollbacks;
+  }
+
+  *#addInSteps({ strings, functions, locations, stacks }: WriteBatch): Generator<void> {
+    const stringRefs = new Uint32Array(strings.ids.length / 2);
+    yield* inSlices(stringRefs.length, (from, to) =>
+      this.#addStrings(strings, from, to, stringRefs),
+    );
+    const functionRefs = new Uint32Array(functions.ids.length / 2);
+    yield* inSlices(functionRefs.length, (from, to) =>
+      this.#addFunctions(functions, from, to, functionRefs, stringRefs),
+    );
+    const locationRefs = new Uint32Array(locations.ids.length / 2);
+    yield* inSlices(locationRefs.length, (from, to) =>
+      this.#addLocations(locations, from, to, locationRefs, stringRefs, functionRefs),
+    );
+    yield* inSlices(stacks.ids.length / 2, (from, to) =>
+      this.#addStacks(stacks, from, to, locationRefs),
+    );
+  }
+
+  #addStrings(rows: WriteBatch['strings'], from: number, to: number, refs: Uint32Array): void {
     const { index, offsets, bytes } = this.strings;
     const { ids } = rows;
-    const refs = new Uint32Array(ids.length / 2);
-    for (let row = 0; row < refs.length; row++) {
+    for (let row = from; row < to; row++) {
       const low = ids[2 * row] as number;
       const high = ids[2 * row + 1] as number;
       let ref = index.find(low, high);
@@ -93,14 +132,18 @@ export class Dictionaries {
       }
       refs[row] = ref;
     }
-    return refs;
   }
 
-  #addFunctions(rows: WriteBatch['functions'], strings: Uint32Array): Uint32Array {
+  #addFunctions(
+    rows: WriteBatch['functions'],
+    from: number,
+    to: number,
+    refs: Uint32Array,
+    strings: Uint32Array,
+  ): void {
     const table = this.functions;
     const { ids } = rows;
-    const refs = new Uint32Array(ids.length / 2);
-    for (let row = 0; row < refs.length; row++) {
+    for (let row = from; row < to; row++) {
       const low = ids[2 * row] as number;
       const high = ids[2 * row + 1] as number;
       let ref = table.index.find(low, high);
@@ -113,18 +156,19 @@ export class Dictionaries {
       }
       refs[row] = ref;
     }
-    return refs;
   }
 
   #addLocations(
     rows: WriteBatch['locations'],
+    from: number,
+    to: number,
+    refs: Uint32Array,
     strings: Uint32Array,
     functions: Uint32Array,
-  ): Uint32Array {
+  ): void {
     const table = this.locations;
     const { ids } = rows;
-    const refs = new Uint32Array(ids.length / 2);
-    for (let row = 0; row < refs.length; row++) {
+    for (let row = from; row < to; row++) {
       const low = ids[2 * row] as number;
       const high = ids[2 * row + 1] as number;
       let ref = table.index.find(low, high);
@@ -147,13 +191,12 @@ export class Dictionaries {
       }
       refs[row] = ref;
     }
-    return refs;
   }
 
-  #addStacks(rows: WriteBatch['stacks'], locations: Uint32Array): void {
+  #addStacks(rows: WriteBatch['stacks'], from: number, to: number, locations: Uint32Array): void {
     const table = this.stacks;
     const { ids } = rows;
-    for (let row = 0; row < ids.length / 2; row++) {
+    for (let row = from; row < to; row++) {
       const low = ids[2 * row] as number;
       const high = ids[2 * row + 1] as number;
       if (table.index.find(low, high) >= 0) continue;
@@ -166,30 +209,36 @@ export class Dictionaries {
     }
   }
 
-  /** Makes what lies below the mark final and visible in the next snapshot. */
-  commit(mark: DictionaryMark): void {
+  /** Makes room for what is frozen, so that `commit` needs none. */
+  async makeRoom(mark: DictionaryMark): Promise<void> {
     const before = this.committedMark();
-    if (
-      mark.strings === before.strings &&
-      mark.functions === before.functions &&
-      mark.locations === before.locations &&
-      mark.stacks === before.stacks
-    ) {
-      return;
+    const turn = new Turn();
+    for (const table of TABLES) {
+      const steps = this[table].index.committed.reserveInSteps(mark[table] - before[table]);
+      while (steps.next().done !== true) if (turn.isOver()) await turn.next();
     }
-    this.strings.index.commit(mark.strings);
-    this.functions.index.commit(mark.functions);
-    this.locations.index.commit(mark.locations);
-    this.stacks.index.commit(mark.stacks);
+  }
+
+  /** Makes what is frozen, which must be durable, final and visible in the next snapshot. */
+  async commit(mark: DictionaryMark): Promise<void> {
+    const before = this.committedMark();
+    if (TABLES.every((table) => mark[table] === before[table])) return;
+    const turn = new Turn();
+    for (const table of TABLES) {
+      while (this[table].index.publish(SLICE_ROWS) === 'more') {
+        if (turn.isOver()) await turn.next();
+      }
+    }
+    for (const table of TABLES) this[table].index.commit();
     this.#snapshot = null;
   }
 
   /** Drops what is not final. The shared columns' tails are written again later. */
   rollback(): void {
     const { strings, functions, locations, stacks } = this;
-    const tables = [strings, functions, locations, stacks];
-    for (const table of tables) table.index.rollback();
-    const mark = this.mark();
+    for (const table of TABLES) this[table].index.rollback();
+    this.rollbacks++;
+    const mark = this.committedMark();
     strings.offsets.length = mark.strings + 1;
     strings.bytes.length = strings.offsets.data[mark.strings] as number;
     for (const column of [
@@ -271,5 +320,12 @@ export class Dictionaries {
       for (const column of Object.values(table)) bytes += column.byteLength;
     }
     return bytes;
+  }
+}
+
+function* inSlices(rows: number, run: (from: number, to: number) => void): Generator<void> {
+  for (let from = 0; from < rows; from += SLICE_ROWS) {
+    run(from, Math.min(rows, from + SLICE_ROWS));
+    yield;
   }
 }

@@ -1,7 +1,8 @@
 /**
  * 64-bit ids of one table to its dense refs. Refs are given when a batch is prepared and become
- * final when its transaction is committed; until then they live in a table of their own, so that
- * a failed transaction leaves no trace.
+ * final when its transaction is committed; until then they live in tables of their own, one for the
+ * transaction that runs and one for what comes meanwhile, so that a failed transaction leaves no
+ * trace and one that succeeds can be published bit by bit.
  */
 import { assert } from '../../../profile/errors.ts';
 import { SharedHashTable } from '../../../profile/hash-table.ts';
@@ -9,17 +10,24 @@ import { SharedHashTable } from '../../../profile/hash-table.ts';
 export class IdIndex {
   /** Only what is durable; shared with decoders. */
   readonly committed = new SharedHashTable();
-  readonly #pending = new SharedHashTable();
+  /** Of the transaction that runs. */
+  #frozen = new SharedHashTable();
+  #frozenEnd = 0;
+  #pending = new SharedHashTable();
   /** Ids of the refs from `committedCount` on, interleaved. */
   #pendingIds = new Int32Array(1_024);
   committedCount = 0;
+  /** Refs below it are in `committed`. */
+  #published = 0;
   /** Refs given so far, final or not. */
   count = 0;
 
   /** The ref of an id, or -1. */
   find(low: number, high: number): number {
-    const ref = this.committed.get(low, high);
-    return ref >= 0 || this.#pending.size === 0 ? ref : this.#pending.get(low, high);
+    let ref = this.committed.get(low, high);
+    if (ref < 0 && this.#frozen.size > 0) ref = this.#frozen.get(low, high);
+    if (ref < 0 && this.#pending.size > 0) ref = this.#pending.get(low, high);
+    return ref;
   }
 
   /** Gives the next ref to an id that has none. */
@@ -39,9 +47,11 @@ export class IdIndex {
   /** Forgets everything; no other thread may have seen any of it. */
   clear(): void {
     this.committed.clear();
+    this.#frozen.clear();
     this.#pending.clear();
     this.count = 0;
     this.committedCount = 0;
+    this.#published = 0;
   }
 
   /** Gives the next refs to ids (interleaved) that are durable already and have none. */
@@ -50,6 +60,7 @@ export class IdIndex {
     this.committed.insertAll(ids, this.count);
     this.count += ids.length / 2;
     this.committedCount = this.count;
+    this.#published = this.count;
   }
 
   /** Ids of the refs `from` to `to`, none of them final yet, interleaved. */
@@ -59,32 +70,51 @@ export class IdIndex {
     return this.#pendingIds.subarray(2 * (from - base), 2 * (to - base));
   }
 
-  /** Makes the refs below `end` final. */
-  commit(end: number): void {
+  /** What was given so far is of the transaction that begins; returns the end of it. */
+  freeze(): number {
+    assert(this.#frozen.size === 0, 'one transaction at a time');
+    [this.#frozen, this.#pending] = [this.#pending, this.#frozen];
+    this.#frozenEnd = this.count;
+    return this.count;
+  }
+
+  /** Shows up to `rows` more frozen refs, which must be durable, to other threads. */
+  publish(rows: number): 'done' | 'more' {
     const base = this.committedCount;
-    if (end === base) return;
     const ids = this.#pendingIds;
-    for (let ref = base; ref < end; ref++) {
+    const stop = Math.min(this.#frozenEnd, this.#published + rows);
+    for (let ref = this.#published; ref < stop; ref++) {
       const at = 2 * (ref - base);
       this.committed.insert(ids[at] as number, ids[at + 1] as number, ref);
     }
-    ids.copyWithin(0, 2 * (end - base), 2 * (this.count - base));
+    this.#published = Math.max(stop, this.#published);
+    return this.#published >= this.#frozenEnd ? 'done' : 'more';
+  }
+
+  /** Makes what is frozen final. */
+  commit(): void {
+    const base = this.committedCount;
+    const end = this.#frozenEnd;
+    if (end <= base) return;
+    this.publish(end - base);
+    this.#pendingIds.copyWithin(0, 2 * (end - base), 2 * (this.count - base));
     this.committedCount = end;
-    this.#pending.clear();
-    for (let ref = end; ref < this.count; ref++) {
-      const at = 2 * (ref - end);
-      this.#pending.insert(ids[at] as number, ids[at + 1] as number, ref);
-    }
+    this.#frozen.clear();
   }
 
   /** Forgets every ref that is not final. */
   rollback(): void {
     if (this.count === this.committedCount) return;
+    assert(this.#published === this.committedCount, 'what is durable stays');
     this.count = this.committedCount;
+    this.#frozenEnd = this.count;
+    this.#frozen.clear();
     this.#pending.clear();
   }
 
   get byteLength(): number {
-    return this.committed.words.byteLength + this.#pending.words.byteLength;
+    const { committed } = this;
+    const tentative = this.#frozen.words.byteLength + this.#pending.words.byteLength;
+    return committed.words.byteLength + tentative;
   }
 }

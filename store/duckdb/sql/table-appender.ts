@@ -4,6 +4,7 @@
  */
 import duckdb from '@duckdb/node-bindings';
 import { assert } from '../../../profile/errors.ts';
+import type { Turn } from '../catalogue/turn.ts';
 
 /** Rows of one data chunk, fixed by DuckDB. */
 export const CHUNK_ROWS = 2_048;
@@ -133,17 +134,33 @@ export class TableAppender {
 
   /** Appends `rows` rows in the connection's transaction; `fill` is called for each chunk. */
   append(rows: number, fill: (writer: ChunkWriter) => void): void {
-    if (rows === 0) return;
-    const writer = this.#writer;
+    for (let from = 0; from < rows; from += CHUNK_ROWS) this.#appendChunk(from, rows, fill);
+    if (rows > 0) duckdb.appender_flush_sync(this.#appender);
+  }
+
+  /** As `append`, giving way to other work between chunks. */
+  async appendInTurns(
+    rows: number,
+    fill: (writer: ChunkWriter) => void,
+    turn: Turn,
+  ): Promise<void> {
     for (let from = 0; from < rows; from += CHUNK_ROWS) {
-      writer.from = from;
-      writer.count = Math.min(CHUNK_ROWS, rows - from);
-      duckdb.data_chunk_reset(this.#chunk);
-      fill(writer);
-      duckdb.data_chunk_set_size(this.#chunk, writer.count);
-      duckdb.append_data_chunk(this.#appender, this.#chunk);
+      this.#appendChunk(from, rows, fill);
+      if (!turn.isOver()) continue;
+      duckdb.appender_flush_sync(this.#appender);
+      await turn.next();
     }
-    duckdb.appender_flush_sync(this.#appender);
+    if (rows > 0) duckdb.appender_flush_sync(this.#appender);
+  }
+
+  #appendChunk(from: number, rows: number, fill: (writer: ChunkWriter) => void): void {
+    const writer = this.#writer;
+    writer.from = from;
+    writer.count = Math.min(CHUNK_ROWS, rows - from);
+    duckdb.data_chunk_reset(this.#chunk);
+    fill(writer);
+    duckdb.data_chunk_set_size(this.#chunk, writer.count);
+    duckdb.append_data_chunk(this.#appender, this.#chunk);
   }
 
   /** Drops what could not be flushed: DuckDB writes what an appender holds when it is freed. */

@@ -98,9 +98,7 @@ export class GroupWriter {
       // If the first fails, its own sender hears why, and this one is written in its place.
       await Promise.allSettled([first]);
     }
-    const done = new Promise<void>((resolve, reject) => {
-      this.#accept({ batch, hash, resolve, reject });
-    });
+    const done = this.#take(batch, hash);
     this.#unanswered.set(batch.batchId, done);
     try {
       await done;
@@ -112,20 +110,29 @@ export class GroupWriter {
   /** Finishes what was accepted; later writes are refused. */
   async close(): Promise<void> {
     this.#closed = true;
+    await this.drained();
     await this.#running;
     this.#commitStatement.close();
   }
 
-  #accept(entry: Entry): void {
-    if (this.buffer.samples.count + entry.batch.samples.count > MAX_WAITING_SAMPLES) {
+  async #take(batch: WriteBatch, hash: BatchHash): Promise<void> {
+    this.#checkRoom(batch);
+    const prepared = await this.buffer.prepare(batch);
+    this.#checkRoom(batch);
+    await new Promise<void>((resolve, reject) => {
+      if (!this.#recovering) this.buffer.add(batch, prepared);
+      this.#waiting.push({ batch, hash, resolve, reject });
+      this.#running ??= this.#run();
+    });
+  }
+
+  #checkRoom({ samples }: WriteBatch): void {
+    if (this.buffer.rows.samples.count + samples.count > MAX_WAITING_SAMPLES) {
       throw new EverflameError('overloaded', 'too many samples wait to be stored', {
         limit: `MAX_WAITING_SAMPLES = ${MAX_WAITING_SAMPLES}`,
         remedy: 'Send the request again later.',
       });
     }
-    if (!this.#recovering) this.buffer.add(entry.batch);
-    this.#waiting.push(entry);
-    this.#running ??= this.#run();
   }
 
   async #run(): Promise<void> {
@@ -133,7 +140,7 @@ export class GroupWriter {
       await this.#gather();
       this.#lastStartMs = performance.now();
       if (!(await this.#begin())) continue;
-      // From here to COMMIT nothing is awaited, so that the rows that wait are those of the group.
+      // Nothing is awaited until the rows that wait are taken, so that they are the group's.
       const group = this.#waiting;
       this.#waiting = [];
       this.#lastGroupSize = group.length;
@@ -200,7 +207,7 @@ export class GroupWriter {
 
   #addAgain(entry: Entry): boolean {
     try {
-      this.buffer.add(entry.batch);
+      this.buffer.add(entry.batch, null);
       return true;
     } catch (error) {
       entry.reject(error);
@@ -225,22 +232,26 @@ export class GroupWriter {
   async #commit(group: Entry[]): Promise<void> {
     const { dictionaries, catalogue, buffer, counts } = this;
     const nowMs = Date.now();
-    const marks = { dictionaries: dictionaries.mark(), catalogue: catalogue.mark() };
-    const samples = buffer.samples.count;
-    const profiles = buffer.profiles.count;
-    flushDictionaries(this.#appenders, dictionaries);
-    flushCatalogue(this.#appenders, catalogue);
-    flushRows(this.#appenders, buffer);
+    const marks = { dictionaries: dictionaries.freeze(), catalogue: catalogue.freeze() };
+    const rows = buffer.take();
+    const samples = rows.samples.count;
+    const profiles = rows.profiles.count;
+    const appenders = this.#appenders;
+    appenders.beginTurn();
+    await flushDictionaries(appenders, dictionaries, marks.dictionaries);
+    await flushCatalogue(appenders, catalogue, marks.catalogue);
+    await flushRows(appenders, rows);
     const hashes = group.map(({ hash }) => hash);
-    flushBatchIds(this.#appenders, hashes, nowMs);
-    flushReplacedWindows(this.#appenders, buffer.lateReports);
-    buffer.clear();
+    await flushBatchIds(appenders, hashes, nowMs);
+    await flushReplacedWindows(appenders, rows.lateReports);
+    buffer.reuse(rows);
+    await dictionaries.makeRoom(marks.dictionaries);
     if (this.batchIds.expire(nowMs)) {
       const oldest = oldestKeptMs(nowMs);
       await duckdb.query(this.#connection, `DELETE FROM batches WHERE ts_ms < ${oldest}`);
     }
     await this.#commitStatement.run();
-    dictionaries.commit(marks.dictionaries);
+    await dictionaries.commit(marks.dictionaries);
     catalogue.commit(marks.catalogue);
     for (const hash of hashes) this.batchIds.add(hash, nowMs);
     counts.samples += samples;
@@ -251,7 +262,7 @@ export class GroupWriter {
   }
 
   #takeBack(): void {
-    this.buffer.clear();
+    this.buffer.rows.clear();
     this.dictionaries.rollback();
     this.catalogue.rollback();
   }

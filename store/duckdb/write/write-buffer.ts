@@ -22,12 +22,27 @@ export interface LateReport {
   report: number;
 }
 
-export class WriteBuffer {
+/** Rows of one transaction. */
+export class WaitingRows {
   readonly samples = new SampleBuffer();
   readonly profiles = new ProfileBuffer();
   readonly windows: CounterRow[] = [];
   /** These take the place of what earlier reports said of the same windows. */
   lateReports: LateReport[] = [];
+
+  clear(): void {
+    this.samples.count = 0;
+    this.profiles.count = 0;
+    this.profiles.comments.length = 0;
+    this.windows.length = 0;
+    this.lateReports = [];
+  }
+}
+
+export class WriteBuffer {
+  /** Of the next transaction. */
+  rows = new WaitingRows();
+  #spare: WaitingRows | null = null;
   readonly #dictionaries: Dictionaries;
   readonly #catalogue: Catalogue;
   /** Samples that lost their label set because there was no room for it, since the start. */
@@ -40,13 +55,19 @@ export class WriteBuffer {
     this.#catalogue = catalogue;
   }
 
+  /** Does ahead of `add` what takes long, in turns. Returns what `add` wants to be told of it. */
+  prepare(batch: WriteBatch): Promise<number> {
+    checkBatch(batch);
+    return this.#dictionaries.addInTurns(batch);
+  }
+
   /**
    * Adds a batch whole, or throws and adds no row. Dictionary rows of a batch that is refused for
    * an unknown stack may stay: they are complete, and nothing refers to them.
    */
-  add(batch: WriteBatch): void {
-    checkBatch(batch);
-    this.#dictionaries.add(batch);
+  add(batch: WriteBatch, prepared: number | null): void {
+    // What was prepared before a rollback may be gone.
+    if (prepared !== this.#dictionaries.rollbacks) this.#dictionaries.add(batch);
     const catalogue = this.#catalogue;
     const types = Uint32Array.from(batch.types, (type) => catalogue.addType(type));
     const series = Uint32Array.from(batch.series, (row) => catalogue.addSeries(row));
@@ -61,7 +82,7 @@ export class WriteBuffer {
   #addWindows(windows: readonly WindowRow[], agent: AgentInfo, state: number): void {
     const report = this.nextReport++;
     for (const window of windows) {
-      this.windows.push(...counterRows(state, agent.host, report, window));
+      this.rows.windows.push(...counterRows(state, agent.host, report, window));
     }
     if (windows.length < 2) return;
     const agents: number[] = [];
@@ -69,7 +90,7 @@ export class WriteBuffer {
       if (id === agent.id) agents.push(ref);
     }
     for (const { seq, startMs } of windows.slice(0, -1)) {
-      this.lateReports.push({ agents, seq, tsMs: startMs, report });
+      this.rows.lateReports.push({ agents, seq, tsMs: startMs, report });
     }
   }
 
@@ -81,7 +102,7 @@ export class WriteBuffer {
     labelsets: Uint32Array,
   ): Float64Array {
     const { samples: rows, profiles } = batch;
-    const into = this.samples;
+    const into = this.rows.samples;
     const stacks = this.#dictionaries.stacks.index;
     const lastMs = Float64Array.from(profiles, (profile) => profile.tsMs);
     const services = series.map((ref) => this.#catalogue.service.data[ref] as number);
@@ -133,7 +154,7 @@ export class WriteBuffer {
     agent: number,
     lastMs: Float64Array,
   ): void {
-    const into = this.profiles;
+    const into = this.rows.profiles;
     into.reserve(batch.profiles.length);
     for (const [row, profile] of batch.profiles.entries()) {
       const at = into.count++;
@@ -154,12 +175,18 @@ export class WriteBuffer {
     }
   }
 
-  clear(): void {
-    this.samples.count = 0;
-    this.profiles.count = 0;
-    this.profiles.comments.length = 0;
-    this.windows.length = 0;
-    this.lateReports = [];
+  /** The rows that wait; from now on others gather. */
+  take(): WaitingRows {
+    const taken = this.rows;
+    this.rows = this.#spare ?? new WaitingRows();
+    this.#spare = null;
+    return taken;
+  }
+
+  /** Rows that are written: their memory is used again. */
+  reuse(rows: WaitingRows): void {
+    rows.clear();
+    this.#spare = rows;
   }
 }
 
