@@ -1,6 +1,6 @@
 /** Opens the database file: settings, exclusivity, schema version, and the store's id key. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, realpathSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import duckdb from '@duckdb/node-bindings';
