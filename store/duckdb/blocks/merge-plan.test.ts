@@ -97,3 +97,31 @@ test('dictionaries: what is new is merged daily, all of it when there are many',
   const many = Array.from({ length: MAX_DICTIONARY_BLOCKS + 1 }, () => dictionary(1));
   expect(planMerges(many, NOW)).toEqual([many]);
 });
+
+/** Blocks of stacks; `gap` is a damaged one. Each word: first id, end, level. */
+function stacks(text: string): Block[] {
+  return text.split(' ').map((word) => {
+    const [first = 0, end = 0, level = 0] = word.replace('gap', '').split('-').map(Number);
+    const file = { name: 'dictionaries/1.stacks.parquet', rows: 1, bytes: 1, sha256: '' };
+    const ids: [number, number] = [first, end];
+    const damaged = word.startsWith('gap') ? 'torn' : '';
+    return block(0, 0, { kind: 'dictionary', level, damaged, files: [{ ...file, ids }] });
+  });
+}
+
+test.each([
+  ['what is new, in the order of ids', '200-300-1 0-200-1 400-500 300-400', '300 400'],
+  ['never over a gap, whichever block is older', 'gap100-200 200-250 250-300 0-100', '200 250'],
+  ['a gap between blocks that were merged after the damage', 'gap1-2 0-1-1 2-3-1 3-4 4-5', '3 4'],
+])('dictionaries: %s', (_, text, merged) => {
+  const firsts = (group: readonly Block[]) =>
+    group.map(({ files }) => files[0]?.ids?.[0]).join(' ');
+  expect(planMerges(stacks(text), NOW).map(firsts)).toEqual([merged]);
+});
+
+test('dictionaries: however many there are, no file gets a gap', () => {
+  const before = Array.from({ length: 30 }, (_, at) => `${at}-${at + 1}-1`);
+  const after = Array.from({ length: 30 }, (_, at) => `${at + 31}-${at + 32}-1`);
+  const groups = planMerges(stacks(['gap30-31', ...after, ...before].join(' ')), NOW);
+  expect(groups.map((group) => group.length)).toEqual([30, 30]);
+});

@@ -3,7 +3,7 @@
  * so the blocks of a day that is over are merged, and where even days are too many, weeks and
  * longer spans, the oldest first. Blocks of late data join their day.
  */
-import { type Block, HOUR_MS } from './block.ts';
+import { type Block, DICTIONARY_TABLES, fileOf, HOUR_MS } from './block.ts';
 
 const DAY_MS = 24 * HOUR_MS;
 /** Requests of a day that is over have come by then. */
@@ -67,26 +67,51 @@ function dayOf(ms: number): number {
 
 /**
  * Neighbours of one level, so that a row is rewritten a few times in its life and not every day.
- * What is damaged stays apart.
+ * What is damaged stays apart, and so does what lies on both sides of it: the ids of a file have no
+ * gap.
  */
 function planDictionaryMerges(blocks: readonly Block[]): Block[][] {
-  const dictionaries = blocks
-    .filter(({ kind }) => kind === 'dictionary')
-    .sort((a, b) => a.id - b.id);
+  const dictionaries = blocks.filter(({ kind }) => kind === 'dictionary').sort(byIds);
+  const runs = runsOf(dictionaries, (last, block) => isWhole(last) && isWhole(block)).flatMap(
+    (run) => runsOf(run, goesOn),
+  );
+  const fresh = runs.flatMap((run) =>
+    runsOf(run, (last, { level }) => last.level === 0 && level === 0),
+  );
+  const isMany = dictionaries.length - saved(fresh) > MAX_DICTIONARY_BLOCKS;
+  return (isMany ? runs : fresh).filter((run) => run.length > 1);
+}
+
+/** Blocks in order, parted where two neighbours do not belong together. */
+function runsOf(
+  blocks: readonly Block[],
+  belong: (last: Block, block: Block) => boolean,
+): Block[][] {
   const runs: Block[][] = [];
-  for (const block of dictionaries) {
+  for (const block of blocks) {
     const run = runs.at(-1);
     const last = run?.at(-1);
-    if (run !== undefined && last !== undefined && isWhole(block) && isWhole(last)) run.push(block);
+    if (run !== undefined && last !== undefined && belong(last, block)) run.push(block);
     else runs.push([block]);
   }
-  const groups = runs.map((run) => run.filter(({ level }) => level === 0));
-  if (
-    dictionaries.length - saved(groups.filter(({ length }) => length > 0)) >
-    MAX_DICTIONARY_BLOCKS
-  )
-    return runs.filter((run) => run.length > 1);
-  return groups.filter((group) => group.length > 1);
+  return runs;
+}
+
+/** All four tables grow together: any that both blocks have tells which is earlier. */
+function byIds(a: Block, b: Block): number {
+  for (const table of DICTIONARY_TABLES) {
+    const [first, other] = [fileOf(a, table)?.ids?.[0], fileOf(b, table)?.ids?.[0]];
+    if (first !== undefined && other !== undefined) return first - other;
+  }
+  return a.id - b.id;
+}
+
+/** Whether the ids of each table that both blocks have go on without a gap. */
+function goesOn(last: Block, block: Block): boolean {
+  return DICTIONARY_TABLES.every((table) => {
+    const [end, first] = [fileOf(last, table)?.ids?.[1], fileOf(block, table)?.ids?.[0]];
+    return end === undefined || first === undefined || end === first;
+  });
 }
 
 function isWhole({ damaged }: Block): boolean {
