@@ -11,6 +11,8 @@ import { ResultColumns } from '../sql/result-columns.ts';
 
 const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
 const T0 = 1_700_000_000_000;
+/** With more, each of them with the list of all frames would not fit into an export's memory. */
+const STACKS = 10_000;
 const signal = new AbortController().signal;
 
 /** What another DuckDB reads from exported files, a line per row. */
@@ -51,4 +53,22 @@ test('sealed and hot rows of a selection, with their series and stacks, and no o
   await release();
   await store.close();
   expect(await readdir(join(dataDir, 'export'))).toEqual([]);
+});
+
+test('stacks by the thousand in two files, whose frames are one list', async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'everflame-export-'));
+  onTestFinished(() => rm(dataDir, { recursive: true }));
+  const store = await openDuckStore({ dataDir, threads: 2 });
+  for (const [hour, stacks] of [STACKS, 40].entries()) {
+    const lines = Array.from({ length: stacks }, (_, i) => `main;a${hour}_${i};b${hour}_${i} 1`);
+    const labels = { service_name: 'shop' };
+    const profile = { labels, tsMs: T0 + hour, types: { [CPU]: lines.join('\n') } };
+    await store.write(drawBatch(store.idKey, { id: `b${hour}`, profiles: [profile] }));
+    await store.seal();
+  }
+  const { dir } = await store.export(select(`${CPU}{}`, 0, 3_600_000), signal);
+  const told =
+    "SELECT concat_ws(' ', count(*), sum(len(functions)), sum(len(frames))) FROM stacks.parquet";
+  expect(await read(dir, told)).toEqual(['10040 30120 30120']);
+  await store.close();
 });

@@ -138,15 +138,22 @@ function exportStatements(
     ),
     copy('series', `FROM series WHERE series IN (SELECT series FROM ${written})`),
     ...FRAMES,
+    // Alone in a table: joined to others, each of its rows could come to carry the whole list.
+    `CREATE TABLE chosen_stacks AS SELECT id, locations FROM stored.stacks
+       WHERE id IN (SELECT stack FROM ${written})`,
     copy(
       'stacks',
-      `SELECT stack, depth, functions, flatten(list_select(
-           (SELECT list FROM stored.frame_columns), list_transform(locations, lambda x: x + 1)
-         )) AS frames
-       FROM stacks JOIN stored.stacks s ON s.id = stack
-       WHERE stack IN (SELECT stack FROM ${written})`,
+      `SELECT id AS stack, len(locations) AS depth,
+         ${ofLocations('frame_list')} AS functions, ${ofLocations('frame_columns')} AS frames
+       FROM chosen_stacks`,
     ),
   ];
+}
+
+/** Of each location of a stack, what a list by number has, in one list. */
+function ofLocations(list: string): string {
+  return `flatten(list_select(
+    (SELECT list FROM stored.${list}), list_transform(locations, lambda x: x + 1)))`;
 }
 
 const KINDS = `[${FRAME_KIND_NAMES.map(sqlText).join(', ')}]`;
