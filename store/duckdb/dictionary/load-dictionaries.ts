@@ -6,16 +6,18 @@ import { contentFaultOf } from '../blocks/block-files.ts';
 import { parquetRows } from '../sql/parquet-source.ts';
 import { eachChunk, type ResultColumns } from '../sql/result-columns.ts';
 import type { Dictionaries } from './dictionaries.ts';
-import { loadIds, partsOf, type Sealed } from './dictionary-parts.ts';
+import { IdRows, partsOf, type Sealed } from './dictionary-parts.ts';
 import { loadStackIds, type StackPart } from './load-stacks.ts';
+import type { IdIndex } from './id-index.ts';
 import { LostRows } from './lost-rows.ts';
 import type { SharedColumn } from './shared-column.ts';
 
 interface Table {
   table: DictionaryTable;
+  index: IdIndex;
+  /** The first are `id, hash`. */
   columns: string;
-  /** `found`: whether the rows are found by their ids. */
-  append: (rows: ResultColumns, found: boolean) => void;
+  append: (rows: ResultColumns) => void;
   /** Adds stand-ins until there are so many rows. */
   fill: (end: number) => void | Promise<void>;
 }
@@ -42,7 +44,7 @@ export async function loadDictionaries(
 /** Rows are read in the order they were written, so that refs come out as 0, 1, 2, ... */
 async function loadTable(
   connection: duckdb.Connection,
-  { table, columns, append, fill }: Table,
+  { table, index, columns, append, fill }: Table,
   { dataDir, list }: Sealed,
   faults: Map<Block, string>,
 ): Promise<void> {
@@ -52,19 +54,26 @@ async function loadTable(
     if (file.lost === true) continue;
     const source = parquetRows([join(dataDir, file.name)]);
     const found = block.damaged === '' && !faults.has(block);
-    let rows = 0;
+    const rows = new IdRows(index.count);
     const reading = eachChunk(connection, `SELECT ${columns} FROM ${source}`, (chunk) => {
-      rows += chunk.rows;
-      append(chunk, found);
+      rows.take(chunk);
+      append(chunk);
     });
     const [part] = await Promise.allSettled([reading]);
-    if (part.status === 'fulfilled' && rows === ids[1] - ids[0]) continue;
+    // What was read of a damaged file stands for its first rows.
+    rows.loadInto(index, found);
+    if (part.status === 'fulfilled' && rows.count === ids[1] - ids[0]) continue;
     const fault = await contentFaultOf(dataDir, file);
     if (fault === '' && part.status === 'rejected') throw part.reason;
-    faults.set(block, fault);
+    faults.set(block, fault === '' ? `${file.name} lacks rows` : fault);
   }
   await fill(Math.max(0, ...parts.map(({ ids }) => ids[1])));
-  await eachChunk(connection, `SELECT ${columns} FROM ${table}`, (chunk) => append(chunk, true));
+  const rows = new IdRows(index.count);
+  await eachChunk(connection, `SELECT ${columns} FROM ${table}`, (chunk) => {
+    rows.take(chunk);
+    append(chunk);
+  });
+  rows.loadInto(index, true);
 }
 
 function tablesOf(dictionaries: Dictionaries, lost: LostRows): Table[] {
@@ -72,9 +81,9 @@ function tablesOf(dictionaries: Dictionaries, lost: LostRows): Table[] {
   return [
     {
       table: 'strings',
+      index: strings.index,
       columns: 'id, hash, text',
-      append: (rows, found) => {
-        loadIds(strings.index, rows, found);
+      append: (rows) => {
         rows.eachText(2, (bytes) => {
           strings.bytes.append(bytes);
           strings.offsets.push(strings.bytes.length);
@@ -84,9 +93,9 @@ function tablesOf(dictionaries: Dictionaries, lost: LostRows): Table[] {
     },
     {
       table: 'functions',
+      index: functions.index,
       columns: 'id, hash, name, system_name, file, start_line',
-      append: (rows, found) => {
-        loadIds(functions.index, rows, found);
+      append: (rows) => {
         functions.name.append(rows.u32(2));
         functions.systemName.append(rows.u32(3));
         functions.file.append(rows.u32(4));
@@ -96,10 +105,10 @@ function tablesOf(dictionaries: Dictionaries, lost: LostRows): Table[] {
     },
     {
       table: 'locations',
+      index: locations.index,
       columns: `id, hash, binary_path, build_id, address_space, kind, flags, address,
         line_function, line_number, line_column`,
-      append: (rows, found) => {
-        loadIds(locations.index, rows, found);
+      append: (rows) => {
         locations.binary.append(rows.u32(2));
         locations.buildId.append(rows.u32(3));
         locations.space.append(rows.u8(4));
