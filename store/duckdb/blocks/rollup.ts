@@ -14,22 +14,18 @@ const MAX_PART = 0.5;
 /**
  * Sums of deltas by (type, service, hour, period, stack) over all series and sample labels; the
  * period is kept because it scales values. Null where they are not worth a file, or where one is
- * more than 64 bits hold. `samples`: the block's, written before.
+ * more than 64 bits hold. `samples`: the block's, written before. `parts`: roll-ups that together
+ * are of all of them, which are less to add up; or none.
  */
 export async function writeRollup(
   change: BlockChange,
   id: number,
   samples: BlockFile,
+  parts: readonly BlockFile[] = [],
 ): Promise<BlockFile | null> {
-  const deltas = await deltaTypes(change);
-  if (deltas.length === 0) return null;
-  await change.query(
-    `CREATE OR REPLACE TEMP TABLE rollup AS
-     SELECT s.type, s.service, s.ts_ms // ${HOUR_MS} * ${HOUR_MS} AS hour_ms, e.period, s.stack,
-       sum(s.value) AS sum
-     FROM ${parquetRows([join(change.dataDir, samples.name)])} s JOIN series e ON e.id = s.series
-     WHERE s.type IN (${deltas.join(', ')}) GROUP BY ALL`,
-  );
+  const sums = parts.length > 0 ? sumParts(change, parts) : await sumSamples(change, samples);
+  if (sums === null) return null;
+  await change.query(`CREATE OR REPLACE TEMP TABLE rollup AS ${sums}`);
   const facts = await change.query(
     `SELECT count(*)::DOUBLE, coalesce(max(sum) > ${2n ** 63n - 1n}, false)::DOUBLE FROM rollup`,
   );
@@ -46,6 +42,25 @@ export async function writeRollup(
         );
   await change.query('DROP TABLE rollup');
   return file;
+}
+
+function rowsOf(change: BlockChange, files: readonly BlockFile[]): string {
+  return parquetRows(files.map(({ name }) => join(change.dataDir, name)));
+}
+
+function sumParts(change: BlockChange, parts: readonly BlockFile[]): string {
+  return `SELECT type, service, hour_ms, period, stack, sum(r.sum) AS sum
+    FROM ${rowsOf(change, parts)} r GROUP BY ALL`;
+}
+
+/** Null where there is nothing to add up. */
+async function sumSamples(change: BlockChange, samples: BlockFile): Promise<string | null> {
+  const deltas = await deltaTypes(change);
+  if (deltas.length === 0) return null;
+  return `SELECT s.type, s.service, s.ts_ms // ${HOUR_MS} * ${HOUR_MS} AS hour_ms,
+      coalesce(e.period, 0) AS period, s.stack, sum(s.value) AS sum
+    FROM ${rowsOf(change, [samples])} s LEFT JOIN series e ON e.id = s.series
+    WHERE s.type IN (${deltas.join(', ')}) GROUP BY ALL`;
 }
 
 /** Rows that a delta is read from, their own or a derived one. Gauges have no sums over time. */

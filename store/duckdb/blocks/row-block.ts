@@ -13,6 +13,8 @@ export interface RowBlockRequest {
   source: RowSource;
   /** SQL: a condition on the rows `r` of a table. */
   where: (table: RowTable) => string;
+  /** Roll-ups that together are of all of the rows, if there are such. */
+  rollups?: readonly BlockFile[];
   level: number;
   nowMs: number;
 }
@@ -20,7 +22,7 @@ export interface RowBlockRequest {
 /** Adds a block of the rows to the change; null where there are none. */
 export async function writeRowBlock(
   change: BlockChange,
-  { source, where, level, nowMs }: RowBlockRequest,
+  { source, where, rollups: parts, level, nowMs }: RowBlockRequest,
 ): Promise<Block | null> {
   const id = change.newId();
   const rows: Record<RowTable, number> = { samples: 0, profiles: 0, windows: 0 };
@@ -36,7 +38,7 @@ export async function writeRowBlock(
     rows[table] = file.rows;
     files.push(file);
     if (table === 'samples') {
-      const rollup = await writeRollup(change, id, file);
+      const rollup = await writeRollup(change, id, file, parts);
       if (rollup !== null) rollups.push(rollup);
     }
     if (table === 'profiles') await insertActivity(change, id, file);
