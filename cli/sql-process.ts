@@ -28,7 +28,11 @@ export function createSqlProcesses(
 ): () => Promise<ChildProcess> {
   let found: Promise<Sandbox> | null = null;
   return async () => {
-    found ??= find(dataDir, log);
+    // A search that failed, as for want of memory, says nothing about the next.
+    found ??= find(dataDir, log).catch((error: unknown) => {
+      found = null;
+      throw error;
+    });
     return startRestricted(restrictedCommand(await found, import.meta.url, ENTRY, LIMITS));
   };
 }

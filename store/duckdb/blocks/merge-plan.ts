@@ -97,7 +97,7 @@ function runsOf(
   return runs;
 }
 
-/** All four tables grow together: any that both blocks have tells which is earlier. */
+/** The four tables grow together, so the first one that both blocks have tells which is earlier. */
 function byIds(a: Block, b: Block): number {
   for (const table of DICTIONARY_TABLES) {
     const [first, other] = [fileOf(a, table)?.ids?.[0], fileOf(b, table)?.ids?.[0]];
