@@ -54,6 +54,20 @@ test('room is made in steps, and the table is read between them', () => {
   );
 });
 
+test('so many ids that they are sorted first are found like others', () => {
+  const count = 100_000;
+  const ids = Int32Array.from({ length: 2 * count }, (_, at) => Math.imul(at + 1, 0x9e3779b1));
+  const table = new SharedHashTable();
+  table.insert(7, 7, 0);
+  table.insertAll(ids, 1);
+  const found = Int32Array.from({ length: count }, (_, row) =>
+    table.get(ids[2 * row] as number, ids[2 * row + 1] as number),
+  );
+  expect(table.size).toBe(count + 1);
+  expect(found.findIndex((value, row) => value !== row + 1)).toBe(-1);
+  expect([table.get(7, 7), table.get(8, 8)]).toEqual([0, -1]);
+});
+
 test('ids that begin at the same slot, and the id of zeros, are told apart', () => {
   const table = new SharedHashTable();
   table.insert(0, 0, 5);

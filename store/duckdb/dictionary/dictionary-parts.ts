@@ -27,19 +27,40 @@ export function partsOf(list: BlockList, table: DictionaryTable): Part[] {
   return parts.sort((a, b) => a.ids[0] - b.ids[0]);
 }
 
-/**
- * Takes the next rows, whose columns begin with `id, hash`. `found`: whether the rows are found by
- * their ids.
- */
-export function loadIds(index: IdIndex, rows: ResultColumns, found: boolean): void {
-  const ids = rows.u32(0);
-  const first = index.count;
-  for (let row = 0; row < ids.length; row++) {
-    if (ids[row] !== first + row) {
-      assert(false, `row ${row} of a dictionary has the id ${ids[row]}`);
-    }
+/** The ids of rows that are read chunk by chunk; all at once they are found sooner. */
+export class IdRows {
+  readonly #first: number;
+  readonly #chunks: Int32Array[] = [];
+  count = 0;
+
+  constructor(first: number) {
+    this.#first = first;
   }
-  index.load(found ? rows.words(1) : randomIds(rows.rows));
+
+  /** Takes the next rows, whose columns begin with `id, hash`. */
+  take(rows: ResultColumns): void {
+    const ids = rows.u32(0);
+    const first = this.#first + this.count;
+    for (let row = 0; row < ids.length; row++) {
+      if (ids[row] !== first + row) {
+        assert(false, `row ${row} of a dictionary has the id ${ids[row]}`);
+      }
+    }
+    this.#chunks.push(rows.words(1));
+    this.count += rows.rows;
+  }
+
+  /** `found`: whether the rows are found by their ids. */
+  loadInto(index: IdIndex, found: boolean): void {
+    assert(index.count === this.#first, 'rows follow those that are there');
+    const ids = found ? new Int32Array(2 * this.count) : randomIds(this.count);
+    let at = 0;
+    for (const chunk of found ? this.#chunks : []) {
+      ids.set(chunk, at);
+      at += chunk.length;
+    }
+    index.load(ids);
+  }
 }
 
 function randomIds(rows: number): Int32Array {

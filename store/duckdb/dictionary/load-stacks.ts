@@ -12,7 +12,7 @@ import type { Database } from '../sql/database.ts';
 import { parquetRows } from '../sql/parquet-source.ts';
 import { eachChunk } from '../sql/result-columns.ts';
 import type { Dictionaries } from './dictionaries.ts';
-import { loadIds, partsOf, type Sealed } from './dictionary-parts.ts';
+import { IdRows, partsOf, type Sealed } from './dictionary-parts.ts';
 import type { LostRows } from './lost-rows.ts';
 
 /** Where the frames of stacks are, in the order of their ids. */
@@ -60,16 +60,21 @@ async function tryLoadStackIds(
     lost.fillStackIds(end);
     parts.push({ lostStacks, location });
   };
-  const read = (source: string, found: boolean): Promise<void> =>
-    eachChunk(connection, `SELECT id, hash, len(locations)::UINTEGER FROM ${source}`, (rows) => {
-      loadIds(index, rows, found);
+  const read = async (source: string, found: boolean): Promise<void> => {
+    const ids = new IdRows(index.count);
+    const sql = `SELECT id, hash, len(locations)::UINTEGER FROM ${source}`;
+    await eachChunk(connection, sql, (rows) => {
+      ids.take(rows);
       let end = offsets.data[offsets.length - 1] as number;
       for (const length of rows.u32(2)) {
         end += length;
         offsets.push(end);
       }
     });
+    ids.loadInto(index, found);
+  };
   const inBlocks = partsOf(list, 'stacks');
+  index.committed.reserve(Math.max(0, ...inBlocks.map(({ ids }) => ids[1])));
   for (const { block, file, ids } of inBlocks) {
     await fill(ids[0]);
     if (file.lost === true || faults.get(block)?.startsWith(file.name)) continue;

@@ -2,6 +2,9 @@
 import duckdb from '@duckdb/node-bindings';
 import { assert } from '../../../profile/errors.ts';
 
+/** What a text holds within its own 16 bytes; of a longer one these have a pointer. */
+const INLINE_BYTES = 12;
+
 /** A result whose columns are read by position. */
 export class ResultColumns {
   readonly rows: number;
@@ -48,16 +51,24 @@ export class ResultColumns {
       const vector = duckdb.data_chunk_get_vector(chunk, column);
       // A string has 16 bytes: its length, then 12 bytes of text, or 4 of it and a pointer.
       const entries = Buffer.from(copyOf(duckdb.vector_get_data(vector, size * 16)));
+      let run = Buffer.alloc(0);
+      let runRow = 0;
       for (let row = 0; row < size; row++) {
         const length = entries.readUInt32LE(row * 16);
-        const inline = entries.subarray(row * 16 + 4, row * 16 + 4 + length);
-        visit(
-          length <= 12
-            ? inline
-            : Buffer.from(
-                copyOf(duckdb.get_data_from_pointer(entries.buffer, row * 16 + 8, length)),
-              ),
-        );
+        if (length <= INLINE_BYTES) {
+          visit(entries.subarray(row * 16 + 4, row * 16 + 4 + length));
+          continue;
+        }
+        let at = distance(entries, runRow, row);
+        if (at < 0 || at + length > run.length) {
+          const bytes = runLength(entries, row, size);
+          run = Buffer.from(
+            copyOf(duckdb.get_data_from_pointer(entries.buffer, row * 16 + 8, bytes)),
+          );
+          runRow = row;
+          at = 0;
+        }
+        visit(run.subarray(at, at + length));
       }
     }
   }
@@ -97,6 +108,26 @@ export class ResultColumns {
     }
     return bytes.buffer;
   }
+}
+
+/** How far the long text of row `to` lies behind that of row `from`; -1 where it is far. */
+function distance(entries: Buffer, from: number, to: number): number {
+  const high = entries.readUInt32LE(to * 16 + 12) - entries.readUInt32LE(from * 16 + 12);
+  const low = entries.readUInt32LE(to * 16 + 8) - entries.readUInt32LE(from * 16 + 8);
+  const bytes = high * 2 ** 32 + low;
+  return bytes >= 0 && bytes < 2 ** 31 ? bytes : -1;
+}
+
+/** Bytes of the long texts from row `first` on that lie one behind the other. */
+function runLength(entries: Buffer, first: number, size: number): number {
+  let bytes = entries.readUInt32LE(first * 16);
+  for (let row = first + 1; row < size; row++) {
+    const length = entries.readUInt32LE(row * 16);
+    if (length <= INLINE_BYTES) continue;
+    if (distance(entries, first, row) !== bytes) break;
+    bytes += length;
+  }
+  return bytes;
 }
 
 /** Lists that lie in another order than their rows, one after the other. */
