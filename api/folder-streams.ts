@@ -3,7 +3,9 @@ import { link, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { create } from 'tar';
-import type { Selection, StoreCopy, StoreUpkeep } from '../store/store.ts';
+import { EverflameError } from '../profile/errors.ts';
+import { MAX_FOLDER_STREAMS, MAX_STREAM_STALL_MS } from '../profile/limits.ts';
+import type { StoreCopy, StoreUpkeep } from '../store/store.ts';
 
 export interface BackupSource {
   upkeep: Pick<StoreUpkeep, 'copy'>;
@@ -11,14 +13,67 @@ export interface BackupSource {
   debuginfoDir: string;
 }
 
-/**
- * The bytes of a tar whose root is a data directory. What was made for it is removed when the
- * stream ends, also early.
- */
-export async function streamBackup(
+/** Makes folders and sends them as tars. What was made is removed when its stream ends, also early. */
+export class FolderStreams {
+  readonly #stallMs: number;
+  #open = 0;
+
+  constructor(stallMs = MAX_STREAM_STALL_MS) {
+    this.#stallMs = stallMs;
+  }
+
+  async send(make: () => Promise<StoreCopy>): Promise<ReadableStream<Uint8Array>> {
+    if (this.#open >= MAX_FOLDER_STREAMS) {
+      throw new EverflameError('overloaded', 'other backups or exports are on their way', {
+        limit: `MAX_FOLDER_STREAMS = ${MAX_FOLDER_STREAMS}`,
+        remedy: 'Ask again when they are done.',
+      });
+    }
+    this.#open++;
+    let copy: StoreCopy;
+    try {
+      copy = await make();
+    } catch (error) {
+      this.#open--;
+      throw error;
+    }
+    const { dir, release } = copy;
+    let isOver = false;
+    const pack = create({ cwd: dir, portable: true, filter: () => !isOver }, ['.']);
+    const giveUp = (): void => void tar.destroy(new Error('the client takes nothing'));
+    const tar = Readable.from(whileTaken(pack, this.#stallMs, giveUp));
+    pack.on('error', (cause) => {
+      tar.destroy(new Error('the folder cannot be read', { cause }));
+    });
+    tar.once('close', () => {
+      isOver = true;
+      // Paused, it would keep its file open for ever, and with it the space on the disk.
+      pack.resume();
+      // What stays is removed at the next start.
+      void Promise.allSettled([release()]).then(() => this.#open--);
+    });
+    return Readable.toWeb(tar) as ReadableStream<Uint8Array>;
+  }
+}
+
+/** The chunks; `giveUp` is called once if nobody asks for the next one within `stallMs`. */
+async function* whileTaken(chunks: AsyncIterable<Buffer>, stallMs: number, giveUp: () => void) {
+  const timer = setTimeout(giveUp, stallMs).unref();
+  try {
+    for await (const chunk of chunks) {
+      timer.refresh();
+      yield chunk;
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** All that is stored, as a data directory. */
+export async function makeBackup(
   { upkeep, debuginfoDir }: BackupSource,
   signal: AbortSignal,
-): Promise<ReadableStream<Uint8Array>> {
+): Promise<StoreCopy> {
   const { dir, release } = await upkeep.copy(signal);
   try {
     await linkFolder(debuginfoDir, join(dir, 'debuginfo'), signal);
@@ -26,25 +81,7 @@ export async function streamBackup(
     await release();
     throw error;
   }
-  return streamFolder({ dir, release });
-}
-
-/** A selection's Parquet files in a tar. */
-export async function streamExport(
-  upkeep: Pick<StoreUpkeep, 'export'>,
-  selection: Selection,
-  signal: AbortSignal,
-): Promise<ReadableStream<Uint8Array>> {
-  return streamFolder(await upkeep.export(selection, signal));
-}
-
-function streamFolder({ dir, release }: StoreCopy): ReadableStream<Uint8Array> {
-  const tar = Readable.from(create({ cwd: dir, portable: true }, ['.']));
-  tar.once('close', () => {
-    // What stays is removed at the next start.
-    void Promise.allSettled([release()]);
-  });
-  return Readable.toWeb(tar) as ReadableStream<Uint8Array>;
+  return { dir, release };
 }
 
 /** Files that went away meanwhile are not part of the copy: they had been replaced or evicted. */

@@ -223,3 +223,7 @@ export const MAX_SQL_PROCESSES = 2;
 export const MAX_WAITING_SQL = 8;
 /** Instructions of a matcher's expression times characters of one label: at worst 100 ms. */
 export const MAX_MATCH_STEPS = 4_000_000;
+/** Backups and exports on their way at once: each may take as much disk as all that is stored. */
+export const MAX_FOLDER_STREAMS = 2;
+/** One whose client takes nothing for so long is given up. */
+export const MAX_STREAM_STALL_MS = 60_000;

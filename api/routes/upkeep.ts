@@ -1,13 +1,13 @@
 /** What operators do with a running store. */
 import { z } from 'zod';
-import type { StoreUpkeep } from '../../store/store.ts';
+import type { StoreCopy, StoreUpkeep } from '../../store/store.ts';
 import type { BackupSource } from '../folder-streams.ts';
-import { streamBackup, streamExport } from '../folder-streams.ts';
+import { FolderStreams, makeBackup } from '../folder-streams.ts';
 import { readUrlParameters } from '../parameters.ts';
 import { readSelection } from '../query/selection.ts';
 import { storeCheckJson } from '../store-check.ts';
 import { sendJson } from './answer.ts';
-import type { Endpoint } from './endpoint.ts';
+import type { AppContext, Endpoint } from './endpoint.ts';
 import { exportParameters, rangeOf } from './query-parameters.ts';
 import { searchOf } from './read.ts';
 import { storeCheckJson as storeCheckSchema } from './schemas.ts';
@@ -22,6 +22,7 @@ const TAR = 'application/x-tar';
 const noParameters = z.strictObject({});
 
 export function upkeepEndpoints(services: UpkeepServices): Endpoint[] {
+  const streams = new FolderStreams();
   return [
     {
       method: 'POST',
@@ -43,12 +44,8 @@ export function upkeepEndpoints(services: UpkeepServices): Endpoint[] {
       answers: { [TAR]: null },
       handle: async (context) => {
         readUrlParameters(noParameters, searchOf(context));
-        const tar = await streamBackup(services, context.req.raw.signal);
-        return context.body(tar, 200, {
-          'Content-Type': TAR,
-          'Content-Disposition': 'attachment; filename="everflame-backup.tar"',
-          'Cache-Control': 'no-store',
-        });
+        const make = () => makeBackup(services, context.req.raw.signal);
+        return sendFolder(context, streams, 'everflame-backup.tar', make);
       },
     },
     {
@@ -61,14 +58,25 @@ export function upkeepEndpoints(services: UpkeepServices): Endpoint[] {
         const { query, from, to } = readUrlParameters(exportParameters, searchOf(context));
         const range = rangeOf(from, to, services.clock());
         const selection = readSelection(query, range, 'query');
-        const { signal } = context.req.raw;
-        const tar = await streamExport(services.upkeep, selection, signal);
-        return context.body(tar, 200, {
-          'Content-Type': TAR,
-          'Content-Disposition': 'attachment; filename="everflame-export.tar"',
-          'Cache-Control': 'no-store',
-        });
+        const make = () => services.upkeep.export(selection, context.req.raw.signal);
+        return sendFolder(context, streams, 'everflame-export.tar', make);
       },
     },
   ];
+}
+
+async function sendFolder(
+  context: AppContext,
+  streams: FolderStreams,
+  fileName: string,
+  make: () => Promise<StoreCopy>,
+): Promise<Response> {
+  const headers = {
+    'Content-Type': TAR,
+    'Content-Disposition': `attachment; filename="${fileName}"`,
+    'Cache-Control': 'no-store',
+  };
+  // The body of an answer to HEAD is never read: nobody would end its stream.
+  if (context.req.method === 'HEAD') return context.body(null, 200, headers);
+  return context.body(await streams.send(make), 200, headers);
 }
