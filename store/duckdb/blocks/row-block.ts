@@ -93,14 +93,19 @@ async function insertAgentActivity(
     `INSERT INTO agent_activity
      SELECT ${id}, agent, min(ts_ms), max(ts_ms + length_ms), first(seq ORDER BY ts_ms, seq),
        last(seq ORDER BY ts_ms, seq), count(*), sum(length_ms), sum(frequency * length_ms),
-       sum(missing)
+       ${boundedSum('missing')}
      FROM (SELECT w.*, ${missingBefore('w.seq')} AS missing FROM ${source} w WHERE ${ONE_PER_WINDOW})
      GROUP BY agent`,
   );
   await change.query(
     `INSERT INTO agent_counters
-     SELECT ${id}, agent, counter, sum(value) FROM ${source} GROUP BY agent, counter`,
+     SELECT ${id}, agent, counter, ${boundedSum('value')} FROM ${source} GROUP BY agent, counter`,
   );
+}
+
+/** SQL: what agents claim must not keep a block from being written: beyond 64 bits it is the most. */
+function boundedSum(column: string): string {
+  return `least(sum(${column}), ${2n ** 63n - 1n})::BIGINT`;
 }
 
 async function profilesMeet(change: BlockChange, source: string, where: string): Promise<boolean> {

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm, stat, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import type { EpochMs } from '../../../profile/units.ts';
 import { drawBatch, mergeText } from '../../../test/conformance/drawn-batch.ts';
 import { select } from '../../../test/conformance/store.ts';
 import { type EmbeddedStore, openDuckStore } from '../duck-store.ts';
@@ -214,4 +215,24 @@ test('rows that come while others are deleted stay', async () => {
   await Promise.all([store.deleteProfiles({ matchers, range }, false), ...writes]);
   expect(store.stats()).toMatchObject({ samples: 20, profiles: 20 });
   expect(await store.labelValues('service_name', NO_MATCHERS)).toEqual(['kept']);
+});
+
+test('whatever an agent claims of its windows, they are sealed and told', async () => {
+  const store = await openStore();
+  const most = Number.MAX_SAFE_INTEGER;
+  const windows = Array.from({ length: 2_100 }, (_, at) => ({
+    seq: at % 2 === 0 ? 0 : most,
+    startMs: (T0 + at) as EpochMs,
+    lengthMs: most,
+    frequencyHz: Number.MAX_VALUE,
+    counters: { sampled: most, sent: most },
+  }));
+  const agent = { id: 'a', host: 'h', version: '1', kernel: '6' };
+  const profile = { labels: { host: 'h' }, tsMs: T0, types: { [CPU]: 'all 1' } };
+  await store.write(drawBatch(store.idKey, { id: 'w', agent, windows, profiles: [profile] }));
+  await store.seal();
+  expect(store.stats()).toMatchObject({ hotSamples: 0, failedSeals: 0 });
+  const [row] = await store.agents(select(CPU, 0, HOUR_MS).range);
+  expect(row?.totals).toMatchObject({ windows: 2_100, counters: { sent: 2 ** 63 } });
+  expect(await merge(store)).toBe('all');
 });
