@@ -47,6 +47,7 @@ export class Upkeep {
   #mergedDay = Number.NEGATIVE_INFINITY;
   #hotExpiredMs = Number.NEGATIVE_INFINITY;
   #running = false;
+  #isStopped = false;
   #lastLook: { wallMs: number; steadyMs: number };
   #distrustedUntilMs = Number.NEGATIVE_INFINITY;
 
@@ -57,8 +58,10 @@ export class Upkeep {
     this.#timer = setInterval(() => void this.#tick(), TICK_MS).unref();
   }
 
+  /** Before maintenance is closed: what that ends has not failed. */
   stop(): void {
     clearInterval(this.#timer);
+    this.#isStopped = true;
   }
 
   /** Removes what is too old or too much. */
@@ -139,6 +142,7 @@ export class Upkeep {
         this.#mergedDay = day;
       }
     } catch (error) {
+      if (this.#isStopped) return;
       this.stats.failedUpkeeps++;
       this.#options.log(`looking after blocks failed and is tried again: ${String(error)}`);
     } finally {
