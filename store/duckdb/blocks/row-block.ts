@@ -103,7 +103,7 @@ async function insertAgentActivity(
   );
 }
 
-/** SQL: what agents claim must not keep a block from being written: beyond 64 bits it is the most. */
+/** SQL: the most that 64 bits hold stands for more, so that no agent can keep rows from a block. */
 function boundedSum(column: string): string {
   return `least(sum(${column}), ${2n ** 63n - 1n})::BIGINT`;
 }

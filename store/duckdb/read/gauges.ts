@@ -9,7 +9,7 @@ import type { EpochMs, TimeRange } from '../../../profile/units.ts';
 import type { MergeColumns, Selection } from '../../store.ts';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import type { ReadSession } from '../sql/reader-pool.ts';
-import { checkRowCount, checkSums, emptyMerge } from './merge.ts';
+import { checkRowCount, checkSums, emptyMerge, ROW_LIMIT } from './merge.ts';
 import { valueTypes } from './row-types.ts';
 import { type Plan, planSelection, timeCondition } from './selection.ts';
 
@@ -71,9 +71,10 @@ function holdsOf(
   for (let start = 0; start < series.length; ) {
     let end = start + 1;
     while (end < series.length && series[end] === series[start]) end++;
+    // Once for all of a series: it sorts their times.
+    const spacing = usualSpacing(tsMs.subarray(start, end), durationMs[start] as number);
     for (let row = start; row < end; row++) {
       const own = tsMs[row] as number;
-      const spacing = usualSpacing(tsMs.subarray(start, end), durationMs[row] as number);
       const next = row + 1 < end ? (tsMs[row + 1] as number) : Number.POSITIVE_INFINITY;
       const hold = {
         series: series[row] as number,
@@ -187,7 +188,8 @@ export async function mergeGauges(
   const keys = plan.group.constant ? [] : [plan.group.sql];
   const rows = await session.query(
     `SELECT s.stack, sum(s.value * h.weight), ${plan.group.sql}
-     FROM ${samplesWithHolds(gauges)} GROUP BY ${['s.stack', ...keys].join(', ')}`,
+     FROM ${samplesWithHolds(gauges)} GROUP BY ${['s.stack', ...keys].join(', ')}
+     LIMIT ${ROW_LIMIT}`,
   );
   checkRowCount(rows);
   const covered = coveredMs(holds, range, wholeMs)[0] as number;
