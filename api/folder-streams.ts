@@ -13,7 +13,7 @@ export interface BackupSource {
   debuginfoDir: string;
 }
 
-/** Makes folders and sends them as tars. What was made is removed when its stream ends, also early. */
+/** Makes folders and sends them as tars. A folder is removed when its stream ends, also early. */
 export class FolderStreams {
   readonly #stallMs: number;
   #open = 0;
