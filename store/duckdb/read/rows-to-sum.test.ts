@@ -38,7 +38,7 @@ const stacks = fc
   .array(
     fc.tuple(
       fc.constantFrom('', '', '', '[thread=x] '),
-      fc.constantFrom('a', 'a;b', 'c'),
+      fc.constantFrom('a', 'a;b'),
       fc.integer({ min: 1, max: 9 }),
     ),
     { minLength: 1, maxLength: 4 },
@@ -46,11 +46,11 @@ const stacks = fc
   .map((lines) => lines.map(([labels, stack, value]) => `${labels}${stack} ${value}`).join('\n'));
 
 const profile = fc.record({
-  service: fc.constantFrom('s0', 's1', 's2'),
+  service: fc.constantFrom('s0', 's1'),
   host: fc.constantFrom('h0', 'h1'),
   period: fc.constantFrom(100, 250),
   type: fc.constantFrom(...TYPES),
-  minute: fc.integer({ min: 0, max: 30 * 60 }),
+  minute: fc.integer({ min: 0, max: 5 * 60 }),
   stacks,
 });
 
@@ -70,21 +70,22 @@ const question = fc.record({
   type: fc.constantFrom(CPU, SAMPLES, OFF_CPU, HEAP),
   matchers: fc.constantFrom(
     '',
+    '',
     '{service_name="s1"}',
     '{service_name=~"s[12]"}',
     '{host="h0"}',
     '{thread="x"}',
   ),
-  by: fc.constantFrom([], ['service_name'], ['host'], ['thread']),
+  by: fc.constantFrom([], [], ['service_name'], ['host'], ['thread']),
   fromMs: fc.oneof(
-    fc.integer({ min: -2, max: 15 }).map((hour) => HOUR_START + hour * HOUR_MS),
-    fc.integer({ min: -HOUR_MS, max: 15 * HOUR_MS }),
+    fc.integer({ min: -2, max: 4 }).map((hour) => HOUR_START + hour * HOUR_MS),
+    fc.integer({ min: -HOUR_MS, max: 4 * HOUR_MS }),
   ),
   lengthMs: fc.oneof(
-    fc.integer({ min: 1, max: 32 }).map((hours) => hours * HOUR_MS),
-    fc.integer({ min: 1, max: 32 * HOUR_MS }),
+    fc.integer({ min: 1, max: 6 }).map((hours) => hours * HOUR_MS),
+    fc.integer({ min: 1, max: 6 * HOUR_MS }),
   ),
-  stepHours: fc.constantFrom(0.7, 1, 3),
+  stepHours: fc.constantFrom(0.7, 1, 2),
 });
 
 /** What is hot is never read from roll-ups. */
@@ -115,11 +116,11 @@ async function sameAnswer(
 
 describe('whole hours of blocks are read from their roll-ups', () => {
   test('answers are those of the samples', async () => {
-    const batches = fc.array(fc.array(profile, { minLength: 30, maxLength: 120 }), {
-      minLength: 1,
+    const batches = fc.array(fc.array(profile, { minLength: 100, maxLength: 200 }), {
+      minLength: 2,
       maxLength: 3,
     });
-    const questions = fc.array(question, { minLength: 8, maxLength: 8 });
+    const questions = fc.array(question, { minLength: 16, maxLength: 16 });
     let files = 0;
     await fc.assert(
       fc.asyncProperty(batches, questions, fc.boolean(), async (drawn, asked, isMerged) => {
@@ -136,7 +137,7 @@ describe('whole hours of blocks are read from their roll-ups', () => {
         files += (await filesOf(dataDir, 'rollup')).length;
         for (const each of asked) await sameAnswer(each, [sealed, hot]);
       }),
-      { seed: 7, numRuns: 5 },
+      { seed: 7, numRuns: 5, endOnFailure: true },
     );
     expect(files).toBeGreaterThan(5);
   }, 120_000);
