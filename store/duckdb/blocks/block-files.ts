@@ -96,9 +96,10 @@ export async function removeOrphans(dataDir: string, blocks: readonly Block[]): 
   const named = new Set(blocks.flatMap(({ files }) => files.map(({ name }) => name)));
   let removed = 0;
   for (const folder of [BLOCKS_FOLDER, DICTIONARIES_FOLDER]) {
-    for (const entry of await readdir(join(dataDir, folder))) {
-      if (named.has(`${folder}/${entry}`)) continue;
-      await unlink(join(dataDir, folder, entry));
+    for (const entry of await readdir(join(dataDir, folder), { withFileTypes: true })) {
+      // The server makes no folders in there; a file system has its lost+found.
+      if (named.has(`${folder}/${entry.name}`) || entry.isDirectory()) continue;
+      await unlink(join(dataDir, folder, entry.name));
       removed++;
     }
   }

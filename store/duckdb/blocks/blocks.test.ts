@@ -1,6 +1,15 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -77,6 +86,7 @@ test('files that no block names are removed at start, and counted', async () => 
   await store.seal();
   await store.close();
   await writeFile(join(dataDir, 'blocks', '000000000099.samples.parquet'), 'PAR1 torn');
+  await mkdir(join(dataDir, 'blocks', 'lost+found'));
   const again = await openStore(dataDir);
   expect(again.stats().orphansRemoved).toBe(1);
   expect(await filesOf(dataDir, 'samples')).toHaveLength(1);
