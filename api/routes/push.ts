@@ -39,7 +39,6 @@ const ingestParameters = z.looseObject({
 
 const writeRawParameters = z.strictObject({});
 
-const USUAL_BODY_BYTES = 65_536;
 const BODY_LIMIT = { name: 'MAX_BODY_BYTES', bytes: MAX_BODY_BYTES };
 
 export function pushEndpoints(services: PushServices): Endpoint[] {
@@ -98,28 +97,30 @@ async function accept(
     contentEncoding: context.req.header('content-encoding') ?? '',
     idempotencyKey: readIdempotencyKey(context),
   };
-  const release = memory.reserve('push', pushBytes(declaredBytes(context)));
-  const answered = withBody(bodySource(context), BODY_LIMIT, bodies, async (body) => {
+  // Asked before, so that no body comes in vain; held from when it is whole: it may come slowly.
+  memory.reserve('push', pushBytes(0))();
+  return withBody(bodySource(context), BODY_LIMIT, bodies, async (body) => {
+    const release = memory.reserve('push', pushBytes(body.byteLength));
+    try {
+      return sendJson(context, await store(body));
+    } finally {
+      release();
+    }
+  });
+
+  async function store(body: Uint8Array<ArrayBuffer>): Promise<PushJson> {
     metrics.receivedBytes.add(body.byteLength, { route });
     const stored = await ingest.accept({ ...parameters, ...headers, body });
     metrics.ingestedProfiles.add(stored.profiles);
     metrics.ingestedSamples.add(stored.samples);
     metrics.samplesWithoutLabels.add(stored.samplesWithoutLabels);
-    const answer: PushJson = {
+    return {
       batch_id: stored.batchId,
       profiles: stored.profiles,
       samples: stored.samples,
       samples_without_labels: stored.samplesWithoutLabels,
     };
-    return sendJson(context, answer);
-  });
-  return answered.finally(release);
-}
-
-/** Of a body in chunks nobody knows; then it is an average one. */
-function declaredBytes(context: AppContext): number {
-  const declared = Number(context.req.header('content-length') ?? USUAL_BODY_BYTES);
-  return Number.isFinite(declared) ? Math.min(Math.max(0, declared), MAX_BODY_BYTES) : 0;
+  }
 }
 
 function readIdempotencyKey(context: AppContext): string {

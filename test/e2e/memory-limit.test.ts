@@ -1,6 +1,8 @@
 /** The memory limit holds for the whole process, whatever comes in; writers are told to wait. */
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { pprofFromText } from '../pprof-text.ts';
@@ -10,6 +12,7 @@ const LIMIT_BYTES = 512e6;
 const LOAD_MS = 20_000;
 const WRITERS = 8;
 const READERS = 3;
+const SLOW_CLIENTS = 50;
 const BODIES = 24;
 const STACKS = 1_500;
 const DEPTH = 24;
@@ -99,6 +102,25 @@ test('over the limit nothing is taken; what is answered stays below it', async (
     expect(peak, seen).toBeLessThanOrEqual(LIMIT_BYTES);
     // Once the load is over, pushes go through again.
     await expect.poll(() => load.push(), { timeout: 20_000, interval: 200 }).toBe(200);
+    expect(await server.stop()).toBe(0);
+  });
+});
+
+test('large bodies that never come take no room from others', async () => {
+  await withFolder(async (folder) => {
+    const server = await startServerProcess(join(folder, 'data'), undefined, {
+      args: ['--memory-limit', String(LIMIT_BYTES)],
+    });
+    const { hostname, port, host } = new URL(server.url);
+    const slow = Array.from({ length: SLOW_CLIENTS }, () => connect(Number(port), hostname));
+    for (const socket of slow) {
+      await once(socket, 'connect');
+      socket.write(
+        `POST /ingest?name=slow HTTP/1.1\r\nhost: ${host}\r\ncontent-length: 30000000\r\n\r\n\r\n`,
+      );
+    }
+    expect(await new Load(server.url, [body(0)]).push()).toBe(200);
+    for (const socket of slow) socket.destroy();
     expect(await server.stop()).toBe(0);
   });
 });
