@@ -21,7 +21,7 @@ const FLAGS = {
   'retention-age': flag.duration(30 * DAY_MS, 'profiles older than this are removed, 0: none'),
   'retention-bytes': flag.bytes(
     null,
-    'the oldest profiles go where all that is stored takes more than this (default no limit)',
+    'the oldest profiles go where all that is stored takes more than this, 0: none (the default)',
   ),
   'debuginfo-bytes': flag.bytes(10e9, 'for symbol files; those not used for longest go first'),
   'debuginfo-path': flag.list(
@@ -81,7 +81,7 @@ export const serverCommand: Command = {
       log: (line) => output.err(line),
       memoryLimitBytes,
       ...(retentionAgeMs === 0 ? {} : { retentionAgeMs }),
-      ...(retentionBytes === null ? {} : { retentionBytes }),
+      ...(retentionBytes === null || retentionBytes === 0 ? {} : { retentionBytes }),
     });
     const stopped = waitForSignal();
     output.out(`everflame: serving ${server.url} from ${values['data-dir']}\n`);
