@@ -53,6 +53,12 @@ test('the largest lines; the rest is exact, and uncovered where all of it is', a
   ]);
 });
 
+test('lines of one total are in the order of their labels, whichever was stored first', async () => {
+  const inOrder = ['a 5: 5 - -', 'b 5: - 5 -', '1 in rest 5: - - 5'];
+  expect(await summarize(['a 5 - -', 'b - 5 -', 'c - - 5'], 2)).toEqual(inOrder);
+  expect(await summarize(['c - - 5', 'b - 5 -', 'a 5 - -'], 2)).toEqual(inOrder);
+});
+
 test('a gauge is a mean over the time that is covered; the last step is a short one', async () => {
   expect(await summarize(['a 10 - 40', 'b 20 20 20'], 2, 'gauge')).toEqual([
     'a 20: 10 - 40',

@@ -64,7 +64,9 @@ export async function summarizeTimelines(
     totals[row] = totalOf(group.value, seconds, frame.aggregation);
     await turn.spend(steps);
   }
-  const order = [...groups.keys()].sort((a, b) => (totals[b] as number) - (totals[a] as number));
+  const order = [...groups.keys()].sort(
+    (a, b) => (totals[b] as number) - (totals[a] as number) || compareLabels(groups[a], groups[b]),
+  );
   const others = order.slice(limit).map((row) => groups[row] as TimelineGroup);
   const line = (group: TimelineGroup): SeriesLineJson => toLine(group, seconds, frame.aggregation);
   const lines: SeriesLineJson[] = [];
@@ -81,6 +83,11 @@ export async function summarizeTimelines(
         ? null
         : { ...line(await addUp(others, steps, turn)), count: others.length },
   };
+}
+
+/** So that lines with the same total come in one order, whichever was stored first. */
+function compareLabels(a: TimelineGroup | undefined, b: TimelineGroup | undefined): number {
+  return JSON.stringify(a?.labels) < JSON.stringify(b?.labels) ? -1 : 1;
 }
 
 /** Lengths of the steps; the last may be cut short by the range's end. */
