@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
@@ -121,4 +122,12 @@ test('what is not HTTP is refused and does not hold up the close', async () => {
   socket.write('\u0016\u0003\u0001 nonsense\r\n\r\n');
   expect(await answer).toContain('400 Bad Request');
   await listener.close(1000);
+});
+
+test('a connection without a request does not hold up the end', async () => {
+  const listener = await listen(() => new Response(), LOOPBACK);
+  const socket = connect(Number(new URL(listener.url).port), '127.0.0.1');
+  await once(socket, 'connect');
+  await listener.close(60_000);
+  await once(socket, 'close');
 });

@@ -1,6 +1,6 @@
 /** Listening on an address, and stopping without cutting answers short. */
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { isLoopbackAddress } from '../api/doors.ts';
 import { EverflameError } from '../profile/errors.ts';
@@ -64,6 +64,11 @@ export async function listen(
   const server = createServer(limits, (incoming, outgoing) => {
     void onRequest(incoming, outgoing);
   });
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(explain(error, address)));
     server.listen(address.port, address.hostname, resolve);
@@ -76,15 +81,21 @@ export async function listen(
       new Promise((resolve) => {
         const timer = setTimeout(() => server.closeAllConnections(), graceMs);
         // A connection that was answering would stay open for KEEP_ALIVE_MS.
-        const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
+        const sweep = setInterval(closeIdle, SWEEP_MS);
         server.close(() => {
           clearTimeout(timer);
           clearInterval(sweep);
           resolve();
         });
-        server.closeIdleConnections();
+        closeIdle();
       }),
   };
+
+  function closeIdle(): void {
+    server.closeIdleConnections();
+    // Node holds those that browsers open in advance for busy: a request could be on its way.
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+  }
 }
 
 function explain(error: NodeJS.ErrnoException, address: SocketAddress): EverflameError {
