@@ -1,6 +1,6 @@
 /** Fills the dictionaries of a store when it is opened: rows in blocks, then those not sealed. */
 import { join } from 'node:path';
-import type duckdb from '@duckdb/node-bindings';
+import duckdb from '@duckdb/node-bindings';
 import type { Block, DictionaryTable } from '../blocks/block.ts';
 import { contentFaultOf } from '../blocks/block-files.ts';
 import { parquetRows } from '../sql/parquet-source.ts';
@@ -11,6 +11,12 @@ import type { IdIndex } from './id-index.ts';
 import { loadStackIds, type StackPart } from './load-stacks.ts';
 import { LostRows } from './lost-rows.ts';
 import type { SharedColumn } from './shared-column.ts';
+
+/**
+ * What DuckDB's threads decode ahead of this one. By its own measure, a megabyte, they wait most of
+ * the time: ten million stacks took half as long again.
+ */
+const READ_AHEAD_BYTES = 64_000_000;
 
 interface Table {
   table: DictionaryTable;
@@ -32,6 +38,7 @@ export async function loadDictionaries(
   dictionaries: Dictionaries,
   sealed: Sealed,
 ): Promise<{ faults: Map<Block, string>; stacks: StackPart[] }> {
+  await duckdb.query(connection, `SET streaming_buffer_size = '${READ_AHEAD_BYTES}B'`);
   const faults = new Map<Block, string>();
   const lost = new LostRows(connection, dictionaries);
   for (const table of tablesOf(dictionaries, lost)) {
