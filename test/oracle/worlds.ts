@@ -90,6 +90,10 @@ const PRODUCERS: readonly (readonly string[])[] = [
   [BYTES, GOROUTINES],
 ];
 
+function hasSample(text: string): boolean {
+  return / [1-9]\d*( @|$)/m.test(text);
+}
+
 const profile: fc.Arbitrary<DrawnProfile> = fc
   .record({
     labels,
@@ -104,8 +108,9 @@ const profile: fc.Arbitrary<DrawnProfile> = fc
     const drawn = types.map((type) => lines(rest.tsMs, !GAUGES.includes(type)));
     return fc.tuple(...drawn).map((texts) => ({
       ...rest,
-      // Of a profile that has no period and no sample, stores may tell zero events or none.
-      period: texts.some((text) => / [1-9]\d*( @|$)/m.test(text)) ? rest.period : rest.period || 10,
+      // Of a type that has no sample in a profile without a period, stores may tell zero events or
+      // none.
+      period: texts.every(hasSample) ? rest.period : rest.period || 10,
       labels: { ...rest.labels, producer: `p${producer}` },
       types: Object.fromEntries(types.map((type, row) => [type, texts[row] ?? ''])),
     }));
