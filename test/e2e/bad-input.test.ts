@@ -9,7 +9,7 @@ import { memoryMb } from '../../bench/process-usage.ts';
 import {
   MAX_BODY_BYTES,
   MAX_DECOMPRESSED_BYTES,
-  MAX_REGEX_MS,
+  MAX_MATCH_STEPS,
   MAX_REGEX_PROGRAM,
   MAX_SELECTOR_LENGTH,
   MAX_STACK_DEPTH,
@@ -197,7 +197,7 @@ function questionRows(): Row[] {
       'a regular expression that keeps all of its program busy',
       asked(MERGE, { query: `${TYPE}{trace=~"(a?){999}"}` }),
       413,
-      { parameter: 'query', limit: `MAX_REGEX_MS = ${MAX_REGEX_MS}` },
+      { parameter: 'query', limit: `MAX_MATCH_STEPS = ${MAX_MATCH_STEPS}` },
     ],
     [
       'a selector without end',

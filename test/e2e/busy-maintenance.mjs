@@ -38,19 +38,24 @@ if (isMainThread) {
     return merge.call(this);
   };
 
+  /** Keepers at work, and those among them that were asked for more meanwhile. */
   const busy = new WeakSet();
+  const asked = new WeakSet();
   BlockKeeper.prototype.checkSize = async function () {
+    asked.add(this);
     if (busy.has(this)) return;
     busy.add(this);
-    const request =
-      MAINTENANCE_HOT_MS === undefined
-        ? 'oldest-half'
-        : { beforeMs: Date.now() - Number(MAINTENANCE_HOT_MS) };
-    // Failures are the store's to report; a store that closes aborts the work.
-    await Promise.allSettled([this.seal(request)]);
-    if (upkeep !== null) await Promise.allSettled([upkeep.merge()]);
-    if (upkeep !== null) await Promise.allSettled([upkeep.expire()]);
-    await sleep(Number(MAINTENANCE_PAUSE_MS ?? 0));
+    while (asked.delete(this)) {
+      const request =
+        MAINTENANCE_HOT_MS === undefined
+          ? 'oldest-half'
+          : { beforeMs: Date.now() - Number(MAINTENANCE_HOT_MS) };
+      // Failures are the store's to report; a store that closes aborts the work.
+      await Promise.allSettled([this.seal(request)]);
+      if (upkeep !== null) await Promise.allSettled([upkeep.merge()]);
+      if (upkeep !== null) await Promise.allSettled([upkeep.expire()]);
+      await sleep(Number(MAINTENANCE_PAUSE_MS ?? 0));
+    }
     busy.delete(this);
   };
 }

@@ -83,7 +83,7 @@ test('sealing on a disk that is full, has room again, and is full again', async 
       expect(readdirSync(dataDir)).not.toContain('set-aside');
       expect(server.output()).not.toContain('damaged');
     } finally {
-      execFileSync('umount', [folder]);
+      execFileSync('umount', ['--lazy', folder]);
     }
   });
 });

@@ -22,7 +22,7 @@ const NOW = Date.now();
 let server: ServerProcess;
 
 beforeAll(async () => {
-  server = await startServerProcess(folder);
+  server = await startServerProcess(folder, undefined, { args: ['--memory-limit', '4GB'] });
 });
 afterAll(async () => {
   await server.stop();

@@ -16,7 +16,7 @@ const BUSY_MAINTENANCE = pathToFileURL('test/e2e/busy-maintenance.mjs').href;
 
 const start = (dataDir: string) =>
   startServerProcess(dataDir, '127.0.0.1:0', {
-    env: { NODE_OPTIONS: `--import ${BUSY_MAINTENANCE}` },
+    env: { NODE_OPTIONS: `--import ${BUSY_MAINTENANCE}`, MAINTENANCE_HOT_MS: '3600000' },
   });
 
 /** `day` days ago, a weight that tells it from the others. */

@@ -3,6 +3,7 @@ import {
   closeSync,
   cpSync,
   openSync,
+  readFileSync,
   readSync,
   renameSync,
   statSync,
@@ -84,7 +85,8 @@ test('a log that is damaged in its middle is refused by name, and left as it is'
     for (let number = 0; number < PUSHES; number++) await push(server.url, number);
     await server.kill();
     const bytes = statSync(log).size;
-    flipBit(log, Math.floor(bytes / 2));
+    // In a name: what a damaged length says could as well be a log that is cut.
+    flipBit(log, readFileSync(log).indexOf(`second_${PUSHES / 2}`));
 
     const refused = await runEverflame([
       'server',

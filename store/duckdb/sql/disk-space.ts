@@ -1,13 +1,15 @@
 /**
  * Room that writes leave on the volume: removing what is old needs some to say so, and so do seals
- * and merges before the files that they replace can go.
+ * and merges before the files that they replace can go. Above all a checkpoint must find room: one
+ * that does not is fatal to DuckDB, which then answers nothing until it is opened again.
  */
 import { statfsSync } from 'node:fs';
 import { EverflameError } from '../../../profile/errors.ts';
 
 const MAX_RESERVE_BYTES = 256 * 2 ** 20;
-/** Of a small volume. */
 const RESERVE_SHARE = 0.04;
+/** A write-ahead log as long as it gets (database.ts) and its checkpoint; of a tiny volume half. */
+const MIN_RESERVE_BYTES = 32 * 2 ** 20;
 /** Asking costs some 10 us. A full disk is looked at every time, to see at once that it is not. */
 const LOOK_MS = 250;
 
@@ -50,7 +52,8 @@ export class DiskSpace {
 }
 
 function reserveOf({ totalBytes }: VolumeSpace): number {
-  return Math.min(MAX_RESERVE_BYTES, Math.floor(totalBytes * RESERVE_SHARE));
+  const least = Math.min(MIN_RESERVE_BYTES, Math.floor(totalBytes / 2));
+  return Math.min(MAX_RESERVE_BYTES, Math.max(least, Math.floor(totalBytes * RESERVE_SHARE)));
 }
 
 export function volumeOf(dir: string): DiskSpace {
