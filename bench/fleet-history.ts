@@ -6,7 +6,7 @@ import { BLOCKS_FOLDER, type Block, fileOf, ROW_TABLES } from '../store/duckdb/b
 import { type BlockChange, changeBlocks } from '../store/duckdb/blocks/block-change.ts';
 import { openBlocks } from '../store/duckdb/blocks/open-blocks.ts';
 import { writeRollup } from '../store/duckdb/blocks/rollup.ts';
-import { openDuckStore } from '../store/duckdb/duck-store.ts';
+import { openDuckStore } from '../store/duckdb/open-store.ts';
 import { openDatabase } from '../store/duckdb/sql/database.ts';
 import { parquetRows } from '../store/duckdb/sql/parquet-source.ts';
 

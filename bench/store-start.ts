@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseProfileType } from '../profile/select/profile-type.ts';
 import type { EpochMs } from '../profile/units.ts';
-import { openDuckStore } from '../store/duckdb/duck-store.ts';
+import { openDuckStore } from '../store/duckdb/open-store.ts';
 import type { WriteBatch } from '../store/store.ts';
 import { startServerProcess } from '../test/e2e/server-process.ts';
 import { memoryMb } from './process-usage.ts';

@@ -21,7 +21,7 @@ import { sqlGauges } from '../api/sql/sql-gauges.ts';
 import { createSqlRunner } from '../api/sql/sql-runner.ts';
 import { watchStore } from '../api/telemetry/watched-store.ts';
 import type { EpochMs } from '../profile/units.ts';
-import { openDuckStore } from '../store/duckdb/duck-store.ts';
+import { openDuckStore } from '../store/duckdb/open-store.ts';
 import { openSymbolizer } from '../symbolizer/debuginfo/debuginfo-store.ts';
 import { collectGarbage } from './garbage.ts';
 import { type MemoryShares, shareMemory } from './memory-limit.ts';

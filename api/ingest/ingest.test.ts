@@ -8,7 +8,7 @@ import { refs, stringAt } from '../../profile/dictionary.ts';
 import { MAX_QUEUED_INGESTS } from '../../profile/limits.ts';
 import { parseProfileType } from '../../profile/select/profile-type.ts';
 import type { EpochMs } from '../../profile/units.ts';
-import { openDuckStore } from '../../store/duckdb/duck-store.ts';
+import { openDuckStore } from '../../store/duckdb/open-store.ts';
 import type { Store } from '../../store/store.ts';
 import { pprofFromText } from '../../test/pprof-text.ts';
 import { type AgentReport, encodeWriteRaw, type ReportWindow } from '../../wire/write-raw.ts';

@@ -9,7 +9,7 @@ import { decodeFg1 } from '../../profile/flame/fg1.ts';
 import { MAX_MATCHERS } from '../../profile/limits.ts';
 import { formatGraphText } from '../../profile/text.ts';
 import type { EpochMs, TimeRange } from '../../profile/units.ts';
-import { openDuckStore } from '../../store/duckdb/duck-store.ts';
+import { openDuckStore } from '../../store/duckdb/open-store.ts';
 import type { Store } from '../../store/store.ts';
 import { drawBatch } from '../../test/conformance/drawn-batch.ts';
 import type {

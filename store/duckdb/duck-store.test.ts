@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { EverflameError } from '../../profile/errors.ts';
 import { describeStore, type StorePlace } from '../../test/conformance/store.ts';
 import type { WriteBatch } from '../store.ts';
-import { type EmbeddedStore, openDuckStore } from './duck-store.ts';
+import type { EmbeddedStore } from './duck-store.ts';
+import { openDuckStore } from './open-store.ts';
 
 /** Sealing after so many writes, 0 for never, and then merging what was sealed. */
 function placeOf(writesPerSeal: number, isMerged = false): () => Promise<StorePlace> {

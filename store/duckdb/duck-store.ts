@@ -29,18 +29,13 @@ import type {
   TimelineGroup,
   WriteBatch,
 } from '../store.ts';
-import { BlockKeeper } from './blocks/block-keeper.ts';
-import { markDamaged, openBlocks } from './blocks/open-blocks.ts';
+import type { BlockKeeper } from './blocks/block-keeper.ts';
 import { oldestKeptMs } from './blocks/retention.ts';
 import type { SealRequest } from './blocks/seal.ts';
-import { Upkeep } from './blocks/upkeep.ts';
+import type { Upkeep } from './blocks/upkeep.ts';
 import { seriesToDelete } from './catalogue/deletion.ts';
-import { loadDictionaries } from './dictionary/load-dictionaries.ts';
-import { type FrameLoad, loadFrames } from './dictionary/load-stacks.ts';
-import { Backups, removeOldBackups } from './inspect/backup.ts';
-import { checkStore } from './inspect/check.ts';
-import { chooseRows, Exports, removeOldExports } from './inspect/export.ts';
-import { forgetSeries, loadActivity, loadBatchIds, loadCatalogue, loadCounts } from './load.ts';
+import type { FrameLoad } from './dictionary/load-stacks.ts';
+import { Inspector } from './inspect/inspector.ts';
 import { readCoveredMs } from './read/coverage.ts';
 import { estimateRead } from './read/estimate.ts';
 import { mergeGauges } from './read/gauges.ts';
@@ -51,18 +46,11 @@ import { readProfile, readProfiles } from './read/profiles.ts';
 import { readSummary } from './read/summary.ts';
 import { readTimeline } from './read/timeline.ts';
 import { readAgents } from './read/windows.ts';
-import { removeOldSnapshots, SqlSnapshots } from './sandbox/sql-snapshots.ts';
-import {
-  type Database,
-  type DuckStoreOptions,
-  fileBytes,
-  openDatabase,
-  probeDatabase,
-} from './sql/database.ts';
+import { type Database, fileBytes, probeDatabase } from './sql/database.ts';
 import { type DiskSpace, volumeOf } from './sql/disk-space.ts';
 import { ReaderPool, type ReadSession } from './sql/reader-pool.ts';
 import { checkAge } from './write/age-check.ts';
-import { GroupWriter } from './write/group-writer.ts';
+import type { GroupWriter } from './write/group-writer.ts';
 
 /** What tests and maintenance ask of the embedded store alone. */
 export interface EmbeddedStore extends Store, SqlSource, StoreUpkeep {
@@ -72,53 +60,8 @@ export interface EmbeddedStore extends Store, SqlSource, StoreUpkeep {
   maintain(): Promise<void>;
 }
 
-/**
- * Opens or makes the store in a directory. One store per directory: a second open, by this process
- * or another, is refused. Queries run on libuv's threads, so UV_THREADPOOL_SIZE should be 16.
- */
-export async function openDuckStore(options: DuckStoreOptions): Promise<EmbeddedStore> {
-  const { nowMs = Date.now, log = () => undefined, maxHotSamples } = options;
-  const database = await openDatabase(options);
-  const connection = await database.connect();
-  let frames: FrameLoad | null = null;
-  try {
-    const opened = await openBlocks(database, connection, log);
-    const list = opened.place.lists.current;
-    const writer = new GroupWriter(connection, database.idKey);
-    const { dataDir } = database;
-    await removeOldSnapshots(dataDir);
-    await removeOldBackups(dataDir);
-    await removeOldExports(dataDir);
-    const { dictionaries } = writer;
-    const loaded = await loadDictionaries(connection, dictionaries, { dataDir, list });
-    frames = await loadFrames(database, dictionaries, loaded.stacks, opened.place.lists);
-    await markDamaged(opened.place, loaded.faults, new AbortController().signal, log);
-    await forgetSeries(connection);
-    await loadCatalogue(connection, writer.catalogue);
-    await loadActivity(connection, writer.catalogue);
-    await loadBatchIds(connection, writer.batchIds, nowMs());
-    await loadCounts(connection, writer, list);
-    const { counts } = writer;
-    const keeper = new BlockKeeper({ opened, counts, maxHotSamples, nowMs, log });
-    writer.committed = () => keeper.checkSize();
-    const { retentionAgeMs, retentionBytes } = options;
-    const limits = { ageMs: retentionAgeMs ?? null, bytes: retentionBytes ?? null };
-    const upkeep = new Upkeep({
-      ...{ place: opened.place, maintenance: keeper.maintenance, limits, counts, nowMs, log },
-      repair: (used) => keeper.repair(used),
-      otherBytes: () => fileBytes(database),
-      removed: () => reloadActivity(database, writer),
-    });
-    return new DuckStore({ database, connection, writer, keeper, upkeep, frames, nowMs });
-  } catch (error) {
-    await frames?.stop();
-    duckdb.disconnect_sync(connection);
-    database.close();
-    throw error;
-  }
-}
-
-interface StoreParts {
+/** What the store is made of, opened and filled (open-store.ts). */
+export interface StoreParts {
   database: Database;
   connection: duckdb.Connection;
   writer: GroupWriter;
@@ -128,19 +71,7 @@ interface StoreParts {
   nowMs: () => number;
 }
 
-/** Once rows were removed: what is left of them decides about names and values of labels. */
-async function reloadActivity(database: Database, writer: GroupWriter): Promise<void> {
-  const successor = writer.catalogue.activity.successor();
-  await writer.drained();
-  const connection = await database.connect();
-  try {
-    await loadActivity(connection, writer.catalogue, successor);
-  } finally {
-    duckdb.disconnect_sync(connection);
-  }
-}
-
-class DuckStore implements EmbeddedStore {
+export class DuckStore implements EmbeddedStore {
   readonly idKey: IdKey;
   readonly atomicBatches = true;
   readonly #database: Database;
@@ -154,12 +85,9 @@ class DuckStore implements EmbeddedStore {
   #fullDisk: EverflameError | null = null;
   readonly #nowMs: () => number;
   readonly #readers: ReaderPool;
-  readonly #snapshots: SqlSnapshots;
-  readonly #backups: Backups;
-  readonly #exports: Exports;
+  readonly #inspector: Inspector;
   #closing: Promise<void> | null = null;
   #probing: Promise<boolean> | null = null;
-  #isChecking = false;
 
   constructor({ database, connection, writer, keeper, upkeep, frames, nowMs }: StoreParts) {
     this.#frames = frames;
@@ -171,9 +99,9 @@ class DuckStore implements EmbeddedStore {
     this.#writer = writer;
     this.#keeper = keeper;
     this.#readers = new ReaderPool(database, keeper.place.lists, (used) => keeper.repair(used));
-    this.#snapshots = new SqlSnapshots(database.dataDir, keeper.place.lists, this.#readers);
-    this.#backups = new Backups(database.dataDir, this.#readers);
-    this.#exports = new Exports(database.dataDir, this);
+    const { dataDir } = database;
+    const { catalogue } = writer;
+    this.#inspector = new Inspector({ dataDir, readers: this.#readers, keeper, catalogue });
     this.idKey = database.idKey;
   }
 
@@ -402,48 +330,20 @@ class DuckStore implements EmbeddedStore {
   }
 
   sqlSnapshot(): Promise<SqlSnapshot> {
-    return this.#snapshots.take();
+    return this.#inspector.sqlSnapshot();
   }
 
   copy(signal: AbortSignal): Promise<StoreCopy> {
-    return this.#backups.make(signal);
+    return this.#inspector.copy(signal);
   }
 
   async export(selection: Selection, signal: AbortSignal): Promise<StoreCopy> {
     await this.#judgeAhead(selection);
-    const whole = wholeMs(selection);
-    const chosen = await this.#readers.read(signal, (session) =>
-      chooseRows(session, this.#writer.catalogue, whole),
-    );
-    return this.#exports.make(whole, chosen, signal);
+    return this.#inspector.export(wholeMs(selection), signal);
   }
 
-  /** One at a time: each takes two readers, and several would wait for one another's second. */
-  async check(signal: AbortSignal): Promise<StoreCheck> {
-    if (this.#isChecking) {
-      throw new EverflameError('conflict', 'the store is being checked', {
-        remedy: 'Ask again when that is done.',
-      });
-    }
-    this.#isChecking = true;
-    try {
-      return await this.#check(signal);
-    } finally {
-      this.#isChecking = false;
-    }
-  }
-
-  async #check(signal: AbortSignal): Promise<StoreCheck> {
-    const { result, damaged } = await this.#readers.read(signal, (session) =>
-      checkStore({
-        query: (sql) => session.query(sql),
-        queryFile: (sql) => this.#readers.read(signal, (other) => other.query(sql)),
-        dataDir: this.#database.dataDir,
-        blocks: session.sources.list.blocks,
-      }),
-    );
-    if (damaged.size > 0) await this.#keeper.repair(damaged);
-    return result;
+  check(signal: AbortSignal): Promise<StoreCheck> {
+    return this.#inspector.check(signal);
   }
 
   /** Questions that come while one is being answered share its answer. */
@@ -473,7 +373,7 @@ class DuckStore implements EmbeddedStore {
     await this.#probing;
     await this.#frames.stop();
     await this.#readers.close();
-    await this.#snapshots.close();
+    await this.#inspector.close();
     duckdb.disconnect_sync(this.#connection);
     this.#database.close();
   }

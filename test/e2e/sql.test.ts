@@ -7,7 +7,7 @@ import type { RunningServer } from '../../cli/server.ts';
 import { startServer } from '../../cli/server.ts';
 import { SQL_MEMORY_BYTES } from '../../profile/limits.ts';
 import type { EpochMs } from '../../profile/units.ts';
-import { openDuckStore } from '../../store/duckdb/duck-store.ts';
+import { openDuckStore } from '../../store/duckdb/open-store.ts';
 import { drawBatch } from '../conformance/drawn-batch.ts';
 import { pprofFromText } from '../pprof-text.ts';
 

@@ -17,7 +17,8 @@ import duckdb from '@duckdb/node-bindings';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { drawBatch, mergeText } from '../../../test/conformance/drawn-batch.ts';
 import { select } from '../../../test/conformance/store.ts';
-import { type EmbeddedStore, openDuckStore } from '../duck-store.ts';
+import type { EmbeddedStore } from '../duck-store.ts';
+import { openDuckStore } from '../open-store.ts';
 import { NEW_TABLES } from '../sql/upgrade.ts';
 
 const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
@@ -192,7 +193,7 @@ async function killAfter(dataDir: string, at: string): Promise<void> {
   const code = `import { join } from 'node:path';
     const { BlockChange } = await import(join(${folder}, 'block-change.ts'));
     const { BlockLists } = await import(join(${folder}, 'block-lists.ts'));
-    const { openDuckStore } = await import(join(${folder}, '../duck-store.ts'));
+    const { openDuckStore } = await import(join(${folder}, '../open-store.ts'));
     const kill = () => process.kill(process.pid, 'SIGKILL');
     const { query } = BlockChange.prototype;
     BlockChange.prototype.query = async function (sql) {

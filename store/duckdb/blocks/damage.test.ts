@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createRandom } from '../../../bench/random.ts';
 import { drawBatch, mergeText } from '../../../test/conformance/drawn-batch.ts';
 import { select } from '../../../test/conformance/store.ts';
-import { openDuckStore } from '../duck-store.ts';
+import { openDuckStore } from '../open-store.ts';
 
 const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
 const T0 = 1_700_000_000_000;

@@ -5,7 +5,8 @@ import { expect, onTestFinished, test } from 'vitest';
 import type { EpochMs } from '../../../profile/units.ts';
 import { drawBatch, mergeText } from '../../../test/conformance/drawn-batch.ts';
 import { select } from '../../../test/conformance/store.ts';
-import { type EmbeddedStore, openDuckStore } from '../duck-store.ts';
+import type { EmbeddedStore } from '../duck-store.ts';
+import { openDuckStore } from '../open-store.ts';
 import type { DuckStoreOptions } from '../sql/database.ts';
 
 const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';

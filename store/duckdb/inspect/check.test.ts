@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { drawBatch } from '../../../test/conformance/drawn-batch.ts';
-import { openDuckStore } from '../duck-store.ts';
+import { openDuckStore } from '../open-store.ts';
 import { checkDataDir } from './check-data-dir.ts';
 
 const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';

@@ -5,7 +5,7 @@ import duckdb from '@duckdb/node-bindings';
 import { expect, onTestFinished, test } from 'vitest';
 import { drawBatch } from '../../../test/conformance/drawn-batch.ts';
 import { select } from '../../../test/conformance/store.ts';
-import { openDuckStore } from '../duck-store.ts';
+import { openDuckStore } from '../open-store.ts';
 import { openMemoryDatabase } from '../sql/database.ts';
 import { ResultColumns } from '../sql/result-columns.ts';
 

@@ -6,7 +6,7 @@ import { parseProfileType } from '../../../profile/select/profile-type.ts';
 import { parseSelector } from '../../../profile/select/selector.ts';
 import type { EpochMs } from '../../../profile/units.ts';
 import { drawBatch } from '../../../test/conformance/drawn-batch.ts';
-import { openDuckStore } from '../duck-store.ts';
+import { openDuckStore } from '../open-store.ts';
 
 const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
 const T0 = Math.floor(Date.now() / 60_000) * 60_000 - 600_000;

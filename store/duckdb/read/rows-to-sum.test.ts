@@ -5,7 +5,8 @@ import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type DrawnProfile, drawBatch, mergeText } from '../../../test/conformance/drawn-batch.ts';
 import { select } from '../../../test/conformance/store.ts';
-import { type EmbeddedStore, openDuckStore } from '../duck-store.ts';
+import type { EmbeddedStore } from '../duck-store.ts';
+import { openDuckStore } from '../open-store.ts';
 
 const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
 const SAMPLES = 'process_cpu:samples:count:cpu:nanoseconds';

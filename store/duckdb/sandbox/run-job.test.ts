@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EpochMs } from '../../../profile/units.ts';
 import { drawBatch } from '../../../test/conformance/drawn-batch.ts';
 import type { SqlSnapshot } from '../../store.ts';
-import { type EmbeddedStore, openDuckStore } from '../duck-store.ts';
+import type { EmbeddedStore } from '../duck-store.ts';
+import { openDuckStore } from '../open-store.ts';
 import { openSandbox, runJob } from './run-job.ts';
 import type { SqlFormat } from './sandbox-job.ts';
 

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { drawBatch } from '../../../test/conformance/drawn-batch.ts';
 import type { SqlFiles } from '../../store.ts';
-import { type EmbeddedStore, openDuckStore } from '../duck-store.ts';
+import type { EmbeddedStore } from '../duck-store.ts';
+import { openDuckStore } from '../open-store.ts';
 import { runJob } from './run-job.ts';
 
 const DAY_MS = 86_400_000;

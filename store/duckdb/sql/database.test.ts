@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { drawBatch } from '../../../test/conformance/drawn-batch.ts';
 import { collectGarbage } from '../../../test/garbage.ts';
 import type { WriteBatch } from '../../store.ts';
-import { openDuckStore } from '../duck-store.ts';
+import { openDuckStore } from '../open-store.ts';
 import { GroupWriter } from '../write/group-writer.ts';
 import { type Database, openDatabase } from './database.ts';
 
@@ -34,7 +34,7 @@ test('a directory is open once in a process, and again after it was closed', asy
 
 /** Opens the store in a process of its own, which ends as `how` says. */
 async function openElsewhere(dataDir: string, how: string): Promise<string> {
-  const module = join(import.meta.dirname, '../duck-store.ts');
+  const module = join(import.meta.dirname, '../open-store.ts');
   const code = `import { openDuckStore } from ${JSON.stringify(module)};
     try { await openDuckStore({ dataDir: ${JSON.stringify(dataDir)} }); ${how} }
     catch (error) { console.log(error.kind, error.message); }`;

@@ -1,0 +1,68 @@
+/** Opens the store: looks at its blocks, fills the dictionaries, starts what looks after it. */
+import duckdb from '@duckdb/node-bindings';
+import { BlockKeeper } from './blocks/block-keeper.ts';
+import { markDamaged, openBlocks } from './blocks/open-blocks.ts';
+import { Upkeep } from './blocks/upkeep.ts';
+import { loadDictionaries } from './dictionary/load-dictionaries.ts';
+import { type FrameLoad, loadFrames } from './dictionary/load-stacks.ts';
+import { DuckStore, type EmbeddedStore } from './duck-store.ts';
+import { removeOldCopies } from './inspect/inspector.ts';
+import { forgetSeries, loadActivity, loadBatchIds, loadCatalogue, loadCounts } from './load.ts';
+import { type Database, type DuckStoreOptions, fileBytes, openDatabase } from './sql/database.ts';
+import { GroupWriter } from './write/group-writer.ts';
+
+/**
+ * Opens or makes the store in a directory. One store per directory: a second open, by this process
+ * or another, is refused. Queries run on libuv's threads, so UV_THREADPOOL_SIZE should be 16.
+ */
+export async function openDuckStore(options: DuckStoreOptions): Promise<EmbeddedStore> {
+  const { nowMs = Date.now, log = () => undefined, maxHotSamples } = options;
+  const database = await openDatabase(options);
+  const connection = await database.connect();
+  let frames: FrameLoad | null = null;
+  try {
+    const opened = await openBlocks(database, connection, log);
+    const list = opened.place.lists.current;
+    const writer = new GroupWriter(connection, database.idKey);
+    const { dataDir } = database;
+    await removeOldCopies(dataDir);
+    const { dictionaries } = writer;
+    const loaded = await loadDictionaries(connection, dictionaries, { dataDir, list });
+    frames = await loadFrames(database, dictionaries, loaded.stacks, opened.place.lists);
+    await markDamaged(opened.place, loaded.faults, new AbortController().signal, log);
+    await forgetSeries(connection);
+    await loadCatalogue(connection, writer.catalogue);
+    await loadActivity(connection, writer.catalogue);
+    await loadBatchIds(connection, writer.batchIds, nowMs());
+    await loadCounts(connection, writer, list);
+    const { counts } = writer;
+    const keeper = new BlockKeeper({ opened, counts, maxHotSamples, nowMs, log });
+    writer.committed = () => keeper.checkSize();
+    const { retentionAgeMs, retentionBytes } = options;
+    const limits = { ageMs: retentionAgeMs ?? null, bytes: retentionBytes ?? null };
+    const upkeep = new Upkeep({
+      ...{ place: opened.place, maintenance: keeper.maintenance, limits, counts, nowMs, log },
+      repair: (used) => keeper.repair(used),
+      otherBytes: () => fileBytes(database),
+      removed: () => reloadActivity(database, writer),
+    });
+    return new DuckStore({ database, connection, writer, keeper, upkeep, frames, nowMs });
+  } catch (error) {
+    await frames?.stop();
+    duckdb.disconnect_sync(connection);
+    database.close();
+    throw error;
+  }
+}
+
+/** Once rows were removed: what is left of them decides about names and values of labels. */
+async function reloadActivity(database: Database, writer: GroupWriter): Promise<void> {
+  const successor = writer.catalogue.activity.successor();
+  await writer.drained();
+  const connection = await database.connect();
+  try {
+    await loadActivity(connection, writer.catalogue, successor);
+  } finally {
+    duckdb.disconnect_sync(connection);
+  }
+}
