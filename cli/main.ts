@@ -19,6 +19,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['diff', async () => (await import('./diff.ts')).diffCommand],
   ['store backup', async () => (await import('./store-backup.ts')).storeBackupCommand],
   ['store export', async () => (await import('./store-export.ts')).storeExportCommand],
+  ['store delete', async () => (await import('./store-delete.ts')).storeDeleteCommand],
   ['store check', async () => (await import('./store-check.ts')).storeCheckCommand],
   ['debuginfo upload', async () => (await import('./debuginfo.ts')).debuginfoUploadCommand],
   ['debuginfo lookup', async () => (await import('./debuginfo-lookup.ts')).debuginfoLookupCommand],

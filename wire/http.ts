@@ -283,6 +283,16 @@ export interface WantedJson {
   }[];
 }
 
+/** What a deletion has removed, or would remove. */
+export interface DeletedJson {
+  profiles: number;
+  /** Rows. */
+  samples: number;
+  /** Written anew or dropped. */
+  blocks: number;
+  dry_run: boolean;
+}
+
 /** What a check of everything stored has found. */
 export interface StoreCheckJson {
   files: number;

@@ -5,6 +5,7 @@ import { MAX_SELECTOR_LENGTH } from '../../profile/limits.ts';
 import { formatProfileType } from '../../profile/select/profile-type.ts';
 import type { EpochMs, TimeRange } from '../../profile/units.ts';
 import type { StoreUpkeep } from '../../store/store.ts';
+import type { DeletedJson } from '../../wire/http.ts';
 import type { BodyBudget } from '../body.ts';
 import { readUrlParameters } from '../parameters.ts';
 import { readMetaSelection } from '../query/selection.ts';
@@ -52,7 +53,7 @@ const deletedJson = z.object({
   samples: count.describe('Rows of samples.'),
   blocks: count.describe('Blocks that were written anew or dropped.'),
   dry_run: z.boolean(),
-});
+}) satisfies z.ZodType<DeletedJson>;
 
 const ALWAYS: TimeRange = { from: 0 as EpochMs, to: Number.MAX_SAFE_INTEGER as EpochMs };
 
