@@ -5,11 +5,12 @@
 import { readdirSync } from 'node:fs';
 import type { Attributes, Counter, Histogram, Meter, UpDownCounter } from '@opentelemetry/api';
 import type { StoreStats } from '../store/store.ts';
+import type { AgentSampleMetrics } from './telemetry/agent-samples.ts';
 
 /** Upper bounds in seconds; the acknowledgement target is 30 ms, a whole-day merge 900 ms. */
 const DURATION_BOUNDARIES_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 
-export interface Metrics {
+export interface Metrics extends AgentSampleMetrics {
   /** By `route`, `method` and `status`. */
   requests: Counter;
   /** Seconds from the first byte of the request to the answer's head, by `route`. */
@@ -59,6 +60,18 @@ export function createMetrics(meter: Meter): Metrics {
     samplesWithoutLabels: counter(
       'everflame_ingested_samples_without_labels',
       'Rows of samples whose own labels were over a limit and left out.',
+    ),
+    agentSamples: counter(
+      'everflame_agent_samples',
+      'Samples that agents took, in windows they have reported; sent again, they count again.',
+    ),
+    agentSamplesLost: counter(
+      'everflame_agent_samples_lost',
+      'Of these, samples that are not stored, by reason.',
+    ),
+    agentSamplesIncomplete: counter(
+      'everflame_agent_samples_incomplete',
+      'Of these, samples stored with a part of their stack missing, by reason.',
     ),
     debuginfoBytes: counter('everflame_debuginfo_bytes', 'Bytes of symbol files received.'),
     debuginfoFiles: counter('everflame_debuginfo_files', 'Symbol files taken whole.'),

@@ -41,6 +41,8 @@ export interface IngestAnswer {
   samples: number;
   /** Samples whose labels were over a limit: kept with their value and without their labels. */
   samplesWithoutLabels: number;
+  /** Figures of the windows that were reported, added up by name (profile/window-counters.ts). */
+  counters: ReadonlyMap<string, number>;
   /** Bytes of all profiles after gunzip. */
   decompressedBytes: number;
 }

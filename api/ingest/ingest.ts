@@ -2,7 +2,7 @@
 import type { Worker } from 'node:worker_threads';
 import { EverflameError } from '../../profile/errors.ts';
 import type { EpochMs } from '../../profile/units.ts';
-import type { Store } from '../../store/store.ts';
+import type { Store, WindowRow } from '../../store/store.ts';
 import { DecodePool } from './decode-pool.ts';
 import type { Ingest, IngestAnswer, IngestRequest } from './ingest-request.ts';
 
@@ -30,8 +30,9 @@ export function createIngest({ store, createWorker, workers, clock }: IngestOpti
     const { batchId } = batch;
     const profiles = batch.profiles.length;
     const samples = batch.samples.count;
+    const counters = sumCounters(batch.windows);
     await store.write(batch);
-    return { batchId, profiles, samples, samplesWithoutLabels, decompressedBytes };
+    return { batchId, profiles, samples, samplesWithoutLabels, counters, decompressedBytes };
   }
 
   return {
@@ -57,4 +58,14 @@ export function createIngest({ store, createWorker, workers, clock }: IngestOpti
       await pool.close();
     },
   };
+}
+
+function sumCounters(windows: readonly WindowRow[]): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const { counters } of windows) {
+    for (const [name, value] of Object.entries(counters)) {
+      sums.set(name, (sums.get(name) ?? 0) + value);
+    }
+  }
+  return sums;
 }

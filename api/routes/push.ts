@@ -15,6 +15,7 @@ import type { Ingest, IngestRequest } from '../ingest/ingest-request.ts';
 import { type MemoryGovernor, pushBytes } from '../memory-governor.ts';
 import type { Metrics } from '../metrics.ts';
 import { readUrlParameters } from '../parameters.ts';
+import { type CountAgentSamples, createAgentSampleCount } from '../telemetry/agent-samples.ts';
 import { sendJson } from './answer.ts';
 import type { AppContext, Endpoint } from './endpoint.ts';
 import { bodySource } from './endpoint.ts';
@@ -27,6 +28,10 @@ export interface PushServices {
   memory: Pick<MemoryGovernor, 'reserve'>;
   metrics: Metrics;
   clock(): number;
+}
+
+interface Pushing extends PushServices {
+  countAgentSamples: CountAgentSamples;
 }
 
 /** Other parameters that Pyroscope's clients send say nothing that a pprof does not say itself. */
@@ -42,6 +47,8 @@ const writeRawParameters = z.strictObject({});
 const BODY_LIMIT = { name: 'MAX_BODY_BYTES', bytes: MAX_BODY_BYTES };
 
 export function pushEndpoints(services: PushServices): Endpoint[] {
+  const countAgentSamples = createAgentSampleCount(services.metrics);
+  const pushing: Pushing = { ...services, countAgentSamples };
   return [
     {
       method: 'POST',
@@ -52,7 +59,7 @@ export function pushEndpoints(services: PushServices): Endpoint[] {
       answers: { 'application/json': pushJson },
       handle: (context) => {
         readUrlParameters(writeRawParameters, searchOf(context));
-        return accept(context, services, '/api/profiles/writeraw', { kind: 'writeraw' });
+        return accept(context, pushing, '/api/profiles/writeraw', { kind: 'writeraw' });
       },
     },
     {
@@ -68,7 +75,7 @@ export function pushEndpoints(services: PushServices): Endpoint[] {
           searchOf(context),
         );
         const nowMs = services.clock();
-        return accept(context, services, '/ingest', {
+        return accept(context, pushing, '/ingest', {
           kind: 'ingest',
           name,
           fromMs: from === undefined ? null : readPyroscopeTime(from, nowMs, 'from'),
@@ -88,7 +95,7 @@ type PushParameters = IngestRequest extends infer R
 
 async function accept(
   context: AppContext,
-  { ingest, bodies, memory, metrics }: PushServices,
+  { ingest, bodies, memory, metrics, countAgentSamples }: Pushing,
   route: string,
   parameters: PushParameters,
 ): Promise<Response> {
@@ -114,6 +121,7 @@ async function accept(
     metrics.ingestedProfiles.add(stored.profiles);
     metrics.ingestedSamples.add(stored.samples);
     metrics.samplesWithoutLabels.add(stored.samplesWithoutLabels);
+    countAgentSamples(stored.counters);
     return {
       batch_id: stored.batchId,
       profiles: stored.profiles,

@@ -446,11 +446,23 @@ describe('debuginfo', () => {
 });
 
 test('what happened is in the metrics', async () => {
+  const counters = { sampled: 19, sent: 12, lost_ring_full: 7, incomplete_user_stack_failed: 2 };
+  const window = { seq: 1, startMs: NOW - 60_000, lengthMs: 10_000, frequencyHz: 19, counters };
+  const report = {
+    ...{ batchId: 'b1', agentId: 'a1', agentVersion: '1', host: 'h1', kernel: '6.1' },
+    windows: [window],
+  };
+  const pushed = encodeWriteRaw({ tenant: '', series: [], normalized: false, report });
+  const headers = { 'content-type': 'application/x-protobuf' };
+  expect((await post('/api/profiles/writeraw', pushed, headers)).status).toBe(200);
   const text = await (await get('/metrics')).text();
   const figure = (name: string) =>
     Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(text)?.[1]);
   expect(figure('everflame_ingested_profiles_total')).toBeGreaterThanOrEqual(6);
   expect(figure('everflame_ingested_samples_total')).toBeGreaterThan(300);
+  expect(figure('everflame_agent_samples_total')).toBe(19);
+  expect(text).toContain('\neverflame_agent_samples_lost_total{reason="ring_full"} 7\n');
+  expect(figure('everflame_agent_samples_incomplete_total')).toBe(2);
   expect(figure('everflame_duplicate_batches_total')).toBe(1);
   expect(figure('everflame_store_samples')).toBeGreaterThan(300);
   expect(figure('everflame_debuginfo_files_total')).toBe(1);
