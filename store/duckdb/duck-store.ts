@@ -34,7 +34,7 @@ import { oldestKeptMs } from './blocks/retention.ts';
 import type { SealRequest } from './blocks/seal.ts';
 import type { Upkeep } from './blocks/upkeep.ts';
 import { seriesToDelete } from './catalogue/deletion.ts';
-import type { FrameLoad } from './dictionary/load-stacks.ts';
+import type { FrameLoad } from './dictionary/load-frames.ts';
 import { Inspector } from './inspect/inspector.ts';
 import { readCoveredMs } from './read/coverage.ts';
 import { estimateRead } from './read/estimate.ts';
@@ -67,7 +67,7 @@ export interface StoreParts {
   writer: GroupWriter;
   keeper: BlockKeeper;
   upkeep: Upkeep;
-  frames: FrameLoad;
+  frames: FrameLoad<void>;
   nowMs: () => number;
 }
 
@@ -79,7 +79,7 @@ export class DuckStore implements EmbeddedStore {
   readonly #writer: GroupWriter;
   readonly #keeper: BlockKeeper;
   readonly #upkeep: Upkeep;
-  readonly #frames: FrameLoad;
+  readonly #frames: FrameLoad<void>;
   readonly #disk: DiskSpace;
   /** Of the last write, if it found no room. */
   #fullDisk: EverflameError | null = null;

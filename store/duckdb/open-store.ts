@@ -4,7 +4,7 @@ import { BlockKeeper } from './blocks/block-keeper.ts';
 import { markDamaged, openBlocks } from './blocks/open-blocks.ts';
 import { Upkeep } from './blocks/upkeep.ts';
 import { loadDictionaries } from './dictionary/load-dictionaries.ts';
-import { type FrameLoad, loadFrames } from './dictionary/load-stacks.ts';
+import { loadFrames, mendFrames } from './dictionary/load-frames.ts';
 import { DuckStore, type EmbeddedStore } from './duck-store.ts';
 import { removeOldCopies } from './inspect/inspector.ts';
 import { forgetSeries, loadActivity, loadBatchIds, loadCatalogue, loadCounts } from './load.ts';
@@ -19,7 +19,7 @@ export async function openDuckStore(options: DuckStoreOptions): Promise<Embedded
   const { nowMs = Date.now, log = () => undefined, maxHotSamples } = options;
   const database = await openDatabase(options);
   const connection = await database.connect();
-  let frames: FrameLoad | null = null;
+  let frames: Awaited<ReturnType<typeof loadFrames>> | null = null;
   try {
     const opened = await openBlocks(database, connection, log);
     const list = opened.place.lists.current;
@@ -46,7 +46,11 @@ export async function openDuckStore(options: DuckStoreOptions): Promise<Embedded
       otherBytes: () => fileBytes(database),
       removed: () => reloadActivity(database, writer),
     });
-    return new DuckStore({ database, connection, writer, keeper, upkeep, frames, nowMs });
+    const mended = mendFrames(frames, {
+      ...{ dictionaries, log, repair: (used) => keeper.repair(used) },
+      write: (batch) => writer.write(batch),
+    });
+    return new DuckStore({ database, connection, writer, keeper, upkeep, frames: mended, nowMs });
   } catch (error) {
     await frames?.stop();
     duckdb.disconnect_sync(connection);

@@ -8,6 +8,7 @@ import {
   rollupOf,
 } from './block.ts';
 import { type BlockChange, type BlockPlace, changeBlocks } from './block-change.ts';
+import { dictionaryRows } from './dictionary-file.ts';
 import { fileRows, forgetReplacedWindows, writeRowBlock } from './row-block.ts';
 
 export interface MergeResult {
@@ -51,7 +52,7 @@ async function mergeDictionaries(
     const parts = filesOf(group, table).sort((a, b) => firstId(a) - firstId(b));
     const source = fileRows(change, parts);
     if (source === null) continue;
-    const file = await change.copy(id, table, `SELECT * FROM ${source} ORDER BY id`);
+    const file = await change.copy(id, table, dictionaryRows(table, source));
     if (file === null) continue;
     const end = Math.max(...parts.map(({ ids }) => ids?.[1] ?? 0));
     files.push({ ...file, ids: [firstId(parts[0]), end] });

@@ -12,6 +12,7 @@ import {
   ROW_TABLES,
 } from './block.ts';
 import { type BlockChange, type BlockPlace, changeBlocks } from './block-change.ts';
+import { dictionaryRows } from './dictionary-file.ts';
 import { forgetReplacedWindows, writeRowBlock } from './row-block.ts';
 
 const DAY_MS = 24 * HOUR_MS;
@@ -128,7 +129,7 @@ class Seal {
       );
       const [first, end] = [rows.u32(0)[0] ?? 0, rows.u32(1)[0] ?? 0];
       if (end === 0) continue;
-      const file = await this.#change.copy(id, table, `SELECT * FROM ${table} ORDER BY id`);
+      const file = await this.#change.copy(id, table, dictionaryRows(table, table));
       if (file === null) continue;
       await this.#change.query(`DELETE FROM ${table} WHERE id < ${end}`);
       files.push({ ...file, ids: [first, end] });

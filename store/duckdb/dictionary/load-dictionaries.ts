@@ -8,7 +8,8 @@ import { eachChunk, type ResultColumns } from '../sql/result-columns.ts';
 import type { Dictionaries } from './dictionaries.ts';
 import { IdRows, partsOf, type Sealed } from './dictionary-parts.ts';
 import type { IdIndex } from './id-index.ts';
-import { loadStackIds, type StackPart } from './load-stacks.ts';
+import type { StackPart } from './load-frames.ts';
+import { loadStackIds } from './load-stacks.ts';
 import { LostRows } from './lost-rows.ts';
 import type { SharedColumn } from './shared-column.ts';
 

@@ -6,11 +6,43 @@
 import { randomBytes } from 'node:crypto';
 import duckdb from '@duckdb/node-bindings';
 import { AddressSpace, FrameKind, unknownFrameName } from '../../../profile/flame/frame.ts';
+import type { WriteBatch } from '../../store.ts';
 import { sqlText } from '../schema.ts';
 import type { Dictionaries } from './dictionaries.ts';
 import type { IdIndex } from './id-index.ts';
 
 const LOST = unknownFrameName('its dictionary is damaged');
+
+/** The location of stand-ins, for a store that is open. */
+export function lostLocationBatch(): WriteBatch {
+  const ids = (rows: number): Int32Array =>
+    new Int32Array(Uint8Array.from(randomBytes(8 * rows)).buffer);
+  const zero = Uint32Array.of(0);
+  const bytes = Buffer.from(LOST);
+  return {
+    ...{ batchId: randomBytes(16).toString('hex'), agent: null, windows: [] },
+    ...{ types: [], series: [], profiles: [], labelsets: [[]], labelsetIds: ids(1) },
+    samples: {
+      ...{ count: 0, type: new Uint16Array(), profile: zero, labelset: zero },
+      ...{ tsMs: new Float64Array(), stack: new Int32Array(), value: new Int32Array() },
+    },
+    strings: { ids: ids(2), offsets: Uint32Array.of(0, 0, bytes.length), bytes },
+    functions: {
+      ids: ids(1),
+      ...{ name: Uint32Array.of(1), systemName: Uint32Array.of(1), file: zero, startLine: zero },
+    },
+    locations: {
+      ids: ids(1),
+      ...{ binary: zero, buildId: zero, address: new Uint32Array(2) },
+      space: Uint8Array.of(AddressSpace.none),
+      kind: Uint8Array.of(FrameKind.unknown),
+      flags: Uint8Array.of(0),
+      lineOffsets: Uint32Array.of(0, 1),
+      ...{ lineFunction: zero, lineNumber: zero, lineColumn: zero },
+    },
+    stacks: { ids: new Int32Array(), offsets: zero, locations: new Uint32Array() },
+  };
+}
 
 export class LostRows {
   readonly #connection: duckdb.Connection;

@@ -7,8 +7,9 @@ import type { EpochMs } from '../../../profile/units.ts';
 import type { StoreCheck, StoreFault } from '../../store.ts';
 import { type Block, type BlockFile, DICTIONARY_TABLES, ROW_TABLES } from '../blocks/block.ts';
 import { contentFaultOf } from '../blocks/block-files.ts';
+import { COUNTED_DEPTH, DEPTH } from '../blocks/dictionary-file.ts';
 import { TABLE_NAMES, type TableName } from '../schema.ts';
-import { parquetRows } from '../sql/parquet-source.ts';
+import { columnFactsSql, parquetRows } from '../sql/parquet-source.ts';
 import type { ResultColumns } from '../sql/result-columns.ts';
 
 export interface CheckInput {
@@ -103,20 +104,38 @@ class Check implements CheckedStore {
     let outside = 'false';
     if (isDictionary) outside = `id < ${first} OR id >= ${end}`;
     else if (hasTime) outside = `ts_ms < ${fromMs} OR ts_ms >= ${toMs}`;
-    const source = parquetRows([join(this.#input.dataDir, file.name)]);
-    const [read] = await Promise.allSettled([this.#input.queryFile(countSql(source, outside))]);
+    const [read] = await Promise.allSettled([this.#count(file, table, outside)]);
     if (read.status === 'rejected') return `cannot be read: ${String(read.reason)}`;
-    const rows = read.value.f64(0)[0] ?? 0;
-    const strays = read.value.f64(1)[0] ?? 0;
+    const { rows, strays, misfits } = read.value;
     this.result.rows += rows;
     if (rows !== file.rows) return `has ${rows} rows, ${file.rows} were written`;
+    if (misfits > 0) return `has ${misfits} stacks of another depth than it says`;
     return strays === 0 ? '' : `has ${strays} rows outside of its ${isDictionary ? 'ids' : 'time'}`;
+  }
+
+  /** Reads every row of a file; `strays` are those `outside`. */
+  async #count(
+    { name }: BlockFile,
+    table: string,
+    outside: string,
+  ): Promise<{ rows: number; strays: number; misfits: number }> {
+    const path = join(this.#input.dataDir, name);
+    let misfit = 'false';
+    if (table === 'stacks') {
+      const facts = await this.#input.queryFile(columnFactsSql(path, DEPTH, 'locations'));
+      if ((facts.f64(0)[0] ?? 0) > 0) misfit = `${DEPTH} <> ${COUNTED_DEPTH}`;
+    }
+    const counted = await this.#input.queryFile(countSql(parquetRows([path]), outside, misfit));
+    const [rows = 0, strays = 0, misfits = 0] = [0, 1, 2].map((at) => counted.f64(at)[0]);
+    return { rows, strays, misfits };
   }
 
   /** Reads every row of the database file, whose pages DuckDB checks by their sums. */
   async tables(): Promise<void> {
     for (const table of TABLE_NAMES) {
-      const [read] = await Promise.allSettled([this.#input.query(countSql(table, 'false'))]);
+      const [read] = await Promise.allSettled([
+        this.#input.query(countSql(table, 'false', 'false')),
+      ]);
       if (read.status === 'fulfilled') this.result.rows += read.value.f64(0)[0] ?? 0;
       else this.#fault(null, `table ${table}`, `cannot be read: ${String(read.reason)}`);
     }
@@ -162,9 +181,10 @@ class Check implements CheckedStore {
   }
 }
 
-/** Counts rows, and those that do not belong there; the hash makes DuckDB read every column. */
-function countSql(source: string, outside: string): string {
-  return `SELECT count(*)::DOUBLE, count(*) FILTER (${outside})::DOUBLE, bit_xor(hash(t))
+/** Counts rows, and those that meet conditions; the hash makes DuckDB read every column. */
+function countSql(source: string, outside: string, misfit: string): string {
+  return `SELECT count(*)::DOUBLE, count(*) FILTER (${outside})::DOUBLE,
+      count(*) FILTER (${misfit})::DOUBLE, bit_xor(hash(t))
     FROM ${source} t`;
 }
 
