@@ -49,6 +49,7 @@ import { readAgents } from './read/windows.ts';
 import { type Database, fileBytes, probeDatabase } from './sql/database.ts';
 import { type DiskSpace, volumeOf } from './sql/disk-space.ts';
 import { ReaderPool, type ReadSession } from './sql/reader-pool.ts';
+import { shrinkBeforeClose } from './sql/shrink-file.ts';
 import { checkAge } from './write/age-check.ts';
 import type { GroupWriter } from './write/group-writer.ts';
 
@@ -375,6 +376,7 @@ export class DuckStore implements EmbeddedStore {
     await this.#readers.close();
     await this.#inspector.close();
     duckdb.disconnect_sync(this.#connection);
+    await shrinkBeforeClose(this.#database);
     this.#database.close();
   }
 }

@@ -8,6 +8,7 @@ import { EverflameError } from '../../../profile/errors.ts';
 import type { IdKey } from '../../../profile/siphash.ts';
 import { createTableSql, SCHEMA_VERSION, sqlText, TABLE_NAMES } from '../schema.ts';
 import { ResultColumns } from './result-columns.ts';
+import { removeLeftovers, shrinkFile } from './shrink-file.ts';
 import { toStoreError } from './store-error.ts';
 import { NEW_BLOCK_META, upgradeFrom1 } from './upgrade.ts';
 
@@ -66,14 +67,21 @@ export class Database {
   }
 }
 
-export function openDatabase(options: DuckStoreOptions): Promise<Database> {
+/** Opens the store's file or makes it; one that is much larger than what it holds is made small. */
+export async function openDatabase(options: DuckStoreOptions): Promise<Database> {
   mkdirSync(options.dataDir, { recursive: true });
   const file = join(realpathSync(options.dataDir), FILE_NAME);
-  return openFile(file, settingsOf(options), (opened, path) => {
-    // What queries of a killed process had spilled; the lock on the file is ours by now.
-    rmSync(`${path}.tmp`, { recursive: true, force: true });
-    return prepareSchema(opened, path);
-  });
+  const open = () =>
+    openFile(file, settingsOf(options), (opened, path) => {
+      // What queries of a killed process had spilled; the lock on the file is ours by now.
+      rmSync(`${path}.tmp`, { recursive: true, force: true });
+      removeLeftovers(path);
+      return prepareSchema(opened, path);
+    });
+  const database = await open();
+  if (!(await shrinkFile(database))) return database;
+  database.close();
+  return open();
 }
 
 /** Opens what is there and writes nothing, not even a checkpoint. */
@@ -99,7 +107,7 @@ async function openFile(
   openFiles.add(path);
   let database: duckdb.Database | null = null;
   try {
-    database = await duckdb.open(path, configOf(settings));
+    database = await openLocked(path, settings);
     const connection = await duckdb.connect(database);
     const idKey = await prepare(connection, path);
     duckdb.disconnect_sync(connection);
@@ -109,6 +117,23 @@ async function openFile(
     openFiles.delete(path);
     throw toOpenError(path, cause);
   }
+}
+
+/** The file of that name, locked. */
+async function openLocked(
+  path: string,
+  settings: Record<string, string>,
+): Promise<duckdb.Database> {
+  const before = inodeOf(path);
+  const database = await duckdb.open(path, configOf(settings));
+  if (before === null || before === inodeOf(path)) return database;
+  // Who had the lock until then has put a smaller file in its place (shrink-file.ts).
+  duckdb.close_sync(database);
+  return duckdb.open(path, configOf(settings));
+}
+
+function inodeOf(path: string): number | null {
+  return statSync(path, { throwIfNoEntry: false })?.ino ?? null;
 }
 
 function toOpenError(path: string, cause: unknown): EverflameError {
@@ -152,6 +177,8 @@ function settingsOf(options: DuckStoreOptions): Record<string, string> {
     threads: String(options.threads ?? availableParallelism()),
     memory_limit: `${memory}B`,
     checkpoint_threshold: `${CHECKPOINT_BYTES}B`,
+    // Of new files. Most tables are small, and each takes some blocks of its own.
+    default_block_size: '16384',
     // Sums by dense stack ref index an array instead of hashing: 2^20 groups of 24 bytes at most.
     perfect_ht_threshold: '20',
     ...NO_EXTENSIONS,

@@ -34,6 +34,12 @@ export class DiskSpace {
     if (error !== null) throw error;
   }
 
+  /** What may be written beside the reserve; less than nothing where that is used already. */
+  roomBytes(): number {
+    const space = this.#read();
+    return space.freeBytes - reserveOf(space);
+  }
+
   /** Why writes are refused; null where there is room. */
   fault(): EverflameError | null {
     const nowMs = performance.now();
