@@ -56,6 +56,12 @@ describe('one change', () => {
     expect([change.a, change.b, change.relative]).toEqual([0, 0.05, null]);
   });
 
+  test('a side whose events have no period weighs nothing', () => {
+    const { a, b } = sides(100, 100);
+    const change = compareWeights(5, 5, { a, b: { ...b, multiplier: 0 } }, 'share');
+    expect([change.a, change.b]).toEqual([0.05, 0]);
+  });
+
   test('three errors are a false alarm in fewer than 1 % of equal pairs', () => {
     // Poisson counts of one rate, by a small seeded generator (Knuth's product of uniforms).
     let state = 42;

@@ -84,7 +84,8 @@ function sum(values: Float64Array): number {
 
 /** What a count of the side is multiplied by to be in the mode's measure; 0 for an empty side. */
 export function scaleOf(side: DiffSide, mode: DiffMode): number {
-  if (mode === 'share') return side.total > 0 ? 1 / side.total : 0;
+  // Counts of events without a period weigh nothing, so that they are no part of anything.
+  if (mode === 'share') return side.total > 0 && side.multiplier > 0 ? 1 / side.total : 0;
   if (mode === 'absolute') return side.multiplier;
   return side.seconds > 0 ? side.multiplier / side.seconds : 0;
 }
