@@ -20,6 +20,7 @@ import { createSelfProfiler } from '../api/self-profile/self-profile.ts';
 import { sqlGauges } from '../api/sql/sql-gauges.ts';
 import { createSqlRunner } from '../api/sql/sql-runner.ts';
 import { watchStore } from '../api/telemetry/watched-store.ts';
+import type { EverflameError } from '../profile/errors.ts';
 import type { EpochMs } from '../profile/units.ts';
 import { openDuckStore } from '../store/duckdb/open-store.ts';
 import { openSymbolizer } from '../symbolizer/debuginfo/debuginfo-store.ts';
@@ -55,12 +56,16 @@ export interface AppSettings {
   insecure: boolean;
   /** Whether spans are recorded; without, no call is wrapped for them. */
   isTraced?: boolean;
+  /** How often the insides of this process were opened again. */
+  readRestarts?: () => number;
   /** One line about a fault. */
   log(line: string): void;
 }
 
 export interface ServerApp {
   app: ReturnType<typeof createApp>;
+  /** Resolves with the reason when the database has ended itself: then all is to be closed. */
+  ended: Promise<EverflameError>;
   /** Finishes what was accepted, then closes everything. */
   close(): Promise<void>;
 }
@@ -72,7 +77,7 @@ export async function openServerApp(settings: AppSettings): Promise<ServerApp> {
   /** In the order in which they were opened. */
   const closers: Closer[] = [];
   try {
-    return { app: await openApp(settings, closers), close: () => closeAll(closers) };
+    return { ...(await openApp(settings, closers)), close: () => closeAll(closers) };
   } catch (error) {
     await closeAll(closers);
     throw error;
@@ -86,12 +91,7 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
   closers.push(() => selfMetrics.close());
   const metrics = createMetrics(selfMetrics.meter);
   const shares = shareMemory(memoryLimitBytes ?? totalmem());
-  const opened = await openDuckStore({
-    dataDir,
-    ...retentionOf(settings),
-    memoryLimitBytes: shares.databaseBytes,
-    log: settings.log,
-  });
+  const opened = await openStore(settings, shares);
   const store = watchStore(opened, metrics.storeSeconds, settings.isTraced === true);
   closers.push(() => store.close());
   const symbolizer = openSymbols(settings);
@@ -127,6 +127,7 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
   const bodies = new BodyBudget(shares.bodyBytes);
   observeGauges(selfMetrics.meter, [
     ...storeGauges(() => store.stats()),
+    restartGauge(settings),
     ...ingestGauges(ingest, bodies),
     ...debuginfoGauges(() => symbolizer.stats()),
     ...queryGauges(() => lanes.stats()),
@@ -135,7 +136,7 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
     ...memory.gauges(),
     ...processGauges(),
   ]);
-  return createApp({
+  const app = createApp({
     version,
     pathPrefix,
     webFiles: await readWebFiles(findWebFolder()),
@@ -155,6 +156,7 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
     debuginfoDir: debuginfoDirOf(settings),
     selfProfiler: createSelfProfiler({ ingest, host: hostname(), version, clock }),
   });
+  return { app, ended: opened.ended };
 }
 
 /** Relief ends the threads that idle, with their caches, and collects what the main one left. */
@@ -167,6 +169,12 @@ function governMemory({ limitBytes }: MemoryShares, keepers: () => readonly { tr
       collectGarbage();
     },
   });
+}
+
+function openStore(settings: AppSettings, { databaseBytes }: MemoryShares) {
+  const { dataDir, log } = settings;
+  const memoryLimitBytes = databaseBytes;
+  return openDuckStore({ dataDir, ...retentionOf(settings), memoryLimitBytes, log });
 }
 
 function retentionOf({ retentionAgeMs, retentionBytes }: AppSettings) {
@@ -196,6 +204,15 @@ function openSymbols(settings: AppSettings) {
 function findWebFolder(): string {
   const path = import.meta.url.endsWith('.ts') ? '../dist/web' : '../web';
   return fileURLToPath(new URL(path, import.meta.url));
+}
+
+function restartGauge({ readRestarts = () => 0 }: AppSettings): Gauge {
+  return {
+    name: 'everflame_store_restarts',
+    description: 'How often the store ended itself and was opened again in this process.',
+    monotonic: true,
+    read: readRestarts,
+  };
 }
 
 function ingestGauges(ingest: Ingest, bodies: BodyBudget): Gauge[] {

@@ -49,6 +49,8 @@ function readServerUrl(text: string): string {
   return text.replace(/\/+$/, '');
 }
 
+/** The server was running, and could not go on. */
+const EXIT_FAILED = 1;
 /** Open requests get this long to end; then their connections are closed. */
 const DRAIN_MS = 10_000;
 
@@ -85,10 +87,15 @@ export const serverCommand: Command = {
     });
     const stopped = waitForSignal();
     output.out(`everflame: serving ${server.url} from ${values['data-dir']}\n`);
-    await stopped;
-    await server.close(DRAIN_MS);
+    const failure = await Promise.race([stopped, server.failed]);
+    if (failure !== undefined) {
+      output.err(`everflame: the store cannot be kept open, the server ends: ${failure.message}`);
+      // What does not close would keep the process.
+      setTimeout(() => process.exit(EXIT_FAILED), DRAIN_MS).unref();
+    }
+    await server.close(failure === undefined ? DRAIN_MS : 0);
     await traces?.close();
-    return 0;
+    return failure === undefined ? 0 : EXIT_FAILED;
   },
 };
 

@@ -2,8 +2,9 @@
 import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { EverflameError } from '../profile/errors.ts';
+import { AppKeeper } from './app-keeper.ts';
 import { checkExposure, listen, parseSocketAddress } from './listener.ts';
-import { type AppSettings, openServerApp } from './server-app.ts';
+import type { AppSettings } from './server-app.ts';
 
 export interface ServerOptions extends AppSettings {
   /** `HOST:PORT`; port 0 is any free one. */
@@ -12,6 +13,8 @@ export interface ServerOptions extends AppSettings {
 
 export interface RunningServer {
   url: string;
+  /** Resolves with the reason where the server cannot go on and is to be closed. */
+  failed: Promise<EverflameError>;
   /** Takes no more requests, finishes the open ones for at most `graceMs`, then closes all. */
   close(graceMs: number): Promise<void>;
 }
@@ -22,11 +25,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   checkExposure(address, options.insecure, 'http-address');
   const pathPrefix = readPathPrefix(options.pathPrefix);
   checkDataDir(options.dataDir);
-  const opened = await openServerApp({ ...options, pathPrefix });
+  const opened = await AppKeeper.open({ ...options, pathPrefix });
   try {
-    const listener = await listen(opened.app.fetch, address);
+    const listener = await listen(opened.fetch, address);
     return {
       url: `${listener.url}${pathPrefix}`,
+      failed: opened.failed,
       close: async (graceMs) => {
         await listener.close(graceMs);
         await opened.close();

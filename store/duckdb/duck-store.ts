@@ -59,6 +59,8 @@ export interface EmbeddedStore extends Store, SqlSource, StoreUpkeep {
   seal(request?: SealRequest): Promise<void>;
   /** What else is done from time to time: removes what is too old or too much, merges blocks. */
   maintain(): Promise<void>;
+  /** Resolves with the reason when the store answers nothing any more until it is opened again. */
+  readonly ended: Promise<EverflameError>;
 }
 
 /** What the store is made of, opened and filled (open-store.ts). */
@@ -74,6 +76,7 @@ export interface StoreParts {
 
 export class DuckStore implements EmbeddedStore {
   readonly idKey: IdKey;
+  readonly ended: Promise<EverflameError>;
   readonly atomicBatches = true;
   readonly #database: Database;
   readonly #connection: duckdb.Connection;
@@ -104,6 +107,7 @@ export class DuckStore implements EmbeddedStore {
     const { catalogue } = writer;
     this.#inspector = new Inspector({ dataDir, readers: this.#readers, keeper, catalogue });
     this.idKey = database.idKey;
+    this.ended = database.ended;
   }
 
   async seal(request: SealRequest = { beforeMs: Number.MAX_SAFE_INTEGER }): Promise<void> {
@@ -162,6 +166,7 @@ export class DuckStore implements EmbeddedStore {
       await this.#writer.write(batch);
       this.#fullDisk = null;
     } catch (error) {
+      this.#database.noteFailure(error);
       if (error instanceof EverflameError && error.kind === 'storage-full') this.#fullDisk = error;
       throw error;
     }
@@ -359,6 +364,7 @@ export class DuckStore implements EmbeddedStore {
     if (this.#closing !== null) return false;
     const probe = probeDatabase(this.#database, Date.now());
     const [answer] = await Promise.allSettled([probe]);
+    if (answer.status === 'rejected') this.#database.noteFailure(answer.reason);
     return answer.status === 'fulfilled';
   }
 

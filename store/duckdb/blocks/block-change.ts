@@ -163,6 +163,7 @@ export async function changeBlocks<T>(
     await commit(place, connection, change);
     return result;
   } catch (cause) {
+    place.database.noteFailure(cause);
     await Promise.allSettled([duckdb.query(connection, 'ROLLBACK')]);
     if (change.outcome === 'failed') await removeFiles(place.database.dataDir, change.written);
     if (signal.aborted) throw new EverflameError('cancelled', 'the store is closing', { cause });

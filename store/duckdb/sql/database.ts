@@ -9,7 +9,7 @@ import type { IdKey } from '../../../profile/siphash.ts';
 import { createTableSql, SCHEMA_VERSION, sqlText, TABLE_NAMES } from '../schema.ts';
 import { ResultColumns } from './result-columns.ts';
 import { removeLeftovers, shrinkFile } from './shrink-file.ts';
-import { toStoreError } from './store-error.ts';
+import { isFatal, toStoreError } from './store-error.ts';
 import { NEW_BLOCK_META, upgradeFrom1 } from './upgrade.ts';
 
 export interface DuckStoreOptions {
@@ -47,6 +47,9 @@ export class Database {
   /** The database file in it. */
   readonly path: string;
   readonly idKey: IdKey;
+  /** Resolves with the reason when DuckDB answers nothing any more until it is opened again. */
+  readonly ended: Promise<EverflameError>;
+  #end: (reason: EverflameError) => void = () => undefined;
   readonly #database: duckdb.Database;
 
   constructor(path: string, database: duckdb.Database, idKey: IdKey) {
@@ -54,6 +57,14 @@ export class Database {
     this.path = path;
     this.#database = database;
     this.idKey = idKey;
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+  }
+
+  /** To be told what statements failed with. */
+  noteFailure(error: unknown): void {
+    if (isFatal(error)) this.#end(toStoreError(error));
   }
 
   connect(): Promise<duckdb.Connection> {

@@ -98,6 +98,7 @@ export class ReaderPool {
       const sources = new Sources(list, this.#database.dataDir, used);
       return await run(new ReadSession(connection, sources, signal));
     } catch (cause) {
+      this.#database.noteFailure(cause);
       if (signal?.aborted) {
         throw new EverflameError('cancelled', 'the query was cancelled', { cause });
       }
