@@ -11,6 +11,7 @@ import type { WriteBatch } from '../../store.ts';
 import { openDuckStore } from '../open-store.ts';
 import { GroupWriter } from '../write/group-writer.ts';
 import { type Database, openDatabase } from './database.ts';
+import { SHRINK_STEPS } from './shrink-file.ts';
 
 const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
 
@@ -50,6 +51,19 @@ test('another process is refused by name; a killed one leaves no lock behind', a
   expect(refused).toMatch(new RegExp(`^conflict .*in use by .*PID ${process.pid}`));
   await store.close();
   expect(await openElsewhere(dataDir, 'process.kill(process.pid, "SIGKILL");')).toBe('SIGKILL');
+  await (await openDuckStore({ dataDir })).close();
+}, 60_000);
+
+test("a file that is swapped for a smaller one is never another process's to open", async () => {
+  const dataDir = await makeDataDir();
+  await (await openDuckStore({ dataDir })).close();
+  const database = await openDatabase({ dataDir });
+  const connection = await database.connect();
+  for (const step of SHRINK_STEPS) await step(connection, database.path);
+  const refused = await openElsewhere(dataDir, 'process.exit();');
+  expect(refused).toMatch(new RegExp(`^conflict .*in use by .*PID ${process.pid}`));
+  duckdb.disconnect_sync(connection);
+  database.close();
   await (await openDuckStore({ dataDir })).close();
 }, 60_000);
 

@@ -15,8 +15,10 @@ import { ResultColumns } from './result-columns.ts';
 
 /** A file up to this size stays as it is. */
 const MIN_FILE_BYTES = 4 * 2 ** 20;
-/** Copying so much takes some 200 ms of CPU: 60 for what is in blocks, the rest for the log's. */
+/** Copying so much takes some 200 ms of CPU. */
 const MAX_COPY_BYTES = 16 * 2 ** 20;
+/** A longer log makes a start long enough, and writing it into the old file would come on top. */
+const MAX_LOG_BYTES = 2 * 2 ** 20;
 
 interface FileSize {
   bytes: number;
@@ -27,7 +29,7 @@ interface FileSize {
 /** Where free blocks are most of the file, and the rest is soon copied. */
 export function isWorthShrinking({ bytes, usedBytes, logBytes }: FileSize): boolean {
   if (bytes <= MIN_FILE_BYTES || usedBytes * 2 >= bytes) return false;
-  return usedBytes + logBytes <= MAX_COPY_BYTES;
+  return usedBytes <= MAX_COPY_BYTES && logBytes <= MAX_LOG_BYTES;
 }
 
 /**
