@@ -125,9 +125,14 @@ function takeIncoming(
       }
     };
     incoming.on('data', onData);
-    incoming.on('end', resolve);
+    const onClose = (): void => reject(goneAway(null));
+    incoming.on('end', () => {
+      // Each request closes; an error that nobody hears of would still take its stack trace.
+      incoming.off('close', onClose);
+      resolve();
+    });
     incoming.on('error', (cause) => reject(goneAway(cause)));
-    incoming.on('close', () => reject(goneAway(null)));
+    incoming.on('close', onClose);
     if (incoming.destroyed) reject(goneAway(incoming.errored));
   });
 }

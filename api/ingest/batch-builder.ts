@@ -31,6 +31,10 @@ import { SampleLabels } from './sample-labels.ts';
 const SAMPLE_BYTES = 34;
 const SAMPLE_COLUMNS = 6;
 
+/** Ids of so many series are kept, of texts that are at most so long: 16 MB of them. */
+const MAX_KEPT_SERIES = 8_192;
+const MAX_KEPT_SERIES_LENGTH = 1_024;
+
 export interface BatchProfile extends IdentifiedProfile {
   /** Canonical. */
   labels: Labels;
@@ -48,6 +52,8 @@ export class BatchBuilder {
   readonly #seriesHash: HashState;
   readonly #typeRows = new Map<string, number>();
   readonly #seriesRows = new Map<string, number>();
+  /** Of series of earlier batches: most send again and again. */
+  readonly #seriesIds = new Map<string, [low: number, high: number]>();
   #types: RowType[] = [];
   #series: SeriesRow[] = [];
   #profiles: ProfileRow[] = [];
@@ -146,12 +152,19 @@ export class BatchBuilder {
     const key = `${period} ${text}`;
     const present = this.#seriesRows.get(key);
     if (present !== undefined) return present;
-    const [low, high] = new Int32Array(Float64Array.of(period).buffer);
-    const state = absorb(absorb(this.#seriesHash, low as number), high as number);
-    const id = hashText(state, text);
+    const id = this.#seriesIds.get(key) ?? this.#newSeriesId(key, period, text);
     const row = this.#series.push({ id, labels, period }) - 1;
     this.#seriesRows.set(key, row);
     return row;
+  }
+
+  #newSeriesId(key: string, period: number, text: string): [low: number, high: number] {
+    const [low, high] = new Int32Array(Float64Array.of(period).buffer);
+    const state = absorb(absorb(this.#seriesHash, low as number), high as number);
+    const id = hashText(state, text);
+    if (this.#seriesIds.size >= MAX_KEPT_SERIES) this.#seriesIds.clear();
+    if (key.length <= MAX_KEPT_SERIES_LENGTH) this.#seriesIds.set(key, id);
+    return id;
   }
 
   /** The batch; the builder may begin the next one at once. */

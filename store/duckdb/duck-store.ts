@@ -243,8 +243,12 @@ export class DuckStore implements EmbeddedStore {
     selection: Selection,
     by: readonly string[],
   ): Promise<MergeColumns> {
-    const merge = aggregationOf(selection.type) === 'gauge' ? mergeGauges : mergeDeltas;
-    const merged = await merge(session, this.#writer.catalogue, wholeMs(selection), by);
+    const { catalogue, counts } = this.#writer;
+    const whole = wholeMs(selection);
+    const merged =
+      aggregationOf(selection.type) === 'gauge'
+        ? await mergeGauges(session, catalogue, whole, by)
+        : await mergeDeltas(session, catalogue, whole, by, counts.hotSamples);
     const given = this.#writer.dictionaries.stacks.index.count;
     // Bits that have flipped in a block: the read fails, and the block is looked at.
     if (merged.stack.some((ref) => ref >= given)) {

@@ -17,18 +17,19 @@ export function estimateRead(
   const types = new Set([...plain, ...scaled]);
   const { selected, active } = activeSeries(catalogue, types, matchers, range);
   const count = series === undefined ? selected.length : Math.min(1, selected.length);
-  const estimate = { series: count, blocks: 0, maxRows: hotRows, bytes: 0 };
-  let rows = hotRows;
-  for (const block of blocks) {
-    const part = partIn(block, range);
-    if (block.damaged !== '' || part === 0) continue;
-    rows += block.samples * part;
-    estimate.blocks++;
+  const read = blocks.filter((block) => block.damaged === '' && partIn(block, range) > 0);
+  const estimate = { series: count, blocks: read.length, maxRows: hotRows, bytes: 0 };
+  for (const block of read) {
     estimate.maxRows += block.samples;
     estimate.bytes += fileOf(block, 'samples')?.bytes ?? 0;
   }
   const share = count / Math.max(1, active);
-  return { ...estimate, rows: Math.ceil(rows * share), hotRows };
+  return { ...estimate, rows: Math.ceil(rowsIn(hotRows, read, range) * share), hotRows };
+}
+
+/** Rows of samples of all series that lie in the range, as if each block's were spread evenly. */
+export function rowsIn(hotRows: number, blocks: readonly Block[], range: TimeRange): number {
+  return blocks.reduce((rows, block) => rows + block.samples * partIn(block, range), hotRows);
 }
 
 /** Part of the block's time that lies in the range; 0 for dictionaries, which have no time. */

@@ -6,6 +6,7 @@ import type { Catalogue } from '../catalogue/catalogue.ts';
 import { Turn } from '../catalogue/turn.ts';
 import type { ReadSession } from '../sql/reader-pool.ts';
 import type { ResultColumns } from '../sql/result-columns.ts';
+import { rowsIn } from './estimate.ts';
 import { valueTypes } from './row-types.ts';
 import { keyColumns, rowsToSum } from './rows-to-sum.ts';
 import { type Plan, planSelection } from './selection.ts';
@@ -14,17 +15,29 @@ const ROWS_PER_LOOK = 1_024;
 /** One more than may be answered, so that it is seen. */
 export const ROW_LIMIT = MAX_MERGE_ROWS + 1;
 
+/**
+ * Up to so many rows are added up here. A GROUP BY by stack makes room for every stack that there
+ * is, which takes longer than to read so few rows.
+ */
+const MAX_FEW_ROWS = 32_768;
+
+/** `hotRows`: how many rows of samples are not sealed. */
 export async function mergeDeltas(
   session: ReadSession,
   catalogue: Catalogue,
   selection: Selection,
   by: readonly string[],
+  hotRows: number,
 ): Promise<MergeColumns> {
   const types = valueTypes(catalogue, selection.type);
   const plan = await planSelection(session, catalogue, types, selection, by);
   if (plan === null) return emptyMerge(by);
   const source = await rowsToSum(session, plan, selection.range);
   const keys = keyColumns(plan);
+  if (keys.varying.length === 0 && expectsFew(session, catalogue, plan, selection, hotRows)) {
+    const few = await sumFew(session, plan, source);
+    if (few !== null) return few;
+  }
   const rows = await session.query(
     `SELECT stack, sum(value)::DOUBLE, ${keys.group}, ${keys.factor} FROM ${source}
      GROUP BY ${['stack', ...keys.varying].join(', ')}
@@ -34,6 +47,56 @@ export async function mergeDeltas(
   const value = rows.f64(1);
   checkSums(value);
   return foldFactors(plan, rows, value);
+}
+
+/** As far as is known: the rows of one series may be many more than those of another. */
+function expectsFew(
+  { sources }: ReadSession,
+  { seriesIndex }: Catalogue,
+  { series }: Plan,
+  { range }: Selection,
+  hotRows: number,
+): boolean {
+  const rows = rowsIn(hotRows, sources.blocksIn(range), range);
+  return rows * (series.length / seriesIndex.count) <= MAX_FEW_ROWS;
+}
+
+/** Sums of rows that have one group and factor; null where they are not few. */
+async function sumFew(
+  session: ReadSession,
+  { groups, factors, factor }: Plan,
+  source: string,
+): Promise<MergeColumns | null> {
+  const rows = await session.query(
+    `SELECT stack, value::DOUBLE, ${factor.sql} FROM ${source} LIMIT ${MAX_FEW_ROWS + 1}`,
+  );
+  if (rows.rows > MAX_FEW_ROWS) return null;
+  const stack = rows.u32(0);
+  const value = rows.f64(1);
+  const slots = new Map<number, number>();
+  for (let row = 0; row < rows.rows; row++) {
+    const ref = stack[row] as number;
+    const added = value[row] as number;
+    const slot = slots.get(ref);
+    if (slot !== undefined) {
+      // Values are not negative: a sum that is rounded on its way stays over 2^53, and is refused.
+      value[slot] = (value[slot] as number) + added;
+      continue;
+    }
+    stack[slots.size] = ref;
+    value[slots.size] = added;
+    slots.set(ref, slots.size);
+  }
+  const sums = value.slice(0, slots.size);
+  checkSums(sums);
+  return {
+    groups,
+    group: new Uint32Array(slots.size),
+    stack: stack.slice(0, slots.size),
+    value: sums,
+    multiplier: factors[rows.u32(2)[0] ?? 0] ?? 1,
+    integer: true,
+  };
 }
 
 export function emptyMerge(by: readonly string[]): MergeColumns {

@@ -10,6 +10,8 @@ import type { Catalogue } from '../catalogue/catalogue.ts';
 import type { ReadSession } from '../sql/reader-pool.ts';
 import { idList, type Plan, type TypeIds, timeCondition, typesetsWith } from './selection.ts';
 
+const NO_HOURS: ReadonlySet<number> = new Set();
+
 export async function countProfiles(
   session: ReadSession,
   catalogue: Catalogue,
@@ -19,7 +21,8 @@ export async function countProfiles(
 ): Promise<Map<number, number>> {
   const { sources } = session;
   const mixed = mixedSeries(catalogue, types, plan, range);
-  const hotHours = await hoursWithHotRows(session, 'profiles', range);
+  const hasBlocks = sources.blocksIn(range).length > 0;
+  const hotHours = hasBlocks ? await hoursWithHotRows(session, 'profiles', range) : NO_HOURS;
   const { whole, edges, shared } = sources.partsOf(range, hotHours);
   const time = timeCondition('p.ts_ms', range);
   const counts = new Map<number, number>();
@@ -42,7 +45,7 @@ export async function countProfiles(
     const from = `${plan.profilesIn(edge)} AND ${time}`;
     await add(`SELECT p.series, count(*)::DOUBLE FROM ${from} GROUP BY p.series`, isPlain);
   }
-  const rest = sources.rowsOf('profiles', shared, hotHours.size > 0);
+  const rest = sources.rowsOf('profiles', shared, !hasBlocks || hotHours.size > 0);
   if (rest !== null) await add(distinctSql(`${plan.profilesIn(rest)} AND ${time}`), isPlain);
   if (mixed.size > 0) {
     const from = `${plan.profilesFrom} AND ${time} AND p.series IN ${idList(mixed)}`;

@@ -328,7 +328,9 @@ export async function planSelection(
   const typeFilter = `s.type IN ${idList(typeIds)}`;
   const typesets = `p.types IN ${idList(typesetsWith(catalogue, typeIds))}`;
   const oneEach = '(SELECT DISTINCT series, grp FROM chosen)';
-  const services = whole ? '' : serviceFilter(catalogue, chosen);
+  // Hot rows lie in the order of their arrival: comparing services too would leave nothing out.
+  const isHot = session.sources.blocksIn(range).length === 0;
+  const services = whole || isHot ? '' : serviceFilter(catalogue, chosen);
   const samplesIn = (source: string, join = ''): string =>
     listed
       ? `${source} s ${join} WHERE ${typeFilter}${services}${among('s.series')}`
