@@ -2,10 +2,17 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import duckdb from '@duckdb/node-bindings';
-import { BLOCKS_FOLDER, type Block, fileOf, ROW_TABLES } from '../store/duckdb/blocks/block.ts';
+import {
+  BLOCKS_FOLDER,
+  type Block,
+  type BlockFile,
+  fileOf,
+  ROW_TABLES,
+} from '../store/duckdb/blocks/block.ts';
 import { type BlockChange, changeBlocks } from '../store/duckdb/blocks/block-change.ts';
 import { openBlocks } from '../store/duckdb/blocks/open-blocks.ts';
-import { writeRollup } from '../store/duckdb/blocks/rollup.ts';
+import { writeSpans } from '../store/duckdb/blocks/spans.ts';
+import { SUM_TABLES, writeSums } from '../store/duckdb/blocks/sums.ts';
 import { openDuckStore } from '../store/duckdb/open-store.ts';
 import { openDatabase } from '../store/duckdb/sql/database.ts';
 import { parquetRows } from '../store/duckdb/sql/parquet-source.ts';
@@ -64,8 +71,12 @@ async function copyBlock(change: BlockChange, block: Block, byMs: number, dataDi
     );
     if (copied === null) continue;
     files.push(copied);
-    const rollup = table === 'samples' ? await writeRollup(change, id, copied) : null;
-    if (rollup !== null) files.push(rollup);
+    const derived: (BlockFile | null)[] = [];
+    if (table === 'samples') {
+      for (const sums of SUM_TABLES) derived.push(await writeSums(change, id, sums, copied));
+    }
+    if (table === 'profiles') derived.push(await writeSpans(change, id, copied));
+    files.push(...derived.filter((file) => file !== null));
   }
   change.add({ ...block, id, fromMs: block.fromMs - byMs, toMs: block.toMs - byMs, files });
   const columns = await change.query(

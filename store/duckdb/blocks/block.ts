@@ -8,10 +8,12 @@ export const ROW_TABLES = ['samples', 'profiles', 'windows'] as const;
 export const DICTIONARY_TABLES = ['strings', 'functions', 'locations', 'stacks'] as const;
 export type RowTable = (typeof ROW_TABLES)[number];
 export type DictionaryTable = (typeof DICTIONARY_TABLES)[number];
-/** Sums of a block's samples (rollup.ts). What it says is in the samples too. */
-export const ROLLUP = 'rollup';
-export type FileTable = RowTable | typeof ROLLUP | DictionaryTable;
+/** Made from a block's samples (sums.ts) and profiles (spans.ts), which say the same. */
+export const DERIVED_TABLES = ['rollup', 'totals', 'spans'] as const;
+export type DerivedTable = (typeof DERIVED_TABLES)[number];
+export type FileTable = RowTable | DerivedTable | DictionaryTable;
 
+export const MINUTE_MS = 60_000;
 export const HOUR_MS = 3_600_000;
 
 export const BLOCKS_FOLDER = 'blocks';
@@ -27,7 +29,7 @@ export interface BlockFile {
   sha256: string;
   /** Of a dictionary's rows: the first id, and the one after the last. */
   ids?: [first: number, end: number];
-  /** True where a dictionary's file or a roll-up is damaged; the block's other files are read. */
+  /** True where a dictionary's or a derived file is damaged; the block's other files are read. */
   lost?: boolean;
 }
 
@@ -62,14 +64,14 @@ export function fileOf(block: Block, table: FileTable): BlockFile | undefined {
   return block.files.find(({ name }) => name.endsWith(`.${table}.parquet`));
 }
 
-/** The block's roll-up, if it has one that can be read. */
-export function rollupOf(block: Block): BlockFile | undefined {
-  const file = fileOf(block, ROLLUP);
+/** The block's derived file, if it has one that can be read. */
+export function derivedOf(block: Block, table: DerivedTable): BlockFile | undefined {
+  const file = fileOf(block, table);
   return file?.lost === true ? undefined : file;
 }
 
-export function isRollup({ name }: BlockFile): boolean {
-  return name.endsWith(`.${ROLLUP}.parquet`);
+export function isDerived({ name }: BlockFile): boolean {
+  return DERIVED_TABLES.some((table) => name.endsWith(`.${table}.parquet`));
 }
 
 export function blockBytes({ files }: Block): number {

@@ -1,12 +1,5 @@
 /** Several blocks become one, in one transaction; the catalogue names either them or it. */
-import {
-  type Block,
-  type BlockFile,
-  DICTIONARY_TABLES,
-  type FileTable,
-  fileOf,
-  rollupOf,
-} from './block.ts';
+import { type Block, type BlockFile, DICTIONARY_TABLES, type FileTable, fileOf } from './block.ts';
 import { type BlockChange, type BlockPlace, changeBlocks } from './block-change.ts';
 import { dictionaryRows } from './dictionary-file.ts';
 import { fileRows, forgetReplacedWindows, writeRowBlock } from './row-block.ts';
@@ -31,7 +24,7 @@ export function mergeBlocks(
     const merged = await writeRowBlock(change, {
       source: (table) => fileRows(change, filesOf(group, table)),
       where: () => 'true',
-      rollups: rollupsOf(group),
+      parts: group,
       level: nextLevel(group),
       nowMs,
     });
@@ -66,13 +59,6 @@ async function mergeDictionaries(
 
 function firstId(file: BlockFile | undefined): number {
   return file?.ids?.[0] ?? 0;
-}
-
-/** Those of all the blocks; none where one has samples and no roll-up. */
-function rollupsOf(group: readonly Block[]): BlockFile[] {
-  const rollups = group.map(rollupOf);
-  const areAll = group.every(({ samples }, at) => samples === 0 || rollups[at] !== undefined);
-  return areAll ? rollups.filter((file) => file !== undefined) : [];
 }
 
 function filesOf(blocks: readonly Block[], table: FileTable): BlockFile[] {

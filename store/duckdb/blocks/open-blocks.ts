@@ -1,7 +1,7 @@
 /** Blocks at start: what the catalogue names is looked at, what it does not name is removed. */
 import type duckdb from '@duckdb/node-bindings';
 import type { Database } from '../sql/database.ts';
-import { type Block, type BlockFile, isRollup } from './block.ts';
+import { type Block, type BlockFile, isDerived } from './block.ts';
 import { type BlockPlace, changeBlocks } from './block-change.ts';
 import {
   contentFaultOf,
@@ -58,7 +58,7 @@ async function firstFault(dataDir: string, { files }: Block): Promise<string> {
 
 /**
  * What is damaged is not read any more; what is left of its files is kept elsewhere. Returns the
- * blocks whose rows are missing now: those that lost a roll-up alone go on without it.
+ * blocks whose rows are missing now: those that lost derived files alone go on without.
  */
 export async function markDamaged(
   place: BlockPlace,
@@ -73,7 +73,7 @@ export async function markDamaged(
     const files = await markLost(dataDir, block);
     const lost = files.filter((file) => file.lost === true);
     if (block.kind === 'dictionary') marked.push({ ...block, damaged: fault, files });
-    else if (lost.length > 0 && lost.every(isRollup)) marked.push({ ...block, files });
+    else if (lost.length > 0 && lost.every(isDerived)) marked.push({ ...block, files });
     else marked.push({ ...block, damaged: fault });
   }
   await changeBlocks(place, signal, async (change) => {
@@ -83,7 +83,7 @@ export async function markDamaged(
   for (const { id, kind, damaged, files } of marked) {
     log(
       damaged === ''
-        ? `the roll-up of block ${id} is damaged and set aside; its samples are read instead`
+        ? `derived files of block ${id} are damaged and set aside; its rows are read instead`
         : `block ${id} is damaged and set aside: ${damaged}`,
     );
     const isWhole = kind === 'rows' && damaged !== '';

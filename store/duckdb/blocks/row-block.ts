@@ -4,7 +4,8 @@ import { missingBefore, ONE_PER_WINDOW, REPLACES } from '../schema.ts';
 import { parquetRows } from '../sql/parquet-source.ts';
 import { type Block, type BlockFile, HOUR_MS, ROW_TABLES, type RowTable } from './block.ts';
 import type { BlockChange } from './block-change.ts';
-import { writeRollup } from './rollup.ts';
+import { writeSpans } from './spans.ts';
+import { SUM_TABLES, writeSums } from './sums.ts';
 
 /** SQL: where rows of a table come from; null where there are none. */
 export type RowSource = (table: RowTable) => string | null;
@@ -13,8 +14,8 @@ export interface RowBlockRequest {
   source: RowSource;
   /** SQL: a condition on the rows `r` of a table. */
   where: (table: RowTable) => string;
-  /** Roll-ups that together are of all of the rows, if there are such. */
-  rollups?: readonly BlockFile[];
+  /** Blocks that together have all of the samples, if there are such. */
+  parts?: readonly Block[];
   level: number;
   nowMs: number;
 }
@@ -22,12 +23,12 @@ export interface RowBlockRequest {
 /** Adds a block of the rows to the change; null where there are none. */
 export async function writeRowBlock(
   change: BlockChange,
-  { source, where, rollups: parts, level, nowMs }: RowBlockRequest,
+  { source, where, parts = [], level, nowMs }: RowBlockRequest,
 ): Promise<Block | null> {
   const id = change.newId();
   const rows: Record<RowTable, number> = { samples: 0, profiles: 0, windows: 0 };
   const files: BlockFile[] = [];
-  const rollups: BlockFile[] = [];
+  const derived: (BlockFile | null)[] = [];
   for (const table of ROW_TABLES) {
     const from = source(table);
     if (from === null) continue;
@@ -38,10 +39,12 @@ export async function writeRowBlock(
     rows[table] = file.rows;
     files.push(file);
     if (table === 'samples') {
-      const rollup = await writeRollup(change, id, file, parts);
-      if (rollup !== null) rollups.push(rollup);
+      for (const sums of SUM_TABLES) derived.push(await writeSums(change, id, sums, file, parts));
     }
-    if (table === 'profiles') await insertActivity(change, id, file);
+    if (table === 'profiles') {
+      await insertActivity(change, id, file);
+      derived.push(await writeSpans(change, id, file));
+    }
     if (table === 'windows') await insertAgentActivity(change, id, file);
   }
   if (files.length === 0) return null;
@@ -54,7 +57,7 @@ export async function writeRowBlock(
     damaged: '',
     ...times,
     ...rows,
-    files: [...files, ...rollups],
+    files: [...files, ...derived.filter((file) => file !== null)],
   };
   change.add(block);
   return block;

@@ -14,7 +14,7 @@ import { valueTypes } from './row-types.ts';
 import { type Plan, planSelection, timeCondition } from './selection.ts';
 
 /** How long before the range a profile may lie that still holds in it. */
-export const GAUGE_LOOK_BACK_MS = 3_600_000;
+const GAUGE_LOOK_BACK_MS = 3_600_000;
 /** The usual spacing where neither a second profile nor a duration tells it. */
 const DEFAULT_SPACING_MS = 10_000;
 

@@ -8,7 +8,7 @@ import type { ReadSession } from '../sql/reader-pool.ts';
 import type { ResultColumns } from '../sql/result-columns.ts';
 import { rowsIn } from './estimate.ts';
 import { valueTypes } from './row-types.ts';
-import { keyColumns, rowsToSum } from './rows-to-sum.ts';
+import { keyColumns, rowsToSum, STACK_SUMS } from './rows-to-sum.ts';
 import { type Plan, planSelection } from './selection.ts';
 
 const ROWS_PER_LOOK = 1_024;
@@ -32,7 +32,7 @@ export async function mergeDeltas(
   const types = valueTypes(catalogue, selection.type);
   const plan = await planSelection(session, catalogue, types, selection, by);
   if (plan === null) return emptyMerge(by);
-  const source = await rowsToSum(session, plan, selection.range);
+  const source = await rowsToSum(session, plan, selection.range, STACK_SUMS);
   const keys = keyColumns(plan);
   if (keys.varying.length === 0 && expectsFew(session, catalogue, plan, selection, hotRows)) {
     const few = await sumFew(session, plan, source);

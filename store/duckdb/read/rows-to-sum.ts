@@ -1,43 +1,66 @@
 /**
- * What sums over a selection are taken of: its samples, or in their place the roll-ups of whole
- * hours, where nothing of a series but its service and period decides.
+ * What sums over a selection are taken of: its samples, or in their place what these add up to in
+ * whole hours and minutes, where nothing of a series but its service and period decides.
  */
 import type { EpochMs, TimeRange } from '../../../profile/units.ts';
-import { HOUR_MS } from '../blocks/block.ts';
+import type { Block } from '../blocks/block.ts';
+import { SUM_TABLES, SUMS, type SumTable } from '../blocks/sums.ts';
 import type { ReadSession } from '../sql/reader-pool.ts';
 import { idList, type Plan, type SumKey, type SumPlan, timeCondition } from './selection.ts';
 
+/** Those that tell stacks. */
+export const STACK_SUMS = SUM_TABLES.filter((table) => SUMS[table].stack);
+/** Those that do for a sum over all stacks, the one with the fewest edges first. */
+export const ALL_SUMS: readonly SumTable[] = ['totals', 'rollup'];
+
+/** Of all sums, those whose hours or minutes each lie in one step. */
+export function sumsOfSteps({ from }: TimeRange, stepMs: number): SumTable[] {
+  return ALL_SUMS.filter((table) => {
+    const { unitMs } = SUMS[table];
+    return from % unitMs === 0 && stepMs % unitMs === 0;
+  });
+}
+
 /**
- * SQL: a source with the columns stack, ts_ms, value, grp and factor, whose sums are those of the
- * plan's samples in the range. A roll-up's ts_ms is the begin of its hour, which must do unless
- * `isHourly` is false.
+ * SQL: a source with the columns ts_ms, value, grp and factor, whose sums are those of the plan's
+ * samples in the range; with stack where all of `tables` tell it. Of what comes from sums, ts_ms is
+ * the begin of the hour or minute. `tables`: what may take the place of samples, the best first.
  */
 export async function rowsToSum(
   session: ReadSession,
   plan: Plan,
   range: TimeRange,
-  isHourly = true,
+  tables: readonly SumTable[],
 ): Promise<string> {
   const { sources } = session;
-  const sums = isHourly ? plan.sums : null;
+  const stack = tables.every((table) => SUMS[table].stack) ? 's.stack, ' : '';
+  const { sums } = plan;
   const samplesIn = (source: string, { from, to }: TimeRange): string =>
-    `SELECT s.stack, s.ts_ms, s.value, ${plan.group.sql} AS grp, ${plan.factor.sql} AS factor
+    `SELECT ${stack}s.ts_ms, s.value, ${plan.group.sql} AS grp, ${plan.factor.sql} AS factor
      FROM ${plan.samplesIn(source)} AND ${timeCondition('s.ts_ms', { from, to })}`;
-  if (sums === null) return `(${samplesIn(sources.samples(range), range)})`;
-  const parts = sources.hourlyParts(range);
-  const whole = sources.rollupsOf(parts.whole);
-  const inner = sources.rollupsOf(parts.inner);
-  const head = sources.rowsOf('samples', parts.head, false);
-  const tail = sources.rowsOf('samples', parts.tail, false);
-  const hours = { from: parts.fromMs as EpochMs, to: parts.toMs as EpochMs };
-  const others = sources.rowsOf('samples', parts.others, true) ?? 'samples';
-  const branches = [samplesIn(others, range)];
-  if (head !== null) branches.push(samplesIn(head, { from: range.from, to: hours.from }));
-  if (tail !== null) branches.push(samplesIn(tail, { from: hours.to, to: range.to }));
-  if (whole !== null) branches.push(rollupsIn(whole, sums, 'true'));
-  if (inner !== null) branches.push(rollupsIn(inner, sums, timeCondition('s.hour_ms', hours)));
-  const hasRollups = whole !== null || inner !== null;
-  if (sums.keys !== null && hasRollups) await fillSumKeys(session, sums.keys);
+  if (sums === null || tables.length === 0) {
+    return `(${samplesIn(sources.samples(range), range)})`;
+  }
+  const branches: string[] = [];
+  let hasSums = false;
+  let rest: readonly Block[] = sources.blocksIn(range);
+  for (const table of tables) {
+    const parts = sources.partsBy(table, SUMS[table].unitMs, rest, range);
+    rest = parts.others;
+    const whole = sources.derivedFrom(table, parts.whole);
+    const inner = sources.derivedFrom(table, parts.inner);
+    const head = sources.rowsOf('samples', parts.head, false);
+    const tail = sources.rowsOf('samples', parts.tail, false);
+    const units = { from: parts.fromMs as EpochMs, to: parts.toMs as EpochMs };
+    const time = timeCondition(`s.${SUMS[table].timeMs}`, units);
+    if (head !== null) branches.push(samplesIn(head, { from: range.from, to: units.from }));
+    if (tail !== null) branches.push(samplesIn(tail, { from: units.to, to: range.to }));
+    if (whole !== null) branches.push(sumsIn(table, whole, stack, sums, 'true'));
+    if (inner !== null) branches.push(sumsIn(table, inner, stack, sums, time));
+    hasSums ||= whole !== null || inner !== null;
+  }
+  branches.push(samplesIn(sources.rowsOf('samples', rest, true) ?? 'samples', range));
+  if (sums.keys !== null && hasSums) await fillSumKeys(session, sums.keys);
   return `(${branches.join(' UNION ALL ')})`;
 }
 
@@ -55,17 +78,19 @@ export function keyColumns({ group, factor }: Plan): {
   return { ...keys, varying };
 }
 
-/** Whether each hour lies in one step, so that its sum can. */
-export function areStepsHourly({ from }: TimeRange, stepMs: number): boolean {
-  return from % HOUR_MS === 0 && stepMs % HOUR_MS === 0;
-}
-
-function rollupsIn(source: string, { group, factor, types, ...sums }: SumPlan, hours: string) {
-  const services = sums.services === null ? '' : ` AND s.service IN ${idList(sums.services)}`;
-  const keys =
-    sums.keys === null ? '' : 'JOIN sum_keys c ON s.service = c.service AND s.period = c.period';
-  return `SELECT s.stack, s.hour_ms AS ts_ms, s.sum AS value, ${group} AS grp, ${factor} AS factor
-    FROM ${source} s ${keys} WHERE ${types}${services} AND ${hours}`;
+function sumsIn(
+  table: SumTable,
+  source: string,
+  stack: string,
+  { group, factor, types, keys, services }: SumPlan,
+  time: string,
+): string {
+  const among = services === null ? '' : ` AND s.service IN ${idList(services)}`;
+  const join =
+    keys === null ? '' : 'JOIN sum_keys c ON s.service = c.service AND s.period = c.period';
+  return `SELECT ${stack}s.${SUMS[table].timeMs} AS ts_ms, s.sum AS value, ${group} AS grp,
+      ${factor} AS factor
+    FROM ${source} s ${join} WHERE ${types}${among} AND ${time}`;
 }
 
 async function fillSumKeys(session: ReadSession, keys: readonly SumKey[]): Promise<void> {

@@ -8,11 +8,12 @@ import type { DamagedBlocks } from '../../store.ts';
 import {
   type Block,
   type BlockFile,
+  type DerivedTable,
+  derivedOf,
   fileOf,
   HOUR_MS,
   meets,
   type RowTable,
-  rollupOf,
 } from '../blocks/block.ts';
 import type { BlockList } from '../blocks/block-lists.ts';
 import { columnNames } from '../schema.ts';
@@ -69,29 +70,37 @@ export class Sources {
     };
   }
 
-  /** Rows of roll-ups of blocks that have one; null where there are none. */
-  rollupsOf(blocks: readonly Block[]): string | null {
-    const paths = this.#pathsOf(blocks, rollupOf);
+  /** Rows of a derived table of blocks that have one; null where there are none. */
+  derivedFrom(table: DerivedTable, blocks: readonly Block[]): string | null {
+    const paths = this.#pathsOf(blocks, (block) => derivedOf(block, table));
     return paths.length === 0 ? null : parquetRows(paths);
   }
 
-  /** The range's blocks by what of them roll-ups answer for. */
-  hourlyParts(range: TimeRange): HourlyParts {
-    const parts: HourlyParts = {
+  /**
+   * Blocks by what of a range a derived table answers for, whose rows are of whole units of time
+   * (an hour, a minute).
+   */
+  partsBy(
+    table: DerivedTable,
+    unitMs: number,
+    blocks: readonly Block[],
+    range: TimeRange,
+  ): DerivedParts {
+    const parts: DerivedParts = {
       ...{ whole: [], inner: [], head: [], tail: [], others: [] },
-      fromMs: Math.ceil(range.from / HOUR_MS) * HOUR_MS,
-      toMs: Math.floor(range.to / HOUR_MS) * HOUR_MS,
+      fromMs: Math.ceil(range.from / unitMs) * unitMs,
+      toMs: Math.floor(range.to / unitMs) * unitMs,
     };
     const { fromMs, toMs } = parts;
-    for (const block of this.blocksIn(range)) {
-      if (rollupOf(block) === undefined) parts.others.push(block);
+    for (const block of blocks) {
+      if (derivedOf(block, table) === undefined) parts.others.push(block);
       else if (block.fromMs >= range.from && block.toMs <= range.to) parts.whole.push(block);
       else if (fromMs >= toMs || block.fromMs >= toMs || block.toMs <= fromMs) {
         parts.others.push(block);
       } else {
         parts.inner.push(block);
-        if (block.fromMs < fromMs) parts.head.push(block);
-        if (block.toMs > toMs) parts.tail.push(block);
+        if (block.fromMs < fromMs && range.from < fromMs) parts.head.push(block);
+        if (block.toMs > toMs && range.to > toMs) parts.tail.push(block);
       }
     }
     return parts;
@@ -140,18 +149,18 @@ export class Sources {
   }
 }
 
-export interface HourlyParts {
-  /** The whole hours of the range, in ms; `toMs` is exclusive. */
+export interface DerivedParts {
+  /** The whole units of the range, in ms; `toMs` is exclusive. */
   fromMs: number;
   toMs: number;
   /** All of the block lies in the range. */
   whole: Block[];
-  /** Its whole hours in the range are read from the roll-up. */
+  /** Its whole units in the range are read from the derived table. */
   inner: Block[];
-  /** Of `inner`, those with rows before the whole hours, and after them. */
+  /** Of `inner`, those with rows before the whole units, and after them. */
   head: Block[];
   tail: Block[];
-  /** No whole hour, or no roll-up. */
+  /** No whole unit, or no such table. */
   others: Block[];
 }
 

@@ -6,7 +6,7 @@ import type { ReadSession } from '../sql/reader-pool.ts';
 import { type EventSource, eventSources } from './events.ts';
 import { countProfiles } from './profile-counts.ts';
 import { eventTypes, valueTypes } from './row-types.ts';
-import { keyColumns, rowsToSum } from './rows-to-sum.ts';
+import { ALL_SUMS, keyColumns, rowsToSum } from './rows-to-sum.ts';
 import { type Plan, planSelection } from './selection.ts';
 import { totalsOfHosts } from './windows.ts';
 
@@ -86,7 +86,7 @@ async function countRows(
 ): Promise<number | null> {
   const plan = await planSelection(session, catalogue, types, selection, [], only);
   if (plan === null) return 0;
-  const source = await rowsToSum(session, plan, selection.range);
+  const source = await rowsToSum(session, plan, selection.range, ALL_SUMS);
   const { factor } = keyColumns(plan);
   const keys = plan.factor.constant ? '' : `GROUP BY ${factor}`;
   const rows = await session.query(

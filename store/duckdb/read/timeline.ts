@@ -3,23 +3,17 @@ import { EverflameError } from '../../../profile/errors.ts';
 import { MAX_TIMELINE_POINTS, MAX_TIMELINE_STEPS } from '../../../profile/limits.ts';
 import type { Labels } from '../../../profile/select/labels.ts';
 import { aggregationOf } from '../../../profile/select/profile-type.ts';
-import type { EpochMs, TimeRange } from '../../../profile/units.ts';
+import type { TimeRange } from '../../../profile/units.ts';
 import type { Selection, TimelineGroup } from '../../store.ts';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import { Turn } from '../catalogue/turn.ts';
 import type { ReadSession } from '../sql/reader-pool.ts';
-import { eventSources } from './events.ts';
-import {
-  coveredMs,
-  eachStep,
-  fillHolds,
-  GAUGE_LOOK_BACK_MS,
-  planGauges,
-  samplesWithHolds,
-} from './gauges.ts';
+import { coverSource, lookBackFrom } from './coverage.ts';
+import { type EventSource, eventSources } from './events.ts';
+import { coveredMs, eachStep, fillHolds, planGauges, samplesWithHolds } from './gauges.ts';
 import { valueTypes } from './row-types.ts';
-import { areStepsHourly, keyColumns, rowsToSum } from './rows-to-sum.ts';
-import { type Plan, planSelection, sqlTime, timeCondition } from './selection.ts';
+import { keyColumns, rowsToSum, sumsOfSteps } from './rows-to-sum.ts';
+import { type Plan, planSelection, sqlTime, type TypeIds } from './selection.ts';
 
 /** Rows between two looks at the clock. */
 const ROWS_PER_LOOK = 1_024;
@@ -37,9 +31,7 @@ export async function readTimeline(
     await addGauges(session, catalogue, selection, stepMs, timeline);
     return timeline.groups();
   }
-  await addCoverage(session, catalogue, selection, stepMs, timeline);
-  await addValues(session, catalogue, selection, stepMs, timeline);
-  await addEvents(session, catalogue, selection, stepMs, timeline);
+  await addDeltas(session, catalogue, selection, stepMs, timeline);
   return timeline.groups();
 }
 
@@ -115,26 +107,70 @@ function addTo(column: Float64Array, step: number, value: number): void {
   column[step] = Number.isNaN(before) ? value : before + value;
 }
 
-/** A profile covers its steps with at least zero, from its time for its duration. */
-async function addCoverage(
+/** Sums of a selection's rows and where its profiles are, then the sampled events. */
+async function addDeltas(
   session: ReadSession,
   catalogue: Catalogue,
   selection: Selection,
   stepMs: number,
   timeline: Timeline,
 ): Promise<void> {
-  const { from, to } = selection.range;
-  const range = { from: (from - GAUGE_LOOK_BACK_MS) as EpochMs, to };
   const types = valueTypes(catalogue, selection.type);
-  const plan = await planSelection(session, catalogue, types, { ...selection, range }, timeline.by);
-  if (plan === null) return;
-  const end = 'p.ts_ms + greatest(ceil(p.duration_ms)::BIGINT, 1)';
+  const events = eventSources(catalogue, selection);
+  const both = sameRows(types, events);
+  const range = lookBackFrom(selection.range);
+  const read = both ?? types;
+  const plan = await planSelection(session, catalogue, read, { ...selection, range }, timeline.by);
+  let sums: StepRows | null = null;
+  if (plan !== null) {
+    await addCoverage(session, plan, selection.range, stepMs, timeline);
+    sums = await sumBySteps(session, plan, selection.range, stepMs);
+    await addValues(sums, both === null || types.scaled.length > 0, timeline);
+  }
+  if (events === null) return;
+  await addNoEvents(timeline);
+  const unknown: UnknownEvents[] = [];
+  for (const source of events) {
+    if (both !== null) {
+      if (sums !== null) await addEvents(sums, source, timeline, unknown);
+      continue;
+    }
+    const { types: counts, only } = source;
+    const counted = await planSelection(session, catalogue, counts, selection, timeline.by, only);
+    if (counted === null) continue;
+    const rows = await sumBySteps(session, counted, selection.range, stepMs);
+    await addEvents(rows, source, timeline, unknown);
+  }
+  // Rows without a period leave the number of events of their step unknown.
+  for (const { samples, step } of unknown) samples[step] = Number.NaN;
+}
+
+/** Types that both values and events are read from, if one query does for both; else null. */
+function sameRows(types: TypeIds, events: readonly EventSource[] | null): TypeIds | null {
+  const [source, ...others] = events ?? [];
+  if (source === undefined || others.length > 0 || source.only !== undefined) return null;
+  if (types.plain.length > 0 && types.scaled.length > 0) return null;
+  const values = [...types.plain, ...types.scaled];
+  const counts = [...source.types.plain, ...source.types.scaled];
+  if (values.length !== counts.length || !values.every((id) => counts.includes(id))) return null;
+  const isPlain = types.scaled.length === 0 && source.types.scaled.length === 0;
+  return isPlain ? { plain: values, scaled: [] } : { plain: [], scaled: values };
+}
+
+/** A profile covers its steps with at least zero, from its time for its duration. */
+async function addCoverage(
+  session: ReadSession,
+  plan: Plan,
+  range: TimeRange,
+  stepMs: number,
+  timeline: Timeline,
+): Promise<void> {
+  const [from, to] = [sqlTime(range.from), sqlTime(range.to)];
+  const source = await coverSource(session, plan, range);
   const rows = await session.query(
-    `SELECT DISTINCT ${plan.group.sql},
-       (greatest(p.ts_ms - ${sqlTime(from)}, 0) // ${stepMs})::UINTEGER,
-       ((least(${end}, ${sqlTime(to)}) - ${sqlTime(from)} - 1) // ${stepMs})::UINTEGER
-     FROM ${plan.profilesFrom} AND ${timeCondition('p.ts_ms', range)} AND ${end} > ${sqlTime(from)}
-     LIMIT ${MAX_TIMELINE_POINTS + 1}`,
+    `SELECT DISTINCT grp, (greatest(start_ms - ${from}, 0) // ${stepMs})::UINTEGER,
+       ((least(end_ms, ${to}) - ${from} - 1) // ${stepMs})::UINTEGER
+     FROM ${source} LIMIT ${MAX_TIMELINE_POINTS + 1}`,
   );
   if (rows.rows > MAX_TIMELINE_POINTS) throw tooManyPoints();
   const groups = await timeline.rowsOf(plan);
@@ -163,7 +199,7 @@ async function sumBySteps(
   range: TimeRange,
   stepMs: number,
 ): Promise<StepRows> {
-  const source = await rowsToSum(session, plan, range, areStepsHourly(range, stepMs));
+  const source = await rowsToSum(session, plan, range, sumsOfSteps(range, stepMs));
   const keys = keyColumns(plan);
   const rows = await session.query(
     `SELECT ${keys.group}, ((ts_ms - ${sqlTime(range.from)}) // ${stepMs})::UINTEGER AS step,
@@ -174,65 +210,56 @@ async function sumBySteps(
   return { plan, group: rows.u32(0), step: rows.u32(1), factor: rows.u32(2), sum: rows.f64(3) };
 }
 
-async function addValues(
-  session: ReadSession,
-  catalogue: Catalogue,
-  selection: Selection,
-  stepMs: number,
-  timeline: Timeline,
-): Promise<void> {
-  const types = valueTypes(catalogue, selection.type);
-  const plan = await planSelection(session, catalogue, types, selection, timeline.by);
-  if (plan === null) return;
-  const rows = await sumBySteps(session, plan, selection.range, stepMs);
-  const groups = await timeline.rowsOf(plan);
+/** `isScaled`: values are the sums times their factors, which may be 1. */
+async function addValues(rows: StepRows, isScaled: boolean, timeline: Timeline): Promise<void> {
+  const { factors } = rows.plan;
+  const groups = await timeline.rowsOf(rows.plan);
   const turn = new Turn();
   for (let row = 0; row < rows.sum.length; row++) {
     if (row % ROWS_PER_LOOK === 0 && turn.isOver()) await turn.next();
     const value = groups[rows.group[row] as number]?.value;
-    const factor = plan.factors[rows.factor[row] as number] ?? 1;
+    const factor = isScaled ? (factors[rows.factor[row] as number] ?? 1) : 1;
     if (value !== undefined) {
       addTo(value, rows.step[row] as number, (rows.sum[row] as number) * factor);
     }
   }
 }
 
-async function addEvents(
-  session: ReadSession,
-  catalogue: Catalogue,
-  selection: Selection,
-  stepMs: number,
-  timeline: Timeline,
-): Promise<void> {
-  const sources = eventSources(catalogue, selection);
-  if (sources === null) return;
-  const known = timeline.groups();
-  // Where profiles are and no event was, there were none: the value's zeros are events' zeros.
+/** Where profiles are and no event was, there were none: the value's zeros are events' zeros. */
+async function addNoEvents(timeline: Timeline): Promise<void> {
   const turn = new Turn();
-  for (const { value, samples } of known) {
+  for (const { value, samples } of timeline.groups()) {
     if (turn.isOver()) await turn.next();
     for (let step = 0; step < value.length; step++) {
       if (!Number.isNaN(value[step] as number)) samples[step] = 0;
     }
   }
-  const unknown: { samples: Float64Array; step: number }[] = [];
-  for (const { types, only } of sources) {
-    const plan = await planSelection(session, catalogue, types, selection, timeline.by, only);
-    if (plan === null) continue;
-    const rows = await sumBySteps(session, plan, selection.range, stepMs);
-    const groups = await timeline.rowsOf(plan);
-    for (let row = 0; row < rows.sum.length; row++) {
-      if (row % ROWS_PER_LOOK === 0 && turn.isOver()) await turn.next();
-      const samples = groups[rows.group[row] as number]?.samples;
-      if (samples === undefined) continue;
-      const step = rows.step[row] as number;
-      const period = plan.factors[rows.factor[row] as number] ?? 1;
-      if (period > 0) addTo(samples, step, (rows.sum[row] as number) / period);
-      else unknown.push({ samples, step });
-    }
+}
+
+interface UnknownEvents {
+  samples: Float64Array;
+  step: number;
+}
+
+async function addEvents(
+  rows: StepRows,
+  { types }: EventSource,
+  timeline: Timeline,
+  unknown: UnknownEvents[],
+): Promise<void> {
+  const isScaled = types.scaled.length > 0;
+  const { factors } = rows.plan;
+  const groups = await timeline.rowsOf(rows.plan);
+  const turn = new Turn();
+  for (let row = 0; row < rows.sum.length; row++) {
+    if (row % ROWS_PER_LOOK === 0 && turn.isOver()) await turn.next();
+    const samples = groups[rows.group[row] as number]?.samples;
+    if (samples === undefined) continue;
+    const step = rows.step[row] as number;
+    const period = isScaled ? (factors[rows.factor[row] as number] ?? 1) : 1;
+    if (period > 0) addTo(samples, step, (rows.sum[row] as number) / period);
+    else unknown.push({ samples, step });
   }
-  // Rows without a period leave the number of events of their step unknown.
-  for (const { samples, step } of unknown) samples[step] = Number.NaN;
 }
 
 async function addGauges(

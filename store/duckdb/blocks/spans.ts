@@ -1,0 +1,87 @@
+/**
+ * Which times the profiles of a block cover, by type, service and minute, beside them in a file of
+ * its own: a service's processes overlap, so that it has far fewer rows.
+ */
+import { join } from 'node:path';
+import { parquetRows } from '../sql/parquet-source.ts';
+import { type BlockFile, HOUR_MS, MINUTE_MS } from './block.ts';
+import type { BlockChange } from './block-change.ts';
+import { deltaTypes, MAX_PART } from './sums.ts';
+
+/** How a profile's time counts, as in docs/formats.md. */
+export const SpanKind = { fromItsBegin: 0, ofItsSamples: 1, unknown: 2 } as const;
+
+/** How long before a range a profile may lie that still reaches into it. */
+export const LOOK_BACK_MS = HOUR_MS;
+
+/** For each profile, so many rows at most are compared with each other. */
+const MAX_TYPED_ROWS = 2;
+
+/** SQL: when what a profile `p` covers ends, in whole ms; of each it is one at least. */
+export const COVER_END = 'p.ts_ms + greatest(ceil(p.duration_ms)::BIGINT, 1)';
+
+/** SQL: how the time of a profile `p` counts. */
+export const SPAN_KIND = `CASE WHEN p.duration_ms <= 0 THEN ${SpanKind.unknown}
+  WHEN p.span_ms > 0 THEN ${SpanKind.ofItsSamples} ELSE ${SpanKind.fromItsBegin} END`;
+
+/**
+ * The union of the profiles' times by (type, service, minute they begin in, kind). Null where that
+ * is not worth a file, or where a profile is longer than the time that ranges look back: whether it
+ * counts depends on its own begin. `profiles`: the block's, written before.
+ */
+export async function writeSpans(
+  change: BlockChange,
+  id: number,
+  profiles: BlockFile,
+): Promise<BlockFile | null> {
+  const deltas = await deltaTypes(change);
+  const source = parquetRows([join(change.dataDir, profiles.name)]);
+  const longest = await change.query(`SELECT coalesce(max(duration_ms), 0)::DOUBLE FROM ${source}`);
+  if (deltas.length === 0 || (longest.f64(0)[0] ?? 0) > LOOK_BACK_MS) return null;
+  await change.query(`CREATE OR REPLACE TEMP TABLE seconds AS ${secondsOf(source)}`);
+  const typed = `FROM seconds s
+    JOIN (SELECT id, unnest(types::USMALLINT[]) AS type FROM typesets) m ON m.id = s.types
+    WHERE m.type IN (${deltas.join(', ')})`;
+  const found = await change.query(`SELECT count(*)::DOUBLE ${typed}`);
+  let file: BlockFile | null = null;
+  if ((found.f64(0)[0] ?? 0) <= MAX_TYPED_ROWS * profiles.rows) {
+    await change.query(`CREATE OR REPLACE TEMP TABLE spans AS ${unionOf(typed)}`);
+    const rows = (await change.query('SELECT count(*)::DOUBLE FROM spans')).f64(0)[0] ?? 0;
+    if (rows > 0 && rows <= MAX_PART * profiles.rows) {
+      file = await change.copy(
+        id,
+        'spans',
+        'FROM spans ORDER BY type, service, minute_ms, kind, start_ms',
+      );
+    }
+    await change.query('DROP TABLE spans');
+  }
+  await change.query('DROP TABLE seconds');
+  return file;
+}
+
+/** SQL: profiles of a second or more that begin in one second overlap: one row. */
+function secondsOf(profiles: string): string {
+  return `SELECT p.types, e.service, p.ts_ms // ${MINUTE_MS} * ${MINUTE_MS} AS minute_ms,
+      (${SPAN_KIND})::UTINYINT AS kind, min(p.ts_ms) AS start_ms,
+      max(p.ts_ms + p.duration_ms) AS stop_ms, max(${COVER_END}) AS end_ms
+    FROM ${profiles} p JOIN series e ON e.id = p.series
+    GROUP BY p.types, e.service, minute_ms, kind, p.duration_ms >= 1000,
+      CASE WHEN p.duration_ms >= 1000 THEN p.ts_ms // 1000 ELSE p.ts_ms END`;
+}
+
+/** SQL: those that overlap or touch are one row. */
+function unionOf(typed: string): string {
+  const each = 'PARTITION BY type, service, minute_ms, kind ORDER BY start_ms';
+  return `WITH begins AS (
+      SELECT m.type, s.service, s.minute_ms, s.kind, s.start_ms, max(s.stop_ms) AS stop_ms,
+        max(s.end_ms) AS end_ms ${typed} GROUP BY ALL),
+    gaps AS (
+      SELECT *, start_ms > max(stop_ms) OVER (
+        ${each} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS is_gap FROM begins),
+    numbered AS (
+      SELECT *, count(*) FILTER (is_gap) OVER (${each} ROWS UNBOUNDED PRECEDING) AS number
+      FROM gaps)
+    SELECT type, service, minute_ms, kind, min(start_ms) AS start_ms, max(stop_ms) AS stop_ms,
+      max(end_ms) AS end_ms FROM numbered GROUP BY type, service, minute_ms, kind, number`;
+}
