@@ -30,13 +30,30 @@ const allTime: TimeRange = {
   from: (T0 - 2 * HOUR_MS) as EpochMs,
   to: (T0 + 25 * HOUR_MS) as EpochMs,
 };
+const MINUTE_MS = 60_000;
+const someMinutes: fc.Arbitrary<TimeRange> = fc
+  .tuple(fc.integer({ min: -3, max: 2 }), fc.integer({ min: 1, max: 62 }))
+  .map(([first, minutes]) => ({
+    from: (T0 + first * MINUTE_MS) as EpochMs,
+    to: (T0 + (first + minutes) * MINUTE_MS) as EpochMs,
+  }));
 const range: fc.Arbitrary<TimeRange> = fc.oneof(
   { weight: 1, arbitrary: someTime },
+  { weight: 1, arbitrary: someMinutes },
   { weight: 2, arbitrary: fc.constant(allTime) },
 );
 
 const by: fc.Arbitrary<string[]> = fc.constantFrom<string[]>(
-  ...[[], [], ['host'], ['service_name', 'zone'], ['user'], ['exported_zone', 'host'], ['none']],
+  ...[
+    [],
+    [],
+    ['service_name'],
+    ['host'],
+    ['service_name', 'zone'],
+    ['user'],
+    ['exported_zone', 'host'],
+    ['none'],
+  ],
 );
 
 export const question: fc.Arbitrary<Question> = fc
@@ -49,9 +66,11 @@ export const question: fc.Arbitrary<Question> = fc
     range,
     by,
     steps: fc.integer({ min: 1, max: 12 }),
+    unitMs: fc.constantFrom(1, MINUTE_MS),
   })
-  .map(({ steps, ...rest }) => {
-    const stepMs = Math.max(1, Math.ceil((rest.range.to - rest.range.from) / steps));
+  .map(({ steps, unitMs, ...rest }) => {
+    const lengthMs = rest.range.to - rest.range.from;
+    const stepMs = Math.max(1, Math.ceil(lengthMs / steps / unitMs)) * unitMs;
     return { ...rest, stepMs };
   });
 

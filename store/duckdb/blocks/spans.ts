@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { parquetRows } from '../sql/parquet-source.ts';
 import { type BlockFile, HOUR_MS, MINUTE_MS } from './block.ts';
 import type { BlockChange } from './block-change.ts';
-import { deltaTypes, MAX_PART } from './sums.ts';
+import { MAX_PART } from './sums.ts';
 
 /** How a profile's time counts, as in docs/formats.md. */
 export const SpanKind = { fromItsBegin: 0, ofItsSamples: 1, unknown: 2 } as const;
@@ -14,8 +14,8 @@ export const SpanKind = { fromItsBegin: 0, ofItsSamples: 1, unknown: 2 } as cons
 /** How long before a range a profile may lie that still reaches into it. */
 export const LOOK_BACK_MS = HOUR_MS;
 
-/** For each profile, so many rows at most are compared with each other. */
-const MAX_TYPED_ROWS = 2;
+/** So many rows at most are made of each profile, one for each of its types. */
+const MAX_TYPED_ROWS = 4;
 
 /** SQL: when what a profile `p` covers ends, in whole ms; of each it is one at least. */
 export const COVER_END = 'p.ts_ms + greatest(ceil(p.duration_ms)::BIGINT, 1)';
@@ -34,14 +34,12 @@ export async function writeSpans(
   id: number,
   profiles: BlockFile,
 ): Promise<BlockFile | null> {
-  const deltas = await deltaTypes(change);
   const source = parquetRows([join(change.dataDir, profiles.name)]);
   const longest = await change.query(`SELECT coalesce(max(duration_ms), 0)::DOUBLE FROM ${source}`);
-  if (deltas.length === 0 || (longest.f64(0)[0] ?? 0) > LOOK_BACK_MS) return null;
+  if ((longest.f64(0)[0] ?? 0) > LOOK_BACK_MS) return null;
   await change.query(`CREATE OR REPLACE TEMP TABLE seconds AS ${secondsOf(source)}`);
   const typed = `FROM seconds s
-    JOIN (SELECT id, unnest(types::USMALLINT[]) AS type FROM typesets) m ON m.id = s.types
-    WHERE m.type IN (${deltas.join(', ')})`;
+    JOIN (SELECT id, unnest(types::USMALLINT[]) AS type FROM typesets) m ON m.id = s.types`;
   const found = await change.query(`SELECT count(*)::DOUBLE ${typed}`);
   let file: BlockFile | null = null;
   if ((found.f64(0)[0] ?? 0) <= MAX_TYPED_ROWS * profiles.rows) {

@@ -91,7 +91,7 @@ async function sumSamples(
 }
 
 /** Rows that a delta is read from, their own or a derived one. Gauges have no sums over time. */
-export async function deltaTypes(change: BlockChange): Promise<number[]> {
+async function deltaTypes(change: BlockChange): Promise<number[]> {
   const rows = await change.query('SELECT id, type, derived FROM types');
   const [ids, types, derived] = [rows.u16(0), rows.texts(1), rows.texts(2)];
   return types.flatMap((text, row) => {

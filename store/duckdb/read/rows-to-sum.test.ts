@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type DrawnProfile, drawBatch, mergeText } from '../../../test/conformance/drawn-batch.ts';
 import { select } from '../../../test/conformance/store.ts';
+import type { DerivedTable } from '../blocks/block.ts';
 import type { EmbeddedStore } from '../duck-store.ts';
 import { openDuckStore } from '../open-store.ts';
 
@@ -29,7 +30,7 @@ async function openStore(): Promise<{ store: EmbeddedStore; dataDir: string }> {
   return { store, dataDir };
 }
 
-async function filesOf(dataDir: string, table: 'samples' | 'rollup'): Promise<string[]> {
+async function filesOf(dataDir: string, table: 'samples' | DerivedTable): Promise<string[]> {
   const folder = join(dataDir, 'blocks');
   const names = (await readdir(folder)).filter((name) => name.includes(`.${table}.`));
   return names.map((name) => join(folder, name));
@@ -143,11 +144,12 @@ describe('whole hours of blocks are read from their roll-ups', () => {
     expect(files).toBeGreaterThan(5);
   }, 120_000);
 
-  /** An hour with a stack over and over, then a few minutes of the next one. */
+  /** An hour with a stack over and over, then a few minutes of the next one; two pods at a time. */
   async function fill(store: EmbeddedStore): Promise<void> {
     const profiles = Array.from({ length: 24 }, (_, at) => ({
       labels: { service_name: 's', host: `h${at % 2}` },
-      tsMs: T0 + HOUR_START + at * 180_000,
+      tsMs: T0 + HOUR_START + (at >> 1) * 360_000,
+      durationMs: 10_000,
       types: { [CPU]: 'a;b 1\nc 2' },
     }));
     await store.write(drawBatch(store.idKey, { id: 'b', profiles }));
@@ -174,24 +176,38 @@ describe('whole hours of blocks are read from their roll-ups', () => {
     expect(store.stats().damagedBlocks).toBe(1);
   });
 
-  test.each(['in use', 'at start'])('a damaged one costs nothing, %s', async (when) => {
+  test.each([
+    ['in use', 'rollup'],
+    ['at start', 'rollup'],
+    ['in use', 'totals'],
+    ['at start', 'totals'],
+    ['in use', 'spans'],
+    ['at start', 'spans'],
+  ] as const)('damage costs nothing, %s, of %s', async (when, table) => {
     const opened = await openStore();
     const { dataDir } = opened;
     await fill(opened.store);
     if (when === 'at start') await opened.store.close();
-    const [rollup = ''] = await filesOf(dataDir, 'rollup');
-    await chmod(rollup, 0o644);
-    await truncate(rollup, 60);
+    const [file = ''] = await filesOf(dataDir, table);
+    await chmod(file, 0o644);
+    await truncate(file, 60);
     const reopen = () => openDuckStore({ dataDir, threads: 2 });
     let store = when === 'at start' ? await reopen() : opened.store;
     onTestFinished(() => store.close());
-    expect(await ask(store, HOUR_MS)).toEqual(['a;b 20', 'c 40']);
+    const askAll = async (): Promise<unknown> => {
+      const selection = select(CPU, HOUR_START, HOUR_START + 2 * HOUR_MS);
+      const [line] = await store.timeline(selection, [], HOUR_MS);
+      const coveredMs = await store.coveredMs(selection);
+      return [await ask(store, HOUR_MS), [...(line?.value ?? [])], coveredMs];
+    };
+    const answers = [['a;b 20', 'c 40'], [60, 12], 12 * 10_000];
+    expect(await askAll()).toEqual(answers);
     expect(store.stats()).toMatchObject({ damagedBlocks: 0, samples: 48 });
-    expect(await filesOf(dataDir, 'rollup')).toEqual([]);
+    expect(await filesOf(dataDir, table)).toEqual([]);
     expect((await readdir(join(dataDir, 'set-aside'))).length).toBe(1);
     await store.close();
     store = await reopen();
-    expect(await ask(store, HOUR_MS)).toEqual(['a;b 20', 'c 40']);
+    expect(await askAll()).toEqual(answers);
   });
 
   test('sums over 64 bits have none', async () => {
@@ -205,5 +221,6 @@ describe('whole hours of blocks are read from their roll-ups', () => {
     await store.seal();
     expect(store.stats()).toMatchObject({ hotSamples: 0, samples: 8 });
     expect(await filesOf(dataDir, 'rollup')).toEqual([]);
+    expect(await filesOf(dataDir, 'totals')).toEqual([]);
   });
 });
