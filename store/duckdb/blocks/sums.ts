@@ -1,7 +1,7 @@
 /**
  * What the samples of a block add up to, beside them in files of their own: by hour and stack
- * (roll-ups), and by minute (totals). They answer for whole hours and minutes where a question looks
- * at nothing of a series but its service.
+ * (roll-ups), and by minute (totals). They answer for whole hours and minutes where a question
+ * looks at nothing of a series but its service.
  */
 import { join } from 'node:path';
 import { aggregationOf, parseProfileType } from '../../../profile/select/profile-type.ts';
