@@ -17,7 +17,7 @@ import {
 } from '../../profile/pprof/encode.ts';
 import { stringReader } from '../../profile/strings.ts';
 import { FileMappings } from './file-mappings.ts';
-import { pprofHeader } from './pprof-answer.ts';
+import { pprofHeader, pprofValue } from './pprof-answer.ts';
 import type { PprofJob } from './tree-messages.ts';
 
 /** Uncompressed. Label frames of the first levels become the samples' labels. */
@@ -29,8 +29,8 @@ export function buildGraphPprof(graph: FlameGraph, job: PprofJob): Uint8Array {
     const depth = graph.depth[node] as number;
     path.length = depth;
     path.push(node);
-    const self = Math.round((graph.self[node] as number) * graph.multiplier);
-    const folded = Math.round((graph.folded[node] as number) * graph.multiplier);
+    const self = pprofValue(graph.self[node] as number, graph.multiplier);
+    const folded = pprofValue(graph.folded[node] as number, graph.multiplier);
     if (self === 0 && folded === 0) continue;
     const { locations, labels } = tables.stackOf(path);
     if (self > 0) samples.add(locations, labels, self);

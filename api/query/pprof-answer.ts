@@ -1,5 +1,6 @@
 /** The whole selection as a pprof: the writers' locations and mappings, with the names found. */
 import { type DictionaryColumns, refs } from '../../profile/dictionary.ts';
+import { EverflameError } from '../../profile/errors.ts';
 import { encodePprof, type PprofLabel, type PprofSamples } from '../../profile/pprof/encode.ts';
 import { PprofTables } from './pprof-tables.ts';
 import type { SymbolNames } from './symbol-names.ts';
@@ -37,6 +38,17 @@ export function pprofHeader({ type, meta, period, comments }: PprofJob) {
   };
 }
 
+/** Counts in the type's unit, as whole numbers. */
+export function pprofValue(counts: number, multiplier: number): number {
+  const value = Math.round(counts * multiplier);
+  if (value < 2 ** 63) return value;
+  throw new EverflameError('unprocessable', `a stack weighs ${value}, and a pprof has 64 bits`, {
+    field: 'format',
+    limit: 'int64 = 9223372036854775807',
+    remedy: 'Ask for a shorter range, for fewer series or for another format.',
+  });
+}
+
 function sampleColumns(
   dictionary: DictionaryColumns,
   tables: PprofTables,
@@ -46,7 +58,7 @@ function sampleColumns(
   const { stack, value, group, groups, multiplier } = job.weights;
   const samples: PprofSamples = {
     ...stackColumns(dictionary, tables, stack, checkStop),
-    values: Float64Array.from(value, (counts) => Math.round(counts * multiplier)),
+    values: Float64Array.from(value, (counts) => pprofValue(counts, multiplier)),
   };
   const labels = groups.map((set) =>
     Object.entries(set).map(([key, text]): PprofLabel => ({ key, value: text })),
