@@ -14,7 +14,7 @@ import { volumeOf } from './disk-space.ts';
 import { ResultColumns } from './result-columns.ts';
 
 /** A file up to this size stays as it is. */
-const MIN_FILE_BYTES = 4 * 2 ** 20;
+const MIN_FILE_BYTES = 2 ** 20;
 /** Copying so much takes some 200 ms of CPU. */
 const MAX_COPY_BYTES = 16 * 2 ** 20;
 /** A longer log makes a start long enough, and writing it into the old file would come on top. */
