@@ -125,6 +125,11 @@ const STORE_GAUGES: Record<
   ],
   expiredSamples: ['everflame_store_expired_samples', 'Samples removed by retention.', true],
   deletedSamples: ['everflame_store_deleted_samples', 'Samples deleted by operators.', true],
+  dictionaryRowsRemoved: [
+    'everflame_store_dictionary_rows_removed',
+    'Strings, functions, locations and stacks removed because nothing used them.',
+    true,
+  ],
   sealSeconds: ['everflame_store_seal_seconds', 'Time that sealing took.', true],
   orphansRemoved: [
     'everflame_store_orphans_removed',

@@ -63,19 +63,19 @@ export class SharedHashTable {
   }
 
   /**
-   * Adds ids (interleaved) with the values `first`, `first` + 1, ... to a table that no other
-   * thread has yet. An atomic write waits for the memory that a plain one leaves to the processor,
-   * which is most of the time in a large table.
+   * Adds ids (interleaved) with the values `first`, `first` + 1, ..., or those that are told, to
+   * a table that no other thread has yet. An atomic write waits for the memory that a plain one
+   * leaves to the processor, which is most of the time in a large table.
    */
-  insertAll(ids: Int32Array, first: number): void {
+  insertAll(ids: Int32Array, first: number, values?: Uint32Array): void {
     const count = ids.length / 2;
     this.reserve(count);
     const { words } = this;
     const mask = this.#mask;
-    const triples = count < SORTED_IDS ? null : sortBySlot(ids, first, mask);
+    const triples = count < SORTED_IDS ? null : sortBySlot(ids, first, mask, values);
     if (triples === null) {
       for (let row = 0; row < count; row++) {
-        const mark = first + row + 1;
+        const mark = (values === undefined ? first + row : (values[row] as number)) + 1;
         placeUnseen(words, mask, ids[2 * row] as number, ids[2 * row + 1] as number, mark);
       }
     } else {
@@ -85,6 +85,20 @@ export class SharedHashTable {
       }
     }
     this.size += count;
+  }
+
+  get slots(): number {
+    return this.#mask + 1;
+  }
+
+  /** Visits what the slots `from` to `end` hold. */
+  visit(from: number, end: number, see: (low: number, high: number, value: number) => void): void {
+    const stop = Math.min(end, this.slots) * SLOT;
+    for (let base = from * SLOT; base < stop; base += SLOT) {
+      const mark = this.words[base + 2] as number;
+      if (mark === 0) continue;
+      see(this.words[base] as number, this.words[base + 1] as number, mark - 1);
+    }
   }
 
   /** Makes room for so many more, so that inserting them moves nothing. Two of three slots fill. */
@@ -142,7 +156,12 @@ function slotOf(low: number, high: number, mask: number): number {
  * Ids and their marks, those of one part of the table after those of another, so that what is
  * written lies in the processor's cache.
  */
-function sortBySlot(ids: Int32Array, first: number, mask: number): Int32Array {
+function sortBySlot(
+  ids: Int32Array,
+  first: number,
+  mask: number,
+  values: Uint32Array | undefined,
+): Int32Array {
   const shift = Math.max(0, 32 - Math.clz32(mask) - PART_BITS);
   const ends = new Uint32Array(2 ** PART_BITS + 1);
   for (let at = 0; at < ids.length; at += 2) {
@@ -161,7 +180,8 @@ function sortBySlot(ids: Int32Array, first: number, mask: number): Int32Array {
     ends[part] = to + 1;
     triples[to * SLOT] = low;
     triples[to * SLOT + 1] = high;
-    triples[to * SLOT + 2] = first + at / 2 + 1;
+    const value = values === undefined ? first + at / 2 : (values[at / 2] as number);
+    triples[to * SLOT + 2] = value + 1;
   }
   return triples;
 }

@@ -32,7 +32,10 @@ export interface WriteBatch {
   /** Row 0 is the empty set and always present. */
   labelsets: SampleLabel[][];
   labelsetIds: Ids;
-  /** New dictionary rows. A stack that is durable already may be left out with all it refers to. */
+  /**
+   * New dictionary rows. A stack that was in a snapshot of the last minutes may be left out with
+   * all it refers to.
+   */
   strings: { ids: Ids; offsets: Uint32Array; bytes: Uint8Array };
   functions: {
     ids: Ids;
@@ -260,6 +263,8 @@ export interface StoreStats {
   failedUpkeeps: number;
   expiredSamples: number;
   deletedSamples: number;
+  /** Rows of dictionaries that were removed because no sample used them any more. */
+  dictionaryRowsRemoved: number;
   /** Time that sealing took together. */
   sealSeconds: number;
   /** Files that the start found and no block named. */

@@ -34,6 +34,7 @@ import { oldestKeptMs } from './blocks/retention.ts';
 import type { SealRequest } from './blocks/seal.ts';
 import type { Upkeep } from './blocks/upkeep.ts';
 import { seriesToDelete } from './catalogue/deletion.ts';
+import type { DictionaryCollector } from './dictionary/collector.ts';
 import type { FrameLoad } from './dictionary/load-frames.ts';
 import { Inspector } from './inspect/inspector.ts';
 import { readCoveredMs } from './read/coverage.ts';
@@ -57,7 +58,10 @@ import type { GroupWriter } from './write/group-writer.ts';
 export interface EmbeddedStore extends Store, SqlSource, StoreUpkeep {
   /** Makes blocks of hot rows; of all of them where nothing is said. */
   seal(request?: SealRequest): Promise<void>;
-  /** What else is done from time to time: removes what is too old or too much, merges blocks. */
+  /**
+   * What else is done from time to time: removes what is too old or too much, merges blocks, and
+   * does the next step of removing dictionary rows that nothing uses.
+   */
   maintain(): Promise<void>;
   /** Resolves with the reason when the store answers nothing any more until it is opened again. */
   readonly ended: Promise<EverflameError>;
@@ -70,6 +74,7 @@ export interface StoreParts {
   writer: GroupWriter;
   keeper: BlockKeeper;
   upkeep: Upkeep;
+  collector: DictionaryCollector;
   frames: FrameLoad<void>;
   nowMs: () => number;
 }
@@ -83,6 +88,7 @@ export class DuckStore implements EmbeddedStore {
   readonly #writer: GroupWriter;
   readonly #keeper: BlockKeeper;
   readonly #upkeep: Upkeep;
+  readonly #collector: DictionaryCollector;
   readonly #frames: FrameLoad<void>;
   readonly #disk: DiskSpace;
   /** Of the last write, if it found no room. */
@@ -93,7 +99,9 @@ export class DuckStore implements EmbeddedStore {
   #closing: Promise<void> | null = null;
   #probing: Promise<boolean> | null = null;
 
-  constructor({ database, connection, writer, keeper, upkeep, frames, nowMs }: StoreParts) {
+  constructor({ database, connection, writer, keeper, ...parts }: StoreParts) {
+    const { upkeep, collector, frames, nowMs } = parts;
+    this.#collector = collector;
     this.#frames = frames;
     this.#disk = volumeOf(database.dataDir);
     this.#upkeep = upkeep;
@@ -117,6 +125,7 @@ export class DuckStore implements EmbeddedStore {
   async maintain(): Promise<void> {
     await this.#upkeep.expire();
     await this.#upkeep.merge();
+    await this.#collector.step();
   }
 
   async deleteProfiles(
@@ -328,10 +337,11 @@ export class DuckStore implements EmbeddedStore {
       ...counts,
       ...stats,
       ...this.#upkeep.stats,
+      ...this.#collector.stats,
       blocks: place.lists.current.blocks.length,
       damagedBlocks: damaged,
       series: catalogue.seriesIndex.committedCount,
-      ...dictionaries.committedMark(),
+      ...dictionaries.rows(),
       bytesOnDisk: bytes + fileBytes(this.#database),
       bytesOfMemory: dictionaries.byteLength + catalogue.byteLength + batchIds.byteLength,
       pendingBatches,

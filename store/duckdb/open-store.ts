@@ -3,6 +3,7 @@ import duckdb from '@duckdb/node-bindings';
 import { BlockKeeper } from './blocks/block-keeper.ts';
 import { markDamaged, openBlocks } from './blocks/open-blocks.ts';
 import { Upkeep } from './blocks/upkeep.ts';
+import { DictionaryCollector } from './dictionary/collector.ts';
 import { loadDictionaries } from './dictionary/load-dictionaries.ts';
 import { loadFrames, mendFrames } from './dictionary/load-frames.ts';
 import { DuckStore, type EmbeddedStore } from './duck-store.ts';
@@ -40,19 +41,27 @@ export async function openDuckStore(options: DuckStoreOptions): Promise<Embedded
     const { counts } = writer;
     const keeper = new BlockKeeper({ opened, counts, maxHotSamples, nowMs, log });
     writer.committed = () => keeper.checkSize();
-    const { retentionAgeMs, retentionBytes } = options;
-    const limits = { ageMs: retentionAgeMs ?? null, bytes: retentionBytes ?? null };
-    const upkeep = new Upkeep({
-      ...{ place: opened.place, maintenance: keeper.maintenance, limits, counts, nowMs, log },
-      repair: (used) => keeper.repair(used),
-      otherBytes: () => fileBytes(database),
-      removed: () => reloadActivity(database, writer),
-    });
     const mended = mendFrames(frames, {
       ...{ dictionaries, log, repair: (used) => keeper.repair(used) },
       write: (batch) => writer.write(batch),
     });
-    return new DuckStore({ database, connection, writer, keeper, upkeep, frames: mended, nowMs });
+    const { place } = opened;
+    const { maintenance } = keeper;
+    const collector = new DictionaryCollector({
+      ...{ place, maintenance, dictionaries, writer, loaded: mended.done, nowMs },
+      repair: (used) => keeper.repair(used),
+    });
+    const { retentionAgeMs, retentionBytes } = options;
+    const limits = { ageMs: retentionAgeMs ?? null, bytes: retentionBytes ?? null };
+    const upkeep = new Upkeep({
+      ...{ place, maintenance, limits, counts, nowMs, log },
+      repair: (used) => keeper.repair(used),
+      otherBytes: () => fileBytes(database),
+      tendDictionaries: (isNewDay) => collector.tend(isNewDay),
+      removed: () => reloadActivity(database, writer),
+    });
+    const parts = { database, connection, writer, keeper, upkeep, collector, nowMs };
+    return new DuckStore({ ...parts, frames: mended });
   } catch (error) {
     await frames?.stop();
     duckdb.disconnect_sync(connection);

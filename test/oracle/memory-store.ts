@@ -41,6 +41,7 @@ const NOTHING_ON_DISK = {
   blockMerges: 0,
   failedUpkeeps: 0,
   expiredSamples: 0,
+  dictionaryRowsRemoved: 0,
   deletedSamples: 0,
   orphansRemoved: 0,
   samplesWithoutLabels: 0,

@@ -7,7 +7,7 @@ import duckdb from '@duckdb/node-bindings';
 import { EverflameError } from '../../../profile/errors.ts';
 import { sqlText } from '../schema.ts';
 import type { Database } from '../sql/database.ts';
-import { ResultColumns } from '../sql/result-columns.ts';
+import { eachChunk, ResultColumns } from '../sql/result-columns.ts';
 import { toStoreError } from '../sql/store-error.ts';
 import {
   BLOCKS_FOLDER,
@@ -71,6 +71,10 @@ export class BlockChange {
 
   async query(sql: string): Promise<ResultColumns> {
     return new ResultColumns(await duckdb.query(this.#connection, sql));
+  }
+
+  eachChunk(sql: string, visit: (rows: ResultColumns) => void): Promise<void> {
+    return eachChunk(this.#connection, sql, visit);
   }
 
   /** Rows that a statement which answers with their number has changed. */

@@ -2,6 +2,7 @@
 import type { TimeRange } from '../../../profile/units.ts';
 import { type Block, fileOf, meets, type RowTable } from './block.ts';
 import { type BlockChange, type BlockPlace, changeBlocks } from './block-change.ts';
+import { noteRemovedRows } from './removed-rows.ts';
 import type { RemovedRows } from './retention.ts';
 import { fileRows, writeRowBlock } from './row-block.ts';
 
@@ -42,6 +43,7 @@ export function deleteRows(
       await deleteFromBlock(change, block, chosen, removed, isTrial ? null : nowMs);
     }
     if (!isTrial && removed.hotSamples + removed.profiles > 0) change.changesRows = true;
+    if (!isTrial && removed.samples > 0) await noteRemovedRows(change);
     return removed;
   });
 }

@@ -1,5 +1,12 @@
 /** Several blocks become one, in one transaction; the catalogue names either them or it. */
-import { type Block, type BlockFile, DICTIONARY_TABLES, type FileTable, fileOf } from './block.ts';
+import {
+  type Block,
+  type BlockFile,
+  DICTIONARY_TABLES,
+  type DictionaryTable,
+  type FileTable,
+  fileOf,
+} from './block.ts';
 import { type BlockChange, type BlockPlace, changeBlocks } from './block-change.ts';
 import { dictionaryRows } from './dictionary-file.ts';
 import { fileRows, forgetReplacedWindows, writeRowBlock } from './row-block.ts';
@@ -18,7 +25,7 @@ export function mergeBlocks(
   return changeBlocks(place, signal, async (change) => {
     for (const block of group) change.drop(block);
     if (group[0]?.kind === 'dictionary') {
-      await mergeDictionaries(change, group, nowMs);
+      await mergeDictionaries(change, group, nowMs, () => 'true');
       return { mergedProfiles: 0 };
     }
     const merged = await writeRowBlock(change, {
@@ -34,27 +41,33 @@ export function mergeBlocks(
   });
 }
 
-async function mergeDictionaries(
+/** One block of neighbours: the rows that meet a condition, among them the last of each table. */
+export async function mergeDictionaries(
   change: BlockChange,
   group: readonly Block[],
   nowMs: number,
-): Promise<void> {
+  where: (table: DictionaryTable, firstId: number) => string,
+): Promise<Block> {
   const id = change.newId();
   const files: BlockFile[] = [];
   for (const table of DICTIONARY_TABLES) {
     const parts = filesOf(group, table).sort((a, b) => firstId(a) - firstId(b));
-    const source = fileRows(change, parts);
-    if (source === null) continue;
+    const rows = fileRows(change, parts);
+    if (rows === null) continue;
+    const first = firstId(parts[0]);
+    const source = `${rows} WHERE ${where(table, first)}`;
     const file = await change.copy(id, table, dictionaryRows(table, source));
     if (file === null) continue;
     const end = Math.max(...parts.map(({ ids }) => ids?.[1] ?? 0));
-    files.push({ ...file, ids: [firstId(parts[0]), end] });
+    files.push({ ...file, ids: [first, end] });
   }
-  change.add({
+  const block: Block = {
     ...{ id, kind: 'dictionary', level: nextLevel(group), sealedMs: nowMs, damaged: '' },
     ...{ fromMs: 0, toMs: 0, samples: 0, profiles: 0, windows: 0 },
     files,
-  });
+  };
+  change.add(block);
+  return block;
 }
 
 function firstId(file: BlockFile | undefined): number {

@@ -67,19 +67,25 @@ function dayOf(ms: number): number {
 
 /**
  * Neighbours of one level, so that a row is rewritten a few times in its life and not every day.
- * What is damaged stays apart, and so does what lies on both sides of it: the ids of a file have no
- * gap.
+ * What is damaged stays apart, and so does what lies on both sides of it: no file has numbers that
+ * another one has.
  */
 function planDictionaryMerges(blocks: readonly Block[]): Block[][] {
-  const dictionaries = blocks.filter(({ kind }) => kind === 'dictionary').sort(byIds);
-  const runs = runsOf(dictionaries, (last, block) => isWhole(last) && isWhole(block)).flatMap(
-    (run) => runsOf(run, goesOn),
-  );
+  const runs = dictionaryRuns(blocks);
   const fresh = runs.flatMap((run) =>
     runsOf(run, (last, { level }) => last.level === 0 && level === 0),
   );
-  const isMany = dictionaries.length - saved(fresh) > MAX_DICTIONARY_BLOCKS;
+  const count = blocks.filter(({ kind }) => kind === 'dictionary').length;
+  const isMany = count - saved(fresh) > MAX_DICTIONARY_BLOCKS;
   return (isMany ? runs : fresh).filter((run) => run.length > 1);
+}
+
+/** Blocks of dictionaries that are whole, each of which may be one with its neighbours. */
+export function dictionaryRuns(blocks: readonly Block[]): Block[][] {
+  const dictionaries = blocks.filter(({ kind }) => kind === 'dictionary').sort(byIds);
+  return runsOf(dictionaries, (last, block) => isWhole(last) && isWhole(block)).flatMap((run) =>
+    runsOf(run.filter(isWhole), goesOn),
+  );
 }
 
 /** Blocks in order, parted where two neighbours do not belong together. */

@@ -1,6 +1,7 @@
 /** How long rows are kept: by age, and by the bytes of all together, the oldest going first. */
 import { type Block, blockBytes } from './block.ts';
 import { type BlockPlace, changeBlocks } from './block-change.ts';
+import { noteRemovedRows } from './removed-rows.ts';
 import { forgetReplacedWindows } from './row-block.ts';
 
 /** Null: no such limit. */
@@ -78,6 +79,7 @@ export function expireRows(
       await change.count(`DELETE FROM windows ${old}`);
     }
     change.changesRows = true;
+    if (removed.samples + removed.blocks > 0) await noteRemovedRows(change);
     await forgetReplacedWindows(change);
     return removed;
   });

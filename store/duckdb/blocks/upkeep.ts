@@ -31,6 +31,8 @@ export interface UpkeepOptions {
   counts: { samples: number; profiles: number; hotSamples: number };
   /** Bytes of the store beside its blocks. */
   otherBytes: () => number;
+  /** Removes what no row refers to any more. */
+  tendDictionaries: (isNewDay: boolean) => Promise<void>;
   /** After rows were removed. */
   removed: () => Promise<void>;
   nowMs: () => number;
@@ -137,10 +139,10 @@ export class Upkeep {
       }
       const day = Math.floor(this.#options.nowMs() / DAY_MS);
       const rows = this.#options.place.lists.current.blocks.filter(({ kind }) => kind === 'rows');
-      if (isSteady && (day > this.#mergedDay || rows.length > MAX_ROW_BLOCKS)) {
-        await this.merge();
-        this.#mergedDay = day;
-      }
+      const isNewDay = isSteady && day > this.#mergedDay;
+      if (isNewDay || (isSteady && rows.length > MAX_ROW_BLOCKS)) await this.merge();
+      await this.#options.tendDictionaries(isNewDay);
+      if (isNewDay) this.#mergedDay = day;
     } catch (error) {
       if (this.#isStopped) return;
       this.stats.failedUpkeeps++;

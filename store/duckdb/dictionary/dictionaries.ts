@@ -8,6 +8,7 @@ import { EverflameError } from '../../../profile/errors.ts';
 import type { WriteBatch } from '../../store.ts';
 import { Turn } from '../catalogue/turn.ts';
 import { IdIndex } from './id-index.ts';
+import type { RefSet } from './ref-set.ts';
 import { sharedBytes, sharedWords } from './shared-column.ts';
 
 /** How many rows of each table there are; a commit makes those below a mark final. */
@@ -230,6 +231,25 @@ export class Dictionaries {
       }
     }
     for (const table of TABLES) this[table].index.commit();
+    this.#snapshot = null;
+  }
+
+  /** Rows that are found by their ids: those that nothing used any more have gone. */
+  rows(): DictionaryMark {
+    return {
+      strings: this.strings.index.rows,
+      functions: this.functions.index.rows,
+      locations: this.locations.index.rows,
+      stacks: this.stacks.index.rows,
+    };
+  }
+
+  /** Hides rows that are not `used`, so many (id-index.ts), between two transactions. */
+  *hide(
+    used: Readonly<Record<(typeof TABLES)[number], RefSet>>,
+    unused: DictionaryMark,
+  ): Generator<void> {
+    for (const table of TABLES) yield* this[table].index.hide(used[table], unused[table]);
     this.#snapshot = null;
   }
 

@@ -6,10 +6,15 @@
  */
 import { assert } from '../../../profile/errors.ts';
 import { SharedHashTable } from '../../../profile/hash-table.ts';
+import { HiddenIds } from './hidden-ids.ts';
+import type { RefSet } from './ref-set.ts';
+
+/** Slots of a step: some tenths of a millisecond. */
+const STEP_SLOTS = 2_048;
 
 export class IdIndex {
   /** Only what is durable; shared with decoders. */
-  readonly committed = new SharedHashTable();
+  committed = new SharedHashTable();
   /** Of the transaction that runs. */
   #frozen = new SharedHashTable();
   #frozenEnd = 0;
@@ -21,12 +26,16 @@ export class IdIndex {
   #published = 0;
   /** Refs given so far, final or not. */
   count = 0;
+  #hidden: HiddenIds | null = null;
+  /** Begin and end of stretches of refs, ascending, that no row has any more. */
+  readonly #gaps: number[] = [];
 
   /** The ref of an id, or -1. */
   find(low: number, high: number): number {
     let ref = this.committed.get(low, high);
     if (ref < 0 && this.#frozen.size > 0) ref = this.#frozen.get(low, high);
     if (ref < 0 && this.#pending.size > 0) ref = this.#pending.get(low, high);
+    if (ref < 0 && this.#hidden !== null) ref = this.#hidden.find(low, high);
     return ref;
   }
 
@@ -52,13 +61,32 @@ export class IdIndex {
     this.count = 0;
     this.committedCount = 0;
     this.#published = 0;
+    this.#gaps.length = 0;
   }
 
-  /** Gives the next refs to ids (interleaved) that are durable already and have none. */
-  load(ids: Int32Array): void {
+  /** Whether a loaded ref has no row because nothing used it. */
+  isGap(ref: number): boolean {
+    let [low, high] = [0, this.#gaps.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#gaps[middle] as number) <= ref) low = middle + 1;
+      else high = middle;
+    }
+    return low % 2 === 1;
+  }
+
+  /**
+   * Gives the next refs to ids (interleaved) that are durable already and have none; or `refs`,
+   * which ascend and leave gaps.
+   */
+  load(ids: Int32Array, refs?: Uint32Array): void {
     assert(this.count === this.committedCount, 'nothing is pending while rows are loaded');
-    this.committed.insertAll(ids, this.count);
-    this.count += ids.length / 2;
+    this.committed.insertAll(ids, this.count, refs);
+    for (const ref of refs ?? []) {
+      if (ref > this.count) this.#gaps.push(this.count, ref);
+      this.count = ref + 1;
+    }
+    if (refs === undefined) this.count += ids.length / 2;
     this.committedCount = this.count;
     this.#published = this.count;
   }
@@ -102,6 +130,51 @@ export class IdIndex {
     this.#frozen.clear();
   }
 
+  /**
+   * Hides ids of the refs that are not among those `used`, some `hidden`, from other threads, in
+   * steps between which nothing may be published.
+   */
+  *hide(used: RefSet, hidden: number): Generator<void> {
+    assert(this.#hidden === null, 'ids are hidden once');
+    const { committed } = this;
+    const shown = new SharedHashTable();
+    shown.reserve(committed.size - hidden);
+    const ids = new HiddenIds(used.end);
+    ids.table.reserve(hidden);
+    const move = (low: number, high: number, ref: number): void => {
+      (used.has(ref) ? shown : ids.table).insert(low, high, ref);
+    };
+    for (let from = 0; from < committed.slots; from += STEP_SLOTS) {
+      committed.visit(from, from + STEP_SLOTS, move);
+      yield;
+    }
+    this.committed = shown;
+    this.#hidden = ids;
+  }
+
+  /**
+   * Shows hidden ids again that are `used` or were found meanwhile, and forgets the others, in
+   * steps between which nothing may be published.
+   */
+  *settleHidden(used: RefSet): Generator<void> {
+    const hidden = this.#hidden;
+    if (hidden === null) return;
+    const settle = (low: number, high: number, ref: number): void => {
+      if (used.has(ref) || hidden.isTouched(ref)) this.committed.insert(low, high, ref);
+      else hidden.drop(ref);
+    };
+    for (let from = 0; from < hidden.table.slots; from += STEP_SLOTS) {
+      hidden.table.visit(from, from + STEP_SLOTS, settle);
+      yield;
+    }
+    this.#hidden = null;
+  }
+
+  /** Rows that are found by their ids, final ones only. */
+  get rows(): number {
+    return this.committed.size + (this.#hidden?.table.size ?? 0);
+  }
+
   /** Forgets every ref that is not final. */
   rollback(): void {
     if (this.count === this.committedCount) return;
@@ -115,6 +188,7 @@ export class IdIndex {
   get byteLength(): number {
     const { committed } = this;
     const tentative = this.#frozen.words.byteLength + this.#pending.words.byteLength;
-    return committed.words.byteLength + tentative;
+    const hidden = this.#hidden?.table.words.byteLength ?? 0;
+    return committed.words.byteLength + tentative + hidden;
   }
 }

@@ -1,12 +1,13 @@
 /** Fills the dictionaries of a store when it is opened: rows in blocks, then those not sealed. */
 import { join } from 'node:path';
 import duckdb from '@duckdb/node-bindings';
+import { assert } from '../../../profile/errors.ts';
 import type { Block, DictionaryTable } from '../blocks/block.ts';
 import { contentFaultOf } from '../blocks/block-files.ts';
 import { parquetRows } from '../sql/parquet-source.ts';
 import { eachChunk, type ResultColumns } from '../sql/result-columns.ts';
 import type { Dictionaries } from './dictionaries.ts';
-import { IdRows, partsOf, type Sealed } from './dictionary-parts.ts';
+import { IdRows, isWholePart, partsOf, type Sealed, skipTo } from './dictionary-parts.ts';
 import type { IdIndex } from './id-index.ts';
 import type { StackPart } from './load-frames.ts';
 import { loadStackIds } from './load-stacks.ts';
@@ -24,7 +25,7 @@ interface Table {
   index: IdIndex;
   /** The first are `id, hash`. */
   columns: string;
-  append: (rows: ResultColumns) => void;
+  append: (rows: ResultColumns, refs: Uint32Array) => void;
   /** Adds stand-ins until there are so many rows. */
   fill: (end: number) => void | Promise<void>;
 }
@@ -49,7 +50,7 @@ export async function loadDictionaries(
   return { faults, stacks };
 }
 
-/** Rows are read in the order they were written, so that refs come out as 0, 1, 2, ... */
+/** Rows are read in the order of their refs, which have gaps where rows were not used any more. */
 async function loadTable(
   connection: duckdb.Connection,
   { table, index, columns, append, fill }: Table,
@@ -57,30 +58,30 @@ async function loadTable(
   faults: Map<Block, string>,
 ): Promise<void> {
   const parts = partsOf(list, table);
-  for (const { block, file, ids } of parts) {
+  for (const part of parts) {
+    const { block, file, ids } = part;
     await fill(ids[0]);
     if (file.lost === true) continue;
     const source = parquetRows([join(dataDir, file.name)]);
     const found = block.damaged === '' && !faults.has(block);
     const rows = new IdRows(index.count);
     const reading = eachChunk(connection, `SELECT ${columns} FROM ${source}`, (chunk) => {
-      rows.take(chunk);
-      append(chunk);
+      append(chunk, rows.take(chunk));
     });
-    const [part] = await Promise.allSettled([reading]);
+    const [read] = await Promise.allSettled([reading]);
     // What was read of a damaged file stands for its first rows.
     rows.loadInto(index, found);
-    if (part.status === 'fulfilled' && rows.count === ids[1] - ids[0]) continue;
+    if (read.status === 'fulfilled' && isWholePart(part, rows)) continue;
     const fault = await contentFaultOf(dataDir, file);
-    if (fault === '' && part.status === 'rejected') throw part.reason;
+    if (fault === '' && read.status === 'rejected') throw read.reason;
     faults.set(block, fault === '' ? `${file.name} lacks rows` : fault);
   }
   await fill(Math.max(0, ...parts.map(({ ids }) => ids[1])));
   const rows = new IdRows(index.count);
   await eachChunk(connection, `SELECT ${columns} FROM ${table}`, (chunk) => {
-    rows.take(chunk);
-    append(chunk);
+    append(chunk, rows.take(chunk));
   });
+  assert(!rows.hasGaps, 'rows that are not sealed are all there');
   rows.loadInto(index, true);
 }
 
@@ -91,8 +92,10 @@ function tablesOf(dictionaries: Dictionaries, lost: LostRows): Table[] {
       table: 'strings',
       index: strings.index,
       columns: 'id, hash, text',
-      append: (rows) => {
+      append: (rows, refs) => {
+        let row = 0;
         rows.eachText(2, (bytes) => {
+          skipTo(refs[row++] as number, strings.offsets, strings.bytes.length);
           strings.bytes.append(bytes);
           strings.offsets.push(strings.bytes.length);
         });
@@ -103,11 +106,11 @@ function tablesOf(dictionaries: Dictionaries, lost: LostRows): Table[] {
       table: 'functions',
       index: functions.index,
       columns: 'id, hash, name, system_name, file, start_line',
-      append: (rows) => {
-        functions.name.append(rows.u32(2));
-        functions.systemName.append(rows.u32(3));
-        functions.file.append(rows.u32(4));
-        functions.startLine.append(rows.u32(5));
+      append: (rows, refs) => {
+        functions.name.place(refs, rows.u32(2));
+        functions.systemName.place(refs, rows.u32(3));
+        functions.file.place(refs, rows.u32(4));
+        functions.startLine.place(refs, rows.u32(5));
       },
       fill: (end) => lost.fillFunctions(end),
     },
@@ -116,14 +119,14 @@ function tablesOf(dictionaries: Dictionaries, lost: LostRows): Table[] {
       index: locations.index,
       columns: `id, hash, binary_path, build_id, address_space, kind, flags, address,
         line_function, line_number, line_column`,
-      append: (rows) => {
-        locations.binary.append(rows.u32(2));
-        locations.buildId.append(rows.u32(3));
-        locations.space.append(rows.u8(4));
-        locations.kind.append(rows.u8(5));
-        locations.flags.append(rows.u8(6));
-        locations.address.append(new Uint32Array(rows.words(7).buffer));
-        appendLists(rows, 8, locations.lineOffsets, locations.lineFunction);
+      append: (rows, refs) => {
+        locations.binary.place(refs, rows.u32(2));
+        locations.buildId.place(refs, rows.u32(3));
+        locations.space.place(refs, rows.u8(4));
+        locations.kind.place(refs, rows.u8(5));
+        locations.flags.place(refs, rows.u8(6));
+        locations.address.place(refs, new Uint32Array(rows.words(7).buffer), 2);
+        appendLists(rows, 8, refs, locations.lineOffsets, locations.lineFunction);
         rows.eachList(9, (_, values) => locations.lineNumber.append(values));
         rows.eachList(10, (_, values) => locations.lineColumn.append(values));
       },
@@ -135,12 +138,18 @@ function tablesOf(dictionaries: Dictionaries, lost: LostRows): Table[] {
 function appendLists(
   rows: ResultColumns,
   column: number,
+  refs: Uint32Array,
   offsets: SharedColumn<Uint32Array>,
   values: SharedColumn<Uint32Array>,
 ): void {
   rows.eachList(column, (ends, chunk) => {
-    const base = values.length;
+    let last = values.length;
+    const base = last;
     values.append(chunk);
-    for (const end of ends) offsets.push(base + end);
+    for (const [row, end] of ends.entries()) {
+      skipTo(refs[row] as number, offsets, last);
+      last = base + end;
+      offsets.push(last);
+    }
   });
 }

@@ -154,18 +154,21 @@ class FramePart {
       const { offsets, locations } = this.#stacks;
       // New stacks may have moved the column meanwhile: its memory is taken anew each time.
       locations.data.set(values, offsets.data[this.next] as number);
-      this.next += ids.length;
+      this.next = (ids.at(-1) ?? this.next - 1) + 1;
     });
   }
 
+  /** Stacks between these, which are not used, have no frames. */
   #areExpected(ids: Uint32Array, ends: Uint32Array): boolean {
-    const { next } = this;
-    if (next + ids.length > this.#end) return false;
     const offsets = this.#stacks.offsets.data;
-    const start = offsets[next] as number;
+    const start = offsets[this.next] as number;
+    let [next, frames] = [this.next, 0];
     for (let row = 0; row < ids.length; row++) {
-      const ref = next + row;
-      if (ids[row] !== ref || (offsets[ref + 1] as number) - start !== ends[row]) return false;
+      const id = ids[row] as number;
+      if (id < next || id >= this.#end || (offsets[id] as number) - start !== frames) return false;
+      frames = ends[row] as number;
+      if ((offsets[id + 1] as number) - start !== frames) return false;
+      next = id + 1;
     }
     return true;
   }

@@ -8,7 +8,7 @@ import { COUNTED_DEPTH, DEPTH } from '../blocks/dictionary-file.ts';
 import { columnFactsSql, parquetRows } from '../sql/parquet-source.ts';
 import { eachChunk, ResultColumns } from '../sql/result-columns.ts';
 import type { Dictionaries } from './dictionaries.ts';
-import { IdRows, partsOf, type Sealed } from './dictionary-parts.ts';
+import { IdRows, isWholePart, partsOf, type Sealed, skipTo } from './dictionary-parts.ts';
 import type { StackPart } from './load-frames.ts';
 import type { LostRows } from './lost-rows.ts';
 
@@ -45,30 +45,33 @@ async function tryLoadStackIds(
     lost.fillStackIds(end);
     parts.push({ from: 'nowhere', end, location });
   };
-  const read = async (source: string, { depth, most }: Lists, found: boolean): Promise<void> => {
+  const read = async (source: string, { depth, most }: Lists, found: boolean): Promise<IdRows> => {
     const stop = (offsets.data[offsets.length - 1] as number) + most;
     const ids = new IdRows(index.count);
     await eachChunk(connection, `SELECT id, hash, ${depth} FROM ${source}`, (rows) => {
-      ids.take(rows);
+      const refs = ids.take(rows);
       let end = offsets.data[offsets.length - 1] as number;
-      for (const length of rows.u32(2)) {
+      for (const [row, length] of rows.u32(2).entries()) {
+        skipTo(refs[row] as number, offsets, end);
         end += length;
         assert(end <= stop, 'the lengths of stacks that a file has lists for');
         offsets.push(end);
       }
     });
     ids.loadInto(index, found);
+    return ids;
   };
   const inBlocks = partsOf(list, 'stacks');
   index.committed.reserve(Math.max(0, ...inBlocks.map(({ ids }) => ids[1])));
-  for (const { block, file, ids } of inBlocks) {
+  for (const inBlock of inBlocks) {
+    const { block, file, ids } = inBlock;
     await fill(ids[0]);
     if (file.lost === true || faults.get(block)?.startsWith(file.name)) continue;
     const path = join(dataDir, file.name);
     const found = block.damaged === '' && !faults.has(block);
     const reading = async () => read(parquetRows([path]), await listsIn(connection, path), found);
     const [part] = await Promise.allSettled([reading()]);
-    if (part.status === 'rejected' || index.count !== ids[1]) {
+    if (part.status === 'rejected' || !isWholePart(inBlock, part.value)) {
       const fault = await contentFaultOf(dataDir, file);
       if (fault === '' && part.status === 'rejected') throw part.reason;
       faults.set(block, fault === '' ? `${file.name} lacks rows` : fault);
@@ -77,7 +80,8 @@ async function tryLoadStackIds(
     parts.push({ from: 'file', end: ids[1], block, file });
   }
   await fill(Math.max(0, ...inBlocks.map(({ ids }) => ids[1])));
-  await read('stacks', { depth: COUNTED_DEPTH, most: 2 ** 32 }, true);
+  const hot = await read('stacks', { depth: COUNTED_DEPTH, most: 2 ** 32 }, true);
+  assert(!hot.hasGaps, 'stacks that are not sealed are all there');
   locations.extend(offsets.data[index.count] as number);
   return [...parts, { from: 'table', end: index.count }];
 }

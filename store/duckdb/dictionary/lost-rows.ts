@@ -126,7 +126,8 @@ export class LostRows {
     const wanted = Buffer.from(text);
     for (let ref = 0; ref < strings.index.count; ref++) {
       const [start, end] = [strings.offsets.data[ref], strings.offsets.data[ref + 1]];
-      if (wanted.equals(strings.bytes.data.subarray(start, end))) return ref;
+      const isSame = wanted.equals(strings.bytes.data.subarray(start, end));
+      if (isSame && !strings.index.isGap(ref)) return ref;
     }
     const { ref, hash } = this.#addString(text);
     await this.#store(`strings VALUES (${ref}, ${hash}, ${sqlText(text)})`);
@@ -136,7 +137,9 @@ export class LostRows {
   async #lostFunction(): Promise<number> {
     const { functions } = this.#dictionaries;
     const [name, empty] = [await this.#stringOf(LOST), await this.#stringOf('')];
-    const known = functions.name.first(functions.index.count).indexOf(name);
+    const names = functions.name.first(functions.index.count);
+    let known = names.indexOf(name);
+    while (known >= 0 && functions.index.isGap(known)) known = names.indexOf(name, known + 1);
     if (known >= 0) return known;
     const { ref, hash } = this.#addFunction(name, empty);
     await this.#store(`functions VALUES (${ref}, ${hash}, ${name}, ${name}, ${empty}, 0)`);

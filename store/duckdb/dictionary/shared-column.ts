@@ -28,6 +28,21 @@ export class SharedColumn<T extends Words> {
     this.length += values.length;
   }
 
+  /** Appends rows of `width` elements at the places `refs`, which ascend; what they skip is 0. */
+  place(refs: Uint32Array, values: ArrayLike<number>, width = 1): void {
+    const last = refs.at(-1);
+    if (last === undefined) return;
+    if (last + 1 - this.length / width === refs.length) {
+      this.append(values);
+      return;
+    }
+    this.extend((last + 1) * width - this.length);
+    for (let at = 0; at < values.length; at++) {
+      const ref = refs[Math.floor(at / width)] as number;
+      this.data[ref * width + (at % width)] = values[at] as number;
+    }
+  }
+
   /** Makes it longer; the new elements are 0 until they are written. */
   extend(more: number): void {
     this.reserve(more);

@@ -56,6 +56,8 @@ export class GroupWriter {
   readonly #unanswered = new Map<string, Promise<void>>();
   #running: Promise<void> | null = null;
   #committing: Promise<void> | null = null;
+  /** Of transactions and what must not run beside one. */
+  #lastTurn: Promise<unknown> = Promise.resolve();
   /** While a failed group is taken back, batches wait without being turned into rows. */
   #recovering = false;
   #closed = false;
@@ -83,6 +85,13 @@ export class GroupWriter {
   async settled(): Promise<void> {
     const commit = this.#committing;
     if (commit !== null) await Promise.allSettled([commit]);
+  }
+
+  /** Runs a job between two transactions; batches go on gathering. */
+  alone<T>(job: () => Promise<T>): Promise<T> {
+    const turn = this.#lastTurn.then(job);
+    this.#lastTurn = Promise.allSettled([turn]);
+    return turn;
   }
 
   async write(batch: WriteBatch): Promise<void> {
@@ -138,16 +147,20 @@ export class GroupWriter {
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) {
       await this.#gather();
-      this.#lastStartMs = performance.now();
-      if (!(await this.#begin())) continue;
-      // Nothing is awaited until the rows that wait are taken, so that they are the group's.
-      const group = this.#waiting;
-      this.#waiting = [];
-      this.#lastGroupSize = group.length;
-      await this.#commitOrRetry(group);
-      this.#lastEndMs = performance.now();
+      await this.alone(() => this.#transact());
     }
     this.#running = null;
+  }
+
+  async #transact(): Promise<void> {
+    this.#lastStartMs = performance.now();
+    if (!(await this.#begin())) return;
+    // Nothing is awaited until the rows that wait are taken, so that they are the group's.
+    const group = this.#waiting;
+    this.#waiting = [];
+    this.#lastGroupSize = group.length;
+    await this.#commitOrRetry(group);
+    this.#lastEndMs = performance.now();
   }
 
   async #gather(): Promise<void> {
