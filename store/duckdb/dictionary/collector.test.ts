@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, rm, stat, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { DictionarySnapshot } from '../../../profile/dictionary.ts';
@@ -203,6 +205,45 @@ test('files that could not be written leave every row, some twice, and are writt
   expect(opened.rows()).toBe(before);
   expect(doubled).not.toBe(before);
 });
+
+/** Does both steps in a process that kills itself in the second, after a statement or the COMMIT. */
+async function killAfter(dataDir: string, at: string): Promise<void> {
+  const folder = JSON.stringify(join(import.meta.dirname, '..'));
+  const code = `import { join } from 'node:path';
+    const { BlockChange } = await import(join(${folder}, 'blocks/block-change.ts'));
+    const { BlockLists } = await import(join(${folder}, 'blocks/block-lists.ts'));
+    const { openDuckStore } = await import(join(${folder}, 'open-store.ts'));
+    const kill = () => process.kill(process.pid, 'SIGKILL');
+    const store = await openDuckStore({ dataDir: ${JSON.stringify(dataDir)} });
+    await store.maintain();
+    const { query } = BlockChange.prototype;
+    BlockChange.prototype.query = async function (sql) {
+      const result = await query.call(this, sql);
+      if (sql.startsWith(${JSON.stringify(at)})) kill();
+      return result;
+    };
+    const { commit } = BlockLists.prototype;
+    BlockLists.prototype.commit = function (retire) {
+      return retire === null ? commit.call(this, retire) : kill();
+    };
+    await store.maintain();`;
+  const node = ['--import', 'tsx', '--input-type=module', '-e', code];
+  const [run] = await Promise.allSettled([promisify(execFile)(process.execPath, node)]);
+  expect(run).toMatchObject({ status: 'rejected', reason: { signal: 'SIGKILL' } });
+}
+
+test('killed at any point of the second step: what is used is whole', async () => {
+  const opened = await openWithGarbage();
+  const before = opened.rows();
+  for (const point of ['COPY', 'DELETE FROM blocks', 'INSERT INTO', 'COMMIT']) {
+    await opened.store.close();
+    await killAfter(opened.dataDir, point);
+    opened.store = await openDuckStore({ dataDir: opened.dataDir, threads: 2 });
+    expect(opened.rows() === before).toBe(point !== 'COMMIT');
+    expect(await opened.answers()).toEqual(LEFT);
+    await opened.expectWhole();
+  }
+}, 60_000);
 
 test.each(['strings', 'functions', 'locations', 'stacks'])(
   'a damaged file of %s with gaps: sums stay, and what is sent again has its names',
