@@ -163,20 +163,23 @@ function isUnknown(columns: PprofColumns, row: number): boolean {
 
 /** What each mapping says of its locations. May add texts, for build ids with capitals. */
 export function mappingSites(columns: PprofColumns, normalized: boolean): MappingSite[] {
-  const { mappings } = columns;
+  const { mappings, texts } = columns;
   const lowered = lowerBuildIds(columns);
   const sites: MappingSite[] = [];
   for (let i = 0; i < mappings.count; i++) {
-    const file = columns.textAt(mappings.file[i] as number);
+    const file = mappings.file[i] as number;
+    // Only names that no path has are read: most mappings have a path.
+    const isSpecial = columns.bytes[texts.start[file] as number] === BRACKET;
+    const special = isSpecial ? columns.textAt(file) : '';
     const given = mappings.buildId[i] as number;
     const buildId = lowered.get(given) ?? given;
     const hasBuildId = columns.texts.length[buildId] !== 0;
     const bias = wordsToBigint(mappings.offset, i) - wordsToBigint(mappings.start, i);
     sites.push({
-      file: mappings.file[i] as number,
+      file,
       buildId,
-      kind: mappingKind(file),
-      isFile: hasBuildId || (file !== '' && !file.startsWith('[')),
+      kind: mappingKind(special),
+      isFile: hasBuildId || (texts.length[file] !== 0 && !isSpecial),
       bias: normalized ? 0n : bias,
     });
   }
@@ -190,6 +193,7 @@ function lowerBuildIds(columns: PprofColumns): ReadonlyMap<number, number> {
   for (let i = 0; i < mappings.count; i++) {
     const row = mappings.buildId[i] as number;
     if ((texts.length[row] as number) > MAX_BUILD_ID_LENGTH || lowered.has(row)) continue;
+    if (!hasCapital(columns, row)) continue;
     const text = columns.textAt(row);
     if (/^[0-9a-f]*[A-F][0-9a-fA-F]*$/.test(text)) {
       lowered.set(row, encoder.encode(text.toLowerCase()));
@@ -199,6 +203,21 @@ function lowerBuildIds(columns: PprofColumns): ReadonlyMap<number, number> {
   const first = columns.appendTexts([...lowered.values()]);
   return new Map([...lowered.keys()].map((row, at) => [row, first + at]));
 }
+
+/** Asked of the bytes: a request of an agent has dozens of mappings, and few writers use capitals. */
+function hasCapital({ bytes, texts }: PprofColumns, row: number): boolean {
+  const start = texts.start[row] as number;
+  const end = start + (texts.length[row] as number);
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at] as number;
+    if (byte >= CAPITAL_A && byte <= CAPITAL_F) return true;
+  }
+  return false;
+}
+
+const BRACKET = 0x5b;
+const CAPITAL_A = 0x41;
+const CAPITAL_F = 0x46;
 
 const NONE_LOWERED: ReadonlyMap<number, number> = new Map();
 
