@@ -204,7 +204,7 @@ function lowerBuildIds(columns: PprofColumns): ReadonlyMap<number, number> {
   return new Map([...lowered.keys()].map((row, at) => [row, first + at]));
 }
 
-/** Asked of the bytes: a request of an agent has dozens of mappings, and few writers use capitals. */
+/** Asked of the bytes: an agent sends dozens of mappings, and few writers use capitals. */
 function hasCapital({ bytes, texts }: PprofColumns, row: number): boolean {
   const start = texts.start[row] as number;
   const end = start + (texts.length[row] as number);
