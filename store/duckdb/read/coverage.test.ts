@@ -172,15 +172,21 @@ describe('blocks tell sums and times of whole minutes beside their rows', () => 
   }, 120_000);
 
   /** Each of three pods has a profile of ten seconds in every minute of an hour. */
-  async function fill(store: EmbeddedStore, more: Partial<DrawnProfile> = {}): Promise<void> {
-    const profiles = Array.from({ length: 180 }, (_, at) => ({
-      labels: { service_name: 's', host: `h${at % 3}` },
-      tsMs: MIDNIGHT + Math.floor(at / 3) * MINUTE_MS + (at % 3) * 4_000,
-      durationMs: 10_000,
-      period: 10,
-      types: { [CPU]: 'a;b 10\nc 20' },
-      ...(at === 0 ? more : {}),
-    }));
+  async function fill(
+    store: EmbeddedStore,
+    more: (minute: number) => Partial<DrawnProfile> = () => ({}),
+  ): Promise<void> {
+    const profiles = Array.from({ length: 180 }, (_, at) => {
+      const [minute, pod] = [Math.floor(at / 3), at % 3];
+      return {
+        labels: { service_name: 's', host: `h${pod}` },
+        tsMs: MIDNIGHT + minute * MINUTE_MS + pod * 4_000,
+        durationMs: 10_000,
+        period: 10,
+        types: { [CPU]: 'a;b 10\nc 20' },
+        ...more(minute),
+      };
+    });
     await store.write(drawBatch(store.idKey, { id: 'b', profiles }));
     await store.seal();
   }
@@ -206,12 +212,32 @@ describe('blocks tell sums and times of whole minutes beside their rows', () => 
   });
 
   test.each([
-    ['as long as ranges look back', HOUR_MS, 1],
-    ['longer', HOUR_MS + 1, 0],
-    ['not told', 0, 1],
-  ])('a profile whose length is %s', async (_, durationMs, files) => {
+    ['as long as ranges look back', HOUR_MS, 1, HOUR_MS + 8_000],
+    ['longer', HOUR_MS + 1, 0, HOUR_MS + 8_001],
+    ['not told', 0, 1, null],
+  ])('a profile whose length is %s', async (_, durationMs, files, coveredMs) => {
     const { store, dataDir } = await openStore();
-    await fill(store, { durationMs });
+    await fill(store, (minute) => (minute === 9 ? { durationMs } : {}));
     expect((await filesOf(dataDir, 'spans')).length).toBe(files);
+    const coveredFrom = async (minute: number): Promise<number | null> => {
+      const fromMs = MIDNIGHT - T0 + minute * MINUTE_MS;
+      return store.coveredMs(select(CPU, fromMs, fromMs + 2 * HOUR_MS));
+    };
+    expect(await coveredFrom(9)).toBe(coveredMs);
+    expect(await coveredFrom(10)).toBe(50 * 18_000);
+  });
+
+  test.each([
+    ['begins before the end of the range', 2_000, 0],
+    ['begins at it', 1_000, Number.NaN],
+  ])('a profile without a sample that %s', async (_, lengthMs, value) => {
+    const { store, dataDir } = await openStore();
+    const last = { tsMs: MIDNIGHT + 20 * MINUTE_MS + 1_000, types: { [CPU]: '' } };
+    await fill(store, (minute) => (minute === 20 ? last : {}));
+    expect((await filesOf(dataDir, 'spans')).length).toBe(1);
+    const start = MIDNIGHT - T0;
+    const selection = select(CPU, start, start + 20 * MINUTE_MS + lengthMs);
+    const [line] = await store.timeline(selection, [], MINUTE_MS);
+    expect([...(line?.value ?? [])].slice(-2)).toEqual([90, value]);
   });
 });
