@@ -14,8 +14,9 @@ export const SpanKind = { fromItsBegin: 0, ofItsSamples: 1, unknown: 2 } as cons
 /** How long before a range a profile may lie that still reaches into it. */
 export const LOOK_BACK_MS = HOUR_MS;
 
-/** So many rows at most are made of each profile, one for each of its types. */
-const MAX_TYPED_ROWS = 4;
+/** Rows to sort, one for each type of a profile: of each profile, and of a block. */
+const MAX_TYPED_PART = 4;
+const MAX_TYPED_ROWS = 8_000_000;
 
 /** SQL: when what a profile `p` covers ends, in whole ms; of each it is one at least. */
 export const COVER_END = 'p.ts_ms + greatest(ceil(p.duration_ms)::BIGINT, 1)';
@@ -37,12 +38,17 @@ export async function writeSpans(
   const source = parquetRows([join(change.dataDir, profiles.name)]);
   const longest = await change.query(`SELECT coalesce(max(duration_ms), 0)::DOUBLE FROM ${source}`);
   if ((longest.f64(0)[0] ?? 0) > LOOK_BACK_MS) return null;
-  await change.query(`CREATE OR REPLACE TEMP TABLE seconds AS ${secondsOf(source)}`);
-  const typed = `FROM seconds s
+  await change.query(`CREATE OR REPLACE TEMP TABLE stretches AS ${stretchesOf(source)}`);
+  const typed = `FROM stretches s
     JOIN (SELECT id, unnest(types::USMALLINT[]) AS type FROM typesets) m ON m.id = s.types`;
-  const found = await change.query(`SELECT count(*)::DOUBLE ${typed}`);
+  const found = await change.query(
+    `SELECT coalesce(sum(s.rows * len(t.types::USMALLINT[])), 0)::DOUBLE
+     FROM (SELECT types, count(*) AS rows FROM stretches GROUP BY types) s
+       JOIN typesets t ON t.id = s.types`,
+  );
+  const typedRows = found.f64(0)[0] ?? 0;
   let file: BlockFile | null = null;
-  if ((found.f64(0)[0] ?? 0) <= MAX_TYPED_ROWS * profiles.rows) {
+  if (typedRows <= Math.min(MAX_TYPED_PART * profiles.rows, MAX_TYPED_ROWS)) {
     await change.query(`CREATE OR REPLACE TEMP TABLE spans AS ${unionOf(typed)}`);
     const rows = (await change.query('SELECT count(*)::DOUBLE FROM spans')).f64(0)[0] ?? 0;
     if (rows > 0 && rows <= MAX_PART * profiles.rows) {
@@ -54,18 +60,18 @@ export async function writeSpans(
     }
     await change.query('DROP TABLE spans');
   }
-  await change.query('DROP TABLE seconds');
+  await change.query('DROP TABLE stretches');
   return file;
 }
 
-/** SQL: profiles of a second or more that begin in one second overlap: one row. */
-function secondsOf(profiles: string): string {
+/** SQL: profiles that begin in one stretch of time and are as long as it overlap: one row. */
+function stretchesOf(profiles: string): string {
   return `SELECT p.types, e.service, p.ts_ms // ${MINUTE_MS} * ${MINUTE_MS} AS minute_ms,
       (${SPAN_KIND})::UTINYINT AS kind, min(p.ts_ms) AS start_ms,
       max(p.ts_ms + p.duration_ms) AS stop_ms, max(${COVER_END}) AS end_ms
-    FROM ${profiles} p JOIN series e ON e.id = p.series
-    GROUP BY p.types, e.service, minute_ms, kind, p.duration_ms >= 1000,
-      CASE WHEN p.duration_ms >= 1000 THEN p.ts_ms // 1000 ELSE p.ts_ms END`;
+    FROM (SELECT *, CASE WHEN duration_ms >= 5000 THEN 5000 WHEN duration_ms >= 1000 THEN 1000
+      ELSE 1 END AS stretch_ms FROM ${profiles}) p JOIN series e ON e.id = p.series
+    GROUP BY p.types, e.service, minute_ms, kind, p.stretch_ms, p.ts_ms // p.stretch_ms`;
 }
 
 /** SQL: those that overlap or touch are one row. */
