@@ -36,8 +36,6 @@ export async function openDuckStore(options: DuckStoreOptions): Promise<Embedded
     await loadActivity(connection, writer.catalogue);
     await loadBatchIds(connection, writer.batchIds, nowMs());
     await loadCounts(connection, writer, list);
-    // From now on this connection mostly appends, which needs no plan: a sixth less for a few rows.
-    await duckdb.query(connection, 'PRAGMA disable_optimizer');
     const { counts } = writer;
     const keeper = new BlockKeeper({ opened, counts, maxHotSamples, nowMs, log });
     writer.committed = () => keeper.checkSize();

@@ -79,10 +79,24 @@ test('a file of another version is refused with both versions named', async () =
   await expect(open).rejects.toThrow(/schema version 99, this program reads version 2/);
 });
 
-function batch(database: Database, id: string, stacks: string): WriteBatch {
+function batch(database: Pick<Database, 'idKey'>, id: string, stacks: string): WriteBatch {
   const profile = { labels: { service_name: id }, tsMs: 1, types: { [CPU]: stacks } };
   return drawBatch(database.idKey, { id, profiles: [profile] });
 }
+
+test('rows of many chunks stay in the order of their ids', async () => {
+  const dataDir = await makeDataDir();
+  const store = await openDuckStore({ dataDir, threads: 2 });
+  for (let push = 0; push < 12; push++) {
+    const names = Array.from({ length: 4_000 }, (_, i) => `f${push}_${i} 1`);
+    await store.write(batch(store, `b${push}`, names.join('\n')));
+  }
+  // A start takes rows as they lie.
+  await store.close();
+  const again = await openDuckStore({ dataDir });
+  expect(again.stats().stacks).toBe(48_000);
+  await again.close();
+});
 
 test('a transaction that fails leaves nothing behind, and the same batches go in later', async () => {
   const dataDir = await makeDataDir();
