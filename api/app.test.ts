@@ -22,7 +22,8 @@ const page = (text: string, contentType: string, cacheControl: string): WebFile 
 /** What these tests do not reach; server-app.test.ts has the real ones. */
 const ELSEWHERE = {
   ingest: {} as Ingest,
-  memory: { reserve: () => () => undefined },
+  memory: { checkPush: () => undefined, reserve: async () => () => undefined },
+  exportBytes: 0,
   queries: {} as Queries,
   symbolizer: {} as Symbolizer,
   selfProfiler: {} as SelfProfiler,

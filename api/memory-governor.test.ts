@@ -1,66 +1,265 @@
-import { expect, test } from 'vitest';
-import { MemoryGovernor } from './memory-governor.ts';
+import { describe, expect, test } from 'vitest';
+import type { EverflameError } from '../profile/errors.ts';
+import { MAX_MEMORY_WAIT_MS, MAX_PUSH_WAIT_MS, MAX_WAITING_FOR_MEMORY } from '../profile/limits.ts';
+import { MemoryGovernor, queryBytes, type Work } from './memory-governor.ts';
 
-function governorOf(readBytes: () => number, relieve: () => void = () => undefined) {
-  return new MemoryGovernor({ limitBytes: 1000, readBytes, relieve });
-}
-
-/** One letter per piece of work: taken or refused. */
-function take(governor: MemoryGovernor, sizes: readonly number[]): string {
-  const letters = sizes.map((bytes) => {
-    try {
-      governor.reserve('push', bytes);
-      return 't';
-    } catch (error) {
-      expect(error).toMatchObject({ kind: 'overloaded', limit: '--memory-limit = 1000' });
-      return '-';
-    }
+/** A governor of 1000 bytes whose clock and memory the test moves. */
+class Scene {
+  used = 280;
+  nowMs = 0;
+  collections = 0;
+  trims = 0;
+  spare = 0;
+  /** What a trim gives back. */
+  cached = 0;
+  readonly waits: string[] = [];
+  readonly outcomes: string[] = [];
+  readonly #held = new Map<string, () => void>();
+  readonly governor = new MemoryGovernor({
+    limitBytes: 1000,
+    readBytes: () => this.used,
+    collectGarbage: () => this.collections++,
+    waited: (work, seconds) => this.waits.push(`${work} ${seconds}`),
+    nowMs: () => this.nowMs,
   });
-  return letters.join('');
+
+  constructor() {
+    const trim = () => {
+      this.trims++;
+      this.used -= this.cached;
+      this.cached = 0;
+    };
+    this.governor.start([{ trim, spareBytes: () => this.spare }, { trim: () => undefined }]);
+    this.governor.close();
+  }
+
+  /** `name`: its outcome is noted under it. */
+  ask(
+    name: string,
+    work: Work,
+    bytes: number,
+    signal = new AbortController().signal,
+  ): Promise<void> {
+    return this.governor.reserve(work, bytes, signal).then(
+      (release) => {
+        this.outcomes.push(name);
+        this.#held.set(name, release);
+      },
+      ({ kind, limit = '' }: EverflameError) => {
+        this.outcomes.push(`${name}: ${kind} ${limit}`.trim());
+      },
+    );
+  }
+
+  /** What has happened until now, since this was last asked. */
+  async seen(): Promise<string> {
+    await new Promise((resolve) => setImmediate(resolve));
+    return this.outcomes.splice(0).join(', ');
+  }
+
+  async end(name: string): Promise<string> {
+    this.#held.get(name)?.();
+    return this.seen();
+  }
+
+  async pass(ms: number): Promise<string> {
+    this.nowMs += ms;
+    this.governor.look();
+    return this.seen();
+  }
+
+  gauge(name: string) {
+    return this.governor.gauges().find((gauge) => gauge.name === `everflame_memory_${name}`);
+  }
 }
+
+describe('pushes', () => {
+  test.each([
+    ['as many as there is room for', 280, [100, 100, 100, 100], 'a, b, c'],
+    ['one of any size, alone', 280, [5000, 1], 'a'],
+    ['none over the mark', 680, [1], ''],
+  ])('%s', async (_, used, sizes, taken) => {
+    const scene = new Scene();
+    scene.used = used;
+    scene.governor.look();
+    for (const [at, bytes] of sizes.entries()) void scene.ask('abcd'.charAt(at), 'push', bytes);
+    expect(await scene.seen()).toBe(taken);
+  });
+
+  test.each([
+    [629, null],
+    [630, 'overloaded'],
+  ])('with %d in use, before the body comes: %s', (used, kind) => {
+    const scene = new Scene();
+    scene.used = used;
+    scene.governor.look();
+    if (kind === null) scene.governor.checkPush();
+    else expect(() => scene.governor.checkPush()).toThrow(expect.objectContaining({ kind }));
+  });
+
+  test('leave room for a query', async () => {
+    const scene = new Scene();
+    void scene.ask('a', 'push', 350);
+    void scene.ask('b', 'push', 10);
+    void scene.ask('c', 'light', 40);
+    expect(await scene.seen()).toBe('a, c');
+  });
+
+  test('wait a little, and pass those that wait for long', async () => {
+    const scene = new Scene();
+    void scene.ask('a', 'light', 300);
+    void scene.ask('b', 'heavy', 300);
+    expect(await scene.pass(MAX_MEMORY_WAIT_MS / 2)).toBe('a');
+    // Beside what queries have reserved they may fill more than queries may.
+    void scene.ask('c', 'push', 150);
+    void scene.ask('d', 'push', 80);
+    expect(await scene.seen()).toBe('c');
+    expect(await scene.pass(MAX_PUSH_WAIT_MS)).toBe('d: overloaded MAX_PUSH_WAIT_MS = 1000');
+  });
+});
+
+describe('who waits', () => {
+  test('is served in order as memory comes back', async () => {
+    const scene = new Scene();
+    for (const [name, bytes] of Object.entries({ a: 300, b: 300, c: 200, d: 50 })) {
+      void scene.ask(name, 'light', bytes);
+    }
+    expect(await scene.seen()).toBe('a');
+    expect(scene.gauge('waiting')?.read()).toContainEqual([3, { work: 'light' }]);
+    expect(await scene.end('a')).toBe('b');
+    scene.nowMs = 700;
+    expect(await scene.end('b')).toBe('c, d');
+    expect(scene.waits).toEqual(['light 0', 'light 0.7', 'light 0.7']);
+  });
+
+  test('sees memory that others have given back', async () => {
+    const scene = new Scene();
+    scene.used = 900;
+    scene.governor.look();
+    void scene.ask('a', 'light', 100);
+    expect(await scene.pass(50)).toBe('');
+    scene.used = 500;
+    expect(await scene.pass(50)).toBe('a');
+  });
+
+  test('is passed by work of another kind, but not for ever', async () => {
+    const scene = new Scene();
+    void scene.ask('a', 'light', 200);
+    void scene.ask('b', 'heavy', 300);
+    void scene.ask('c', 'light', 50);
+    expect(await scene.seen()).toBe('a, c');
+    expect(await scene.pass(MAX_MEMORY_WAIT_MS / 2)).toBe('');
+    void scene.ask('d', 'light', 50);
+    expect(await scene.end('c')).toBe('');
+    expect(await scene.end('a')).toBe('b, d');
+  });
+
+  test('leaves the line when it is given up', async () => {
+    const scene = new Scene();
+    const control = new AbortController();
+    void scene.ask('a', 'heavy', 350);
+    void scene.ask('b', 'heavy', 350, control.signal);
+    void scene.ask('c', 'heavy', 350);
+    void scene.ask('d', 'heavy', 350, AbortSignal.abort());
+    control.abort();
+    expect(await scene.seen()).toBe('a, d: cancelled, b: cancelled');
+    expect(await scene.end('a')).toBe('c');
+    expect(scene.gauge('reserved_bytes')?.read()).toBe(350);
+  });
+
+  test('lets others go on when one that nobody was to pass gives up', async () => {
+    const scene = new Scene();
+    const control = new AbortController();
+    void scene.ask('a', 'light', 300);
+    void scene.ask('b', 'heavy', 300, control.signal);
+    expect(await scene.pass(MAX_MEMORY_WAIT_MS / 2)).toBe('a');
+    void scene.ask('c', 'light', 50);
+    expect(await scene.seen()).toBe('');
+    control.abort();
+    expect(await scene.seen()).toBe('b: cancelled, c');
+  });
+
+  test('is refused when it has waited for too long', async () => {
+    const scene = new Scene();
+    void scene.ask('a', 'light', 400);
+    void scene.ask('b', 'light', 400);
+    expect(await scene.pass(MAX_MEMORY_WAIT_MS - 1)).toBe('a');
+    expect(await scene.pass(1)).toBe('b: overloaded MAX_MEMORY_WAIT_MS = 10000');
+    expect(scene.gauge('refused')?.read()).toContainEqual([1, { work: 'light' }]);
+  });
+
+  test('is refused at once where the line is full', async () => {
+    const scene = new Scene();
+    for (let n = 0; n <= MAX_WAITING_FOR_MEMORY; n++) void scene.ask('a', 'light', 400);
+    expect(await scene.seen()).toBe('a');
+    void scene.ask('b', 'heavy', 400);
+    expect(await scene.seen()).toBe(`b: overloaded MAX_WAITING_FOR_MEMORY = 64`);
+  });
+
+  test('is refused when the server stops', async () => {
+    const scene = new Scene();
+    void scene.ask('a', 'light', 400);
+    void scene.ask('b', 'light', 400);
+    scene.governor.close();
+    expect(await scene.seen()).toMatch(/^a, b: overloaded/);
+  });
+});
+
+describe('a machine at rest', () => {
+  test.each<[string, Work, number, number, string]>([
+    ['takes a query that may come to need more than there is', 'heavy', 500, 5000, 'a'],
+    ['takes no query without some room', 'heavy', 610, 5000, ''],
+    ['takes a process that fits below the limit', 'sql', 500, 400, 'a'],
+    ['takes no process that does not', 'sql', 600, 400, ''],
+    ['takes no copy that does not', 'copy', 600, 400, ''],
+  ])('%s', async (_, work, used, bytes, outcome) => {
+    const scene = new Scene();
+    scene.used = used;
+    scene.governor.look();
+    void scene.ask('a', work, bytes);
+    expect(await scene.seen()).toBe(outcome);
+  });
+});
+
+describe('what is only kept to be faster', () => {
+  test('goes over the mark, and not at every look', async () => {
+    const scene = new Scene();
+    [scene.used, scene.cached] = [900, 600];
+    expect(scene.trims).toBe(0);
+    scene.governor.look();
+    expect([scene.used, scene.trims, scene.collections]).toEqual([300, 1, 1]);
+    scene.used = 900;
+    scene.governor.look();
+    expect([scene.used, scene.trims, scene.collections]).toEqual([900, 1, 1]);
+  });
+
+  test('goes for one that has waited for a while', async () => {
+    const scene = new Scene();
+    [scene.used, scene.cached] = [600, 300];
+    scene.governor.look();
+    void scene.ask('p', 'push', 10);
+    void scene.ask('a', 'light', 200);
+    expect(await scene.pass(100)).toBe('p');
+    expect(await scene.pass(500)).toBe('a');
+  });
+
+  test('counts where a process of its own keeps it', async () => {
+    const scene = new Scene();
+    scene.spare = 390;
+    scene.governor.look();
+    void scene.ask('a', 'light', 10);
+    void scene.ask('b', 'light', 1);
+    expect(await scene.seen()).toBe('a');
+  });
+});
 
 test.each([
-  ['as much as there is room for', 280, [100, 100, 100, 100, 100], 'tttt-'],
-  ['what is smaller still fits', 280, [300, 200, 100], 't-t'],
-  ['one piece of any size, alone', 280, [5000, 1], 't-'],
-  ['nothing over the mark', 680, [1], '-'],
-])('%s', (_, used, sizes, taken) => {
-  expect(
-    take(
-      governorOf(() => used),
-      sizes,
-    ),
-  ).toBe(taken);
-});
-
-test('what is released can be taken again; what was refused is counted', () => {
-  const governor = governorOf(() => 280);
-  const release = governor.reserve('query', 400);
-  expect(take(governor, [100])).toBe('-');
-  release();
-  expect(take(governor, [100])).toBe('t');
-  const refused = governor.gauges().find(({ name }) => name === 'everflame_memory_refused');
-  expect(refused?.read()).toEqual([
-    [1, { work: 'push' }],
-    [0, { work: 'query' }],
-  ]);
-});
-
-test('what is given back is seen at once, and not given back at every look', () => {
-  let used = 900;
-  let reliefs = 0;
-  const governor = governorOf(
-    () => used,
-    () => {
-      reliefs++;
-      used = 300;
-    },
-  );
-  // Making one gives nothing back yet: the parts that could are made after it.
-  expect([reliefs, take(governor, [100])]).toEqual([0, '-']);
-  governor.look();
-  expect(take(governor, [100])).toBe('t');
-  used = 900;
-  governor.look();
-  expect([reliefs, take(governor, [100])]).toEqual([1, '-']);
+  ['names only', 0, null, 8],
+  ['no worker runs', 2 ** 16, null, 143],
+  ['one that knows nothing', 2 ** 16, 0, 123],
+  ['one that knows a fourth', 2 ** 16, 2 ** 14, 104.25],
+  ['one that knows all', 2 ** 16, 2 ** 20, 48],
+])('memory of a query: %s', (_, stacks, met, megabytes) => {
+  const cost = { lane: 'light', stacks, frames: 2 ** 20, locations: 2 ** 17 } as const;
+  expect(queryBytes(cost, met)).toBe(megabytes * 2 ** 20);
 });

@@ -1,21 +1,58 @@
 /**
- * Keeps the process below its memory limit. Budgets bound what each part may take; the governor
- * bounds their sum: it looks at the resident memory and, over a mark below the limit, gives caches
- * back and refuses work that would need more. What was guessed wrong has the rest up to the limit.
+ * Keeps the server below its memory limit, child processes included. Budgets bound what each part
+ * may take; the governor bounds their sum: it looks at the resident memory and, over a mark below
+ * the limit, gives caches back and lets work that would need more wait, or refuses it. What was
+ * guessed wrong has the rest up to the limit.
  */
-import { EverflameError } from '../profile/errors.ts';
+import { assert, EverflameError } from '../profile/errors.ts';
+import { MAX_MEMORY_WAIT_MS, MAX_PUSH_WAIT_MS, MAX_WAITING_FOR_MEMORY } from '../profile/limits.ts';
+import { MemoryLine, type MemoryWaiter } from './memory-line.ts';
 import type { Gauge } from './metrics.ts';
+import type { QueryCost } from './query/query-lanes.ts';
+import { setSpanAttribute } from './telemetry/spans.ts';
 
 /** Reading the figure costs some 10 us. Between two looks, reservations bound the growth. */
 const SAMPLE_MS = 50;
 /** Of the limit: what is used and reserved stays below; the rest is for what was guessed wrong. */
 const MARK_SHARE = 0.68;
+/**
+ * What is used and reserved for pushes fills less, so that a few light queries get through beside
+ * them. With what queries have reserved it may fill more: most of that they have taken already, and
+ * a heavy one must not hold up ingest.
+ */
+const PUSH_MARK_SHARE = 0.63;
+const PUSH_SHARE = 0.78;
+/** Where nothing else is under way, less is left for wrong guesses. */
+const ALONE_SHARE = 0.95;
 /** Giving back caches costs their warmth, and a collection stops the thread for some 50 ms. */
 const RELIEF_MS = 1_000;
+/** Caches go for somebody who waits only where others do not end soon. */
+const RELIEF_AGE_MS = 500;
 
 const MB = 2 ** 20;
-/** What one query needs beside the store's own memory: its tree, names and answer. */
-export const QUERY_BYTES = { light: 32 * MB, heavy: 96 * MB };
+/** A query of few rows, or of names; and a tree worker that must be started first. */
+const MIN_QUERY_BYTES = 8 * MB;
+const WORKER_BYTES = 20 * MB;
+/** For each frame of the stacks that it meets: its columns, its part of the tree, its answer. */
+const FRAME_BYTES = 40;
+/** For each distinct location that a worker meets for the first time: its names. */
+const LOCATION_BYTES = 600;
+/** Of the limit: rows say from above what a query meets, and its worker has limits, too. */
+const QUERY_SHARE = 0.35;
+
+/**
+ * What a query needs beside the store's own memory. `metStacks`: what the worker knows that it will
+ * have; null where none runs.
+ */
+export function queryBytes(cost: QueryCost, metStacks: number | null): number {
+  const { stacks, frames, locations } = cost;
+  if (stacks === 0) return MIN_QUERY_BYTES;
+  const unmet = Math.max(0, 1 - (metStacks ?? 0) / stacks);
+  const workerBytes = metStacks === null ? WORKER_BYTES : 0;
+  const namesBytes = unmet * locations * LOCATION_BYTES;
+  return MIN_QUERY_BYTES + workerBytes + frames * FRAME_BYTES + namesBytes;
+}
+
 /**
  * What a push needs: its body comes to some dozen times its bytes while it is decoded. Few are at a
  * time, the others wait as they came, so that senders by the hundred fit.
@@ -24,21 +61,44 @@ export function pushBytes(bodyBytes: number): number {
   return MB + 24 * bodyBytes;
 }
 
+const WORK = ['push', 'light', 'heavy', 'sql', 'copy'] as const;
+export type Work = (typeof WORK)[number];
+
+export type Release = () => void;
+
+/** A part of the server that keeps something only to be faster. */
+export interface MemoryKeeper {
+  /** Gives it back. */
+  trim(): void;
+  /** What it keeps outside of this process. */
+  spareBytes?(): number;
+}
+
 export interface MemoryGovernorOptions {
   limitBytes: number;
   /** Resident memory of the process, all threads counted. */
   readBytes: () => number;
-  /** Gives back what is only kept to be faster. */
-  relieve: () => void;
+  collectGarbage: () => void;
+  /** How long a piece of work waited, of those that had to. */
+  waited: (work: Work, seconds: number) => void;
+  /** Monotonic. */
+  nowMs?: () => number;
 }
+
+/** What requests ask. */
+export type MemoryDoor = Pick<MemoryGovernor, 'checkPush' | 'reserve'>;
 
 export class MemoryGovernor {
   readonly limitBytes: number;
   readonly #options: MemoryGovernorOptions;
-  readonly #refused = { push: 0, query: 0 };
-  readonly #markBytes: number;
+  readonly #nowMs: () => number;
+  readonly #refused: Record<Work, number> = { push: 0, light: 0, heavy: 0, sql: 0, copy: 0 };
+  readonly #line = new MemoryLine<Work>();
+  #keepers: readonly MemoryKeeper[] = [];
   #usedBytes = 0;
   #reservedBytes = 0;
+  /** Of these, for pushes. */
+  #pushBytes = 0;
   #reliefs = 0;
   #lastReliefMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | null = null;
@@ -46,60 +106,152 @@ export class MemoryGovernor {
   constructor(options: MemoryGovernorOptions) {
     this.limitBytes = options.limitBytes;
     this.#options = options;
-    this.#markBytes = MARK_SHARE * options.limitBytes;
-    this.#usedBytes = options.readBytes();
+    this.#nowMs = options.nowMs ?? (() => performance.now());
+    this.#usedBytes = this.#readUsed();
   }
 
-  start(): void {
+  /** The parts are made after the governor that they ask. */
+  start(keepers: readonly MemoryKeeper[]): void {
+    this.#keepers = keepers;
     this.#timer ??= setInterval(() => this.look(), SAMPLE_MS);
     this.#timer.unref();
   }
 
+  /** Who still waits is refused. */
   close(): void {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
+    for (const waiter of this.#line.clear()) waiter.refuse();
   }
 
   /** Reads the figure and acts on it. */
   look(): void {
-    this.#usedBytes = this.#options.readBytes();
-    if (this.#usedBytes + this.#reservedBytes < this.#markBytes) return;
-    const nowMs = performance.now();
-    if (nowMs - this.#lastReliefMs < RELIEF_MS) return;
-    this.#lastReliefMs = nowMs;
-    this.#reliefs++;
-    this.#options.relieve();
-    this.#usedBytes = this.#options.readBytes();
+    this.#usedBytes = this.#readUsed();
+    const nowMs = this.#nowMs();
+    const isShort = this.#usedBytes + this.#reservedBytes >= MARK_SHARE * this.limitBytes;
+    const isAwaited = this.#line.ageMs(nowMs) >= RELIEF_AGE_MS;
+    if ((isShort || isAwaited) && nowMs - this.#lastReliefMs >= RELIEF_MS) {
+      this.#lastReliefMs = nowMs;
+      this.#reliefs++;
+      for (const keeper of this.#keepers) keeper.trim();
+      this.#options.collectGarbage();
+      this.#usedBytes = this.#readUsed();
+    }
+    this.#serve();
   }
 
-  /** Reserves memory for a piece of work until it is released. Throws `overloaded` without. */
-  reserve(work: 'push' | 'query', bytes: number): () => void {
-    // A machine at rest takes one piece of work whatever it may need: its own limits bound it.
-    const isAlone = this.#reservedBytes === 0 && this.#usedBytes < this.#markBytes;
-    if (!isAlone && this.#usedBytes + this.#reservedBytes + bytes > this.#markBytes) {
-      this.#refused[work]++;
-      throw new EverflameError('overloaded', `there is no memory left for a ${work}`, {
-        limit: `--memory-limit = ${this.limitBytes}`,
-        remedy: 'Send the same request again later; raise --memory-limit if that does not help.',
-      });
+  #readUsed(): number {
+    let bytes = this.#options.readBytes();
+    for (const keeper of this.#keepers) bytes += keeper.spareBytes?.() ?? 0;
+    return bytes;
+  }
+
+  /** Throws `overloaded` where a push would be refused however long it waited. */
+  checkPush(): void {
+    const limit = `--memory-limit = ${this.limitBytes}`;
+    if (this.#usedBytes >= PUSH_MARK_SHARE * this.limitBytes) throw this.#refuse('push', limit);
+  }
+
+  /** Reserves memory until it is released, when it is this one's turn. */
+  async reserve(work: Work, needBytes: number, signal: AbortSignal): Promise<Release> {
+    if (signal.aborted) throw givenUp();
+    const isQuery = work === 'light' || work === 'heavy';
+    const bytes = isQuery ? Math.min(needBytes, QUERY_SHARE * this.limitBytes) : needBytes;
+    const sinceMs = this.#nowMs();
+    const maxMs = work === 'push' ? MAX_PUSH_WAIT_MS : MAX_MEMORY_WAIT_MS;
+    if (!this.#line.mustWait(work, maxMs, sinceMs) && this.#fits(work, bytes))
+      return this.#take(work, bytes);
+    if (this.#line.isFull)
+      throw this.#refuse(work, `MAX_WAITING_FOR_MEMORY = ${MAX_WAITING_FOR_MEMORY}`);
+    try {
+      return await this.#wait({ work, bytes, sinceMs, maxMs }, signal);
+    } finally {
+      const seconds = (this.#nowMs() - sinceMs) / 1000;
+      this.#options.waited(work, seconds);
+      setSpanAttribute('everflame.memory.wait_seconds', seconds);
     }
+  }
+
+  #wait(wait: Omit<MemoryWaiter<Work>, 'start' | 'refuse'>, signal: AbortSignal): Promise<Release> {
+    return new Promise((resolve, reject) => {
+      const waiter: MemoryWaiter<Work> = {
+        ...wait,
+        start: () => {
+          signal.removeEventListener('abort', onAbort);
+          resolve(this.#take(wait.work, wait.bytes));
+        },
+        refuse: () => {
+          signal.removeEventListener('abort', onAbort);
+          const name = wait.work === 'push' ? 'MAX_PUSH_WAIT_MS' : 'MAX_MEMORY_WAIT_MS';
+          reject(this.#refuse(wait.work, `${name} = ${wait.maxMs}`));
+        },
+      };
+      const onAbort = (): void => {
+        this.#line.remove(waiter);
+        reject(givenUp());
+        // It may have been the one that nobody was to pass.
+        this.#serve();
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#line.add(waiter);
+    });
+  }
+
+  #serve(): void {
+    this.#line.serve(this.#nowMs(), ({ work, bytes }) => this.#fits(work, bytes));
+  }
+
+  #fits(work: Work, bytes: number): boolean {
+    const used = (this.#usedBytes + bytes) / this.limitBytes;
+    const reserved = this.#reservedBytes / this.limitBytes;
+    if (work === 'push') {
+      // A machine at rest takes one whatever it may need: its own limits bound it.
+      if (reserved === 0) return this.#usedBytes < MARK_SHARE * this.limitBytes;
+      const pushes = this.#pushBytes / this.limitBytes;
+      return used + pushes <= PUSH_MARK_SHARE && used + reserved <= PUSH_SHARE;
+    }
+    if (used + reserved <= MARK_SHARE) return true;
+    return reserved === 0 && used <= ALONE_SHARE;
+  }
+
+  #take(work: Work, bytes: number): Release {
+    const pushBytes = work === 'push' ? bytes : 0;
     this.#reservedBytes += bytes;
+    this.#pushBytes += pushBytes;
+    let isHeld = true;
     return () => {
+      assert(isHeld, 'memory is released once');
+      isHeld = false;
       this.#reservedBytes -= bytes;
+      this.#pushBytes -= pushBytes;
+      this.#serve();
     };
+  }
+
+  #refuse(work: Work, limit: string): EverflameError {
+    this.#refused[work]++;
+    return new EverflameError('overloaded', `there is no memory left for ${NAMES[work]}`, {
+      limit,
+      remedy: 'Send the same request again later; raise --memory-limit if that does not help.',
+    });
   }
 
   gauges(): Gauge[] {
     return [
       {
         name: 'everflame_memory_limit_bytes',
-        description: 'Ceiling of the resident memory.',
+        description: 'Ceiling of the resident memory, child processes included.',
         read: () => this.limitBytes,
       },
       {
         name: 'everflame_memory_reserved_bytes',
-        description: 'Memory that pushes and queries under way may come to need.',
+        description: 'Memory that work under way and child processes may come to need.',
         read: () => this.#reservedBytes,
+      },
+      {
+        name: 'everflame_memory_waiting',
+        description: 'Requests that wait for memory, by kind of work.',
+        read: () => WORK.map((work) => [this.#line.countOf(work), { work }]),
       },
       {
         name: 'everflame_memory_refused',
@@ -115,4 +267,16 @@ export class MemoryGovernor {
       },
     ];
   }
+}
+
+const NAMES: Record<Work, string> = {
+  push: 'a push',
+  light: 'a query',
+  heavy: 'a heavy query',
+  sql: 'a SQL statement',
+  copy: 'an export or a backup',
+};
+
+function givenUp(): EverflameError {
+  return new EverflameError('cancelled', 'the request was given up while it waited for memory');
 }

@@ -18,6 +18,8 @@ export interface Metrics extends AgentSampleMetrics {
   requestsInFlight: UpDownCounter;
   /** Seconds of a call of the store, waiting included, by `operation`. */
   storeSeconds: Histogram;
+  /** Seconds that work waited for memory, of what had to, by `work`. */
+  memoryWaitSeconds: Histogram;
   /** By `route` and `reason`: an ErrorKind, or `internal`. */
   refused: Counter;
   /** Bytes of request bodies as they arrived, by `route`. */
@@ -52,6 +54,10 @@ export function createMetrics(meter: Meter): Metrics {
     storeSeconds: seconds(
       'everflame_store_operation_duration_seconds',
       'Time that the store took, waiting for a commit or a reader included.',
+    ),
+    memoryWaitSeconds: seconds(
+      'everflame_memory_wait_duration_seconds',
+      'Time that requests waited for memory, of those that had to.',
     ),
     refused: counter('everflame_http_refused', 'HTTP requests refused, by reason.'),
     receivedBytes: counter('everflame_received_bytes', 'Bytes of request bodies as sent.'),

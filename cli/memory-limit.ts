@@ -1,7 +1,7 @@
 /** How much memory the process may take, and who of its parts gets how much of it. */
 import { readFileSync } from 'node:fs';
 import { EverflameError } from '../profile/errors.ts';
-import { MAX_BODY_BYTES } from '../profile/limits.ts';
+import { MAX_BODY_BYTES, MAX_SQL_MEMORY_BYTES } from '../profile/limits.ts';
 import type { ThreadMemory } from './thread.ts';
 
 const DEFAULT_LIMIT_BYTES = 1e9;
@@ -20,7 +20,18 @@ export interface MemoryShares extends ThreadMemory {
   databaseBytes: number;
   /** Request bodies as they came; decoded they take several times as much. */
   bodyBytes: number;
+  /** Of a SQL statement: DuckDB's, and all that its process holds. */
+  sqlBytes: number;
+  sqlProcessBytes: number;
+  /** Of an export, beside the database. */
+  exportBytes: number;
 }
+
+/** In the process of a statement beside DuckDB: Node, and an answer twice. */
+const SQL_PROCESS_BYTES = 128e6;
+/** A list of all frames is in memory as a whole. */
+const MIN_EXPORT_BYTES = 160e6;
+const MAX_EXPORT_BYTES = 256e6;
 
 /** The given limit, or the default, or what the container allows where that is less. */
 export function chooseMemoryLimit(
@@ -59,8 +70,12 @@ function readNumber(path: string): number | null {
 }
 
 export function shareMemory(limitBytes: number): MemoryShares {
+  const sqlBytes = Math.min(MAX_SQL_MEMORY_BYTES, Math.floor(limitBytes / 8));
   return {
     limitBytes,
+    sqlBytes,
+    sqlProcessBytes: sqlBytes + SQL_PROCESS_BYTES,
+    exportBytes: Math.min(MAX_EXPORT_BYTES, Math.max(MIN_EXPORT_BYTES, limitBytes / 4)),
     databaseBytes: Math.floor(limitBytes / 5),
     bodyBytes: Math.max(MAX_BODY_BYTES, Math.floor(limitBytes / 16)),
     heapBytes: Math.max(96e6, Math.floor(limitBytes / 5)),

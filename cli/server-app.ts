@@ -9,9 +9,15 @@ import { startDebuginfoSurvey } from '../api/debuginfo-survey.ts';
 import { measureEventLoopDelay } from '../api/event-loop-delay.ts';
 import { createIngest } from '../api/ingest/ingest.ts';
 import type { Ingest } from '../api/ingest/ingest-request.ts';
-import { MemoryGovernor, QUERY_BYTES } from '../api/memory-governor.ts';
+import { MemoryGovernor, queryBytes } from '../api/memory-governor.ts';
 import type { Gauge } from '../api/metrics.ts';
-import { createMetrics, observeGauges, processGauges, storeGauges } from '../api/metrics.ts';
+import {
+  createMetrics,
+  type Metrics,
+  observeGauges,
+  processGauges,
+  storeGauges,
+} from '../api/metrics.ts';
 import { createQueries } from '../api/query/queries.ts';
 import { QueryLanes, seatsFor } from '../api/query/query-lanes.ts';
 import { queryGauges } from '../api/query-gauges.ts';
@@ -23,6 +29,7 @@ import { watchStore } from '../api/telemetry/watched-store.ts';
 import type { EverflameError } from '../profile/errors.ts';
 import type { EpochMs } from '../profile/units.ts';
 import { openDuckStore } from '../store/duckdb/open-store.ts';
+import type { SqlSource } from '../store/store.ts';
 import { openSymbolizer } from '../symbolizer/debuginfo/debuginfo-store.ts';
 import { collectGarbage } from './garbage.ts';
 import { type MemoryShares, shareMemory } from './memory-limit.ts';
@@ -85,7 +92,7 @@ export async function openServerApp(settings: AppSettings): Promise<ServerApp> {
 }
 
 async function openApp(settings: AppSettings, closers: Closer[]) {
-  const { dataDir, memoryLimitBytes, pathPrefix } = settings;
+  const { memoryLimitBytes, pathPrefix } = settings;
   const version = readVersion();
   const selfMetrics = createSelfMetrics(version);
   closers.push(() => selfMetrics.close());
@@ -97,15 +104,14 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
   const symbolizer = openSymbols(settings);
   closers.push(() => symbolizer.close());
   const workers = Math.min(MAX_WORKERS, Math.max(1, availableParallelism() - 1));
-  const seats = seatsFor(availableParallelism());
-  const memory = governMemory(shares, () => [queries, ingest]);
-  const lanes = new QueryLanes(seats, (lane) => memory.reserve('query', QUERY_BYTES[lane]));
+  const memory = governMemory(shares, metrics);
+  const lanes = openLanes(memory, () => queries.metStacks());
   const queries = createQueries({
     store,
     symbolizer,
     createWorker: () => startThread('tree-worker', shares),
     // Heavy queries leave one to the light ones.
-    workers: Math.max(workers, seats.heavy + 1),
+    workers: Math.max(workers, lanes.seats.heavy + 1),
     lanes,
   });
   closers.push(() => queries.close());
@@ -118,11 +124,10 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
     clock,
   });
   closers.push(() => ingest.close());
-  const startProcess = createSqlProcesses(dataDir, settings.log);
-  const sql = createSqlRunner({ source: opened, startProcess, clock });
+  const sql = openSql(settings, shares, memory, opened);
   closers.push(() => sql.close());
   const eventLoop = measureEventLoopDelay();
-  memory.start();
+  memory.start([queries, ingest, sql]);
   closers.push(async () => [eventLoop, memory].forEach((watch) => void watch.close()));
   const bodies = new BodyBudget(shares.bodyBytes);
   observeGauges(selfMetrics.meter, [
@@ -143,6 +148,7 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
     metrics,
     bodies,
     memory,
+    exportBytes: shares.exportBytes,
     doors: { checkHost: !settings.insecure },
     log: settings.log,
     renderMetrics: () => selfMetrics.render(),
@@ -159,15 +165,34 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
   return { app, ended: opened.ended };
 }
 
-/** Relief ends the threads that idle, with their caches, and collects what the main one left. */
-function governMemory({ limitBytes }: MemoryShares, keepers: () => readonly { trim(): void }[]) {
+function governMemory({ limitBytes }: MemoryShares, { memoryWaitSeconds }: Metrics) {
   return new MemoryGovernor({
     limitBytes,
     readBytes: () => process.memoryUsage.rss(),
-    relieve: () => {
-      for (const keeper of keepers()) keeper.trim();
-      collectGarbage();
-    },
+    collectGarbage,
+    waited: (work, seconds) => memoryWaitSeconds.record(seconds, { work }),
+  });
+}
+
+/** `metStacks`: how many stacks an idle tree worker knows. */
+function openLanes(memory: MemoryGovernor, metStacks: () => number | null): QueryLanes {
+  return new QueryLanes(seatsFor(availableParallelism()), (cost, signal) =>
+    memory.reserve(cost.lane, queryBytes(cost, metStacks()), signal),
+  );
+}
+
+function openSql(
+  { dataDir, log }: AppSettings,
+  { sqlBytes, sqlProcessBytes }: MemoryShares,
+  memory: MemoryGovernor,
+  source: SqlSource,
+) {
+  return createSqlRunner({
+    source,
+    startProcess: createSqlProcesses(dataDir, sqlProcessBytes, log),
+    clock,
+    databaseBytes: sqlBytes,
+    reserve: (signal) => memory.reserve('sql', sqlProcessBytes, signal),
   });
 }
 

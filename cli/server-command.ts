@@ -16,7 +16,7 @@ const FLAGS = {
   'data-dir': flag.text('./data', 'DIR', 'where everything is stored'),
   'memory-limit': flag.bytes(
     null,
-    "ceiling of the server's memory, all of it (default 1GB, in a container no more than fits)",
+    "ceiling of the server's memory, SQL included (default 1GB, in a container no more than fits)",
   ),
   'retention-age': flag.duration(30 * DAY_MS, 'profiles older than this are removed, 0: none'),
   'retention-bytes': flag.bytes(

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startRestricted } from '../symbolizer/debuginfo/restricted-process.ts';
 import { createSqlProcesses } from './sql-process.ts';
 
+const PROCESS_BYTES = 2 ** 30;
 const isRoot = process.getuid?.() === 0;
 const folder = mkdtempSync(join(tmpdir(), 'sql-process-'));
 const block = join(folder, 'block.parquet');
@@ -21,7 +22,7 @@ beforeAll(async () => {
   writeFileSync(block, 'rows', { mode: 0o444 });
   server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const child = await createSqlProcesses(folder, (line) => logged.push(line))();
+  const child = await createSqlProcesses(folder, PROCESS_BYTES, (line) => logged.push(line))();
   command = child.spawnargs;
   child.stdin?.end();
   await once(child, 'close');
@@ -99,7 +100,7 @@ test('under root it is nobody, who cannot read what others may not', async (ctx)
 test('a data directory that nobody may read is read as this user', async () => {
   chmodSync(folder, 0o700);
   const lines: string[] = [];
-  const child = await createSqlProcesses(folder, (line) => lines.push(line))();
+  const child = await createSqlProcesses(folder, PROCESS_BYTES, (line) => lines.push(line))();
   child.stdin?.end();
   await once(child, 'close');
   chmodSync(folder, 0o755);

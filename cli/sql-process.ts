@@ -1,7 +1,6 @@
 /** Starts the processes in which users' SQL runs, as far apart from the server as can be. */
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { MAX_SQL_PROCESS_BYTES } from '../profile/limits.ts';
 import {
   findSandbox,
   NOBODY_SANDBOX,
@@ -13,7 +12,6 @@ import {
 
 const ENTRY = '../store/duckdb/sandbox/sandbox-child';
 const LIMITS = {
-  dataBytes: MAX_SQL_PROCESS_BYTES,
   heapMb: 384,
   // COPY and every other way to write a file ends here, whatever a statement gets through.
   fileBytes: 0,
@@ -21,9 +19,10 @@ const LIMITS = {
   cpuSeconds: 120,
 };
 
-/** `dataDir`: what the processes must be able to read. */
+/** `dataDir`: what the processes must be able to read; `dataBytes`: all that one may hold. */
 export function createSqlProcesses(
   dataDir: string,
+  dataBytes: number,
   log: (line: string) => void,
 ): () => Promise<ChildProcess> {
   let found: Promise<Sandbox> | null = null;
@@ -33,7 +32,8 @@ export function createSqlProcesses(
       found = null;
       throw error;
     });
-    return startRestricted(restrictedCommand(await found, import.meta.url, ENTRY, LIMITS));
+    const limits = { ...LIMITS, dataBytes };
+    return startRestricted(restrictedCommand(await found, import.meta.url, ENTRY, limits));
   };
 }
 

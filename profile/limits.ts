@@ -215,9 +215,8 @@ export const MAX_SQL_CHARACTERS = 65_536;
 export const MAX_SQL_ROWS = 1_000_000;
 export const MAX_SQL_ANSWER_BYTES = 32 * 2 ** 20;
 export const SQL_TIMEOUT_MS = 30_000;
-export const SQL_MEMORY_BYTES = 512 * 2 ** 20;
-/** All that the process of a statement may hold: DuckDB's part, the answer, Node. */
-export const MAX_SQL_PROCESS_BYTES = 2 ** 30;
+/** Of DuckDB for one statement, at most: less where --memory-limit is below 4 GiB. */
+export const MAX_SQL_MEMORY_BYTES = 512 * 2 ** 20;
 /** Statements that run at once, and those that wait for one to end. */
 export const MAX_SQL_PROCESSES = 2;
 export const MAX_WAITING_SQL = 8;
@@ -227,3 +226,8 @@ export const MAX_MATCH_STEPS = 4_000_000;
 export const MAX_FOLDER_STREAMS = 2;
 /** One whose client takes nothing for so long is given up. */
 export const MAX_STREAM_STALL_MS = 60_000;
+/** Requests that wait for memory, and how long one of them does before it is refused. */
+export const MAX_WAITING_FOR_MEMORY = 64;
+export const MAX_MEMORY_WAIT_MS = 10_000;
+/** A push waits for less: its sender keeps what it has and tries again. */
+export const MAX_PUSH_WAIT_MS = 1_000;

@@ -389,8 +389,11 @@ export interface StoreUpkeep {
     selection: { matchers: readonly Matcher[]; range: TimeRange },
     isTrial: boolean,
   ): Promise<DeletedProfiles>;
-  /** A selection as Parquet files in a folder: samples, series and stacks (docs/store.md). */
-  export(selection: Selection, signal: AbortSignal): Promise<StoreCopy>;
+  /**
+   * A selection as Parquet files in a folder: samples, series and stacks (docs/store.md). Making
+   * them takes so much memory; what does not fit lies on the disk meanwhile.
+   */
+  export(selection: Selection, memoryBytes: number, signal: AbortSignal): Promise<StoreCopy>;
 }
 
 /** What a user's SQL reads: the rows as of one moment, in files that stay until `release`. */

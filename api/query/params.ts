@@ -166,6 +166,8 @@ export interface Queries {
   agents(params: AgentsParams, caller: Caller): Promise<Answer>;
   /** All zero, without an error, where no profile of the type is stored. */
   buildWeights(params: BuildWeightsParams, caller: Caller): Promise<BuildWeights>;
+  /** How many stacks a tree worker that has nothing to do knows; null where none runs. */
+  metStacks(): number | null;
   /** Gives back memory that is only kept to be faster. */
   trim(): void;
   /** Ends the workers; queries under way fail as `unavailable`. */

@@ -3,6 +3,7 @@
  * main thread touches no single stack.
  */
 import type { Worker } from 'node:worker_threads';
+import type { DictionarySnapshot } from '../../profile/dictionary.ts';
 import { assert, EverflameError } from '../../profile/errors.ts';
 import type { FrameCondition } from '../../profile/flame/filter.ts';
 import type { FlameMeta } from '../../profile/flame/flame-graph.ts';
@@ -29,7 +30,7 @@ import type {
 } from './params.ts';
 import { profileFile } from './profile-file.ts';
 import { selectProfile } from './profile-id.ts';
-import { laneOf, type QueryLanes } from './query-lanes.ts';
+import { laneOf, type QueryCost, type QueryLanes } from './query-lanes.ts';
 import {
   type FilteredSelection,
   readFilteredSelection,
@@ -51,6 +52,12 @@ export interface QueriesOptions {
   lanes: QueryLanes;
 }
 
+type Run = <T>(
+  rows: number,
+  caller: Caller,
+  work: (signal: AbortSignal) => Promise<T>,
+) => Promise<T>;
+
 export function createQueries(options: QueriesOptions): Queries {
   const { store, symbolizer } = options;
   const pool = new TreePool({
@@ -59,9 +66,19 @@ export function createQueries(options: QueriesOptions): Queries {
     snapshot: () => store.snapshot(),
     symbolFiles: knownSymbols(symbolizer),
   });
+  /** Queries that have their memory; those that are not with a worker yet will soon be. */
+  let active = 0;
+  const run: Run = (rows, caller, work) =>
+    options.lanes.run(costOf(store.snapshot(), rows), caller, async (signal) => {
+      active++;
+      try {
+        return await work(signal);
+      } finally {
+        active--;
+      }
+    });
   const admit: Admit = async (caller, selections, work) => {
-    const lane = laneOf(await rowsOf(store, selections));
-    return options.lanes.run(lane, caller, work);
+    return run(await rowsOf(store, selections), caller, work);
   };
   return {
     ...createMetaQueries(store, admit),
@@ -88,7 +105,7 @@ export function createQueries(options: QueriesOptions): Queries {
       return admit(caller, [chosen.selection], work);
     },
     profile: (id, caller) =>
-      options.lanes.run('light', caller, (signal) => profileFile(store, pool, id, signal)),
+      run(ONE_PROFILE_ROWS, caller, (signal) => profileFile(store, pool, id, signal)),
     series: async (params, caller) => {
       const selection = readSelection(params.query, params.range, 'query');
       return admit(caller, [selection], (signal) => series(store, params, signal));
@@ -97,7 +114,8 @@ export function createQueries(options: QueriesOptions): Queries {
       const selection = readSelection(params.query, params.range, 'query');
       return admit(caller, [selection], (signal) => buildWeights(store, pool, params, signal));
     },
-    trim: () => pool.trim(),
+    metStacks: () => pool.metStacks,
+    trim: () => pool.trim(Math.max(0, active - pool.busy)),
     close: () => pool.close(),
   };
 }
@@ -118,6 +136,18 @@ async function rowsOf(store: Store, selections: readonly TypedSelection[]): Prom
   let rows = 0;
   for (const selection of selections) rows += (await store.estimate(selection)).rows;
   return rows;
+}
+
+/** A profile's rows are counted only when they are read; few have more than this. */
+const ONE_PROFILE_ROWS = 5_000;
+
+function costOf({ stacks, locations }: DictionarySnapshot, rows: number): QueryCost {
+  const all = stacks.offsets[stacks.count] ?? 0;
+  // As many as so many rows have if no two of them are of one stack.
+  const met = Math.min(rows, stacks.count);
+  const frames = met === 0 ? 0 : Math.ceil((met / stacks.count) * all);
+  const names = Math.min(frames, locations.count);
+  return { lane: laneOf(rows), stacks: met, frames, locations: names };
 }
 
 /** Symbol files and those that are missing; the same array until one of the lists is another. */

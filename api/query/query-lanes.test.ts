@@ -18,7 +18,7 @@ class Scene {
   /** `name`: the client's letter, then a number. */
   ask(lane: LaneName, name: string, signal = new AbortController().signal): Promise<void> {
     const caller = { client: name.charAt(0), signal };
-    const run = this.lanes.run(lane, caller, () => {
+    const run = this.lanes.run({ ...FREE, lane }, caller, () => {
       this.begun.push(name);
       return new Promise<void>((resolve) => this.#ends.set(name, resolve));
     });
@@ -39,6 +39,7 @@ class Scene {
   }
 }
 
+const FREE = { stacks: 0, frames: 0, locations: 0 };
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('lanes', () => {

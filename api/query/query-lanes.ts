@@ -17,6 +17,18 @@ import type { Caller } from './params.ts';
 
 export type LaneName = 'light' | 'heavy';
 
+/** What a query is expected to take. */
+export interface QueryCost {
+  lane: LaneName;
+  /** Distinct stacks that it meets, their frames, and distinct ones of those; all from above. */
+  stacks: number;
+  frames: number;
+  locations: number;
+}
+
+/** Takes memory for a query, waiting for it where it must; throws where there is none. */
+export type ReserveMemory = (cost: QueryCost, signal: AbortSignal) => Promise<() => void>;
+
 /** Figures of a lane, for the metrics. */
 export interface LaneStats {
   running: number;
@@ -35,16 +47,17 @@ export function laneOf(rows: number): LaneName {
 }
 
 export class QueryLanes {
+  readonly seats: Record<LaneName, number>;
   readonly #lanes: Record<LaneName, Lane>;
-  readonly #reserve: (name: LaneName) => () => void;
+  readonly #reserve: ReserveMemory;
   /** Queries of each client that wait or run. */
   readonly #clients = new Map<string, number>();
 
-  /** `reserve` throws where there is no memory for a query of the lane; else it is released. */
   constructor(
     seats: Record<LaneName, number>,
-    reserve: (name: LaneName) => () => void = () => () => undefined,
+    reserve: ReserveMemory = async () => () => undefined,
   ) {
+    this.seats = seats;
     this.#reserve = reserve;
     this.#lanes = { light: new Lane(seats.light), heavy: new Lane(seats.heavy) };
   }
@@ -55,11 +68,11 @@ export class QueryLanes {
 
   /** Runs the work once a seat is free. Its signal fires when the caller or the time is gone. */
   async run<T>(
-    name: LaneName,
+    cost: QueryCost,
     caller: Caller,
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const lane = this.#lanes[name];
+    const lane = this.#lanes[cost.lane];
     this.#countIn(caller.client);
     const stop = new AbortController();
     const give = () => stop.abort();
@@ -73,7 +86,7 @@ export class QueryLanes {
     try {
       await lane.enter(caller.client, stop.signal);
       try {
-        return await this.#workWithin(name, () => work(stop.signal));
+        return await this.#workWithin(cost, stop.signal, work);
       } finally {
         lane.leave();
       }
@@ -86,10 +99,14 @@ export class QueryLanes {
     }
   }
 
-  async #workWithin<T>(name: LaneName, work: () => Promise<T>): Promise<T> {
-    const release = this.#reserve(name);
+  async #workWithin<T>(
+    cost: QueryCost,
+    signal: AbortSignal,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const release = await this.#reserve(cost, signal);
     try {
-      return await work();
+      return await work(signal);
     } finally {
       release();
     }

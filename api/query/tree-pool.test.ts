@@ -66,6 +66,20 @@ async function outcome(run: Promise<{ body: unknown }>): Promise<string> {
 }
 
 describe('a pool of tree workers', () => {
+  test('ends idle workers but those that are kept, which know most', async () => {
+    const pool = open({ workers: 2 });
+    const met = [pool.metStacks];
+    await Promise.all([pool.run(job('1'), never), pool.run(job('2'), never)]);
+    for (const kept of [1, 0]) {
+      met.push(pool.metStacks);
+      pool.trim(kept);
+    }
+    met.push(pool.metStacks);
+    expect(met).toEqual([null, 1, 1, null]);
+    expect(await outcome(pool.run(job('3'), never))).toBe('dictionary,symbols,3');
+    await pool.close();
+  });
+
   test('sends the dictionary and the symbol files only when they are new', async () => {
     let snapshot = { strings: { count: 1 } } as unknown as DictionarySnapshot;
     const pool = open({ snapshot: () => snapshot });

@@ -21,6 +21,7 @@ export interface TreePoolOptions {
 
 interface Waiting {
   job: TreeJob;
+  stacks: number;
   resolve: (answer: Answer) => void;
   reject: (error: unknown) => void;
 }
@@ -30,6 +31,8 @@ interface Seat {
   worker: Worker | null;
   busy: Waiting | null;
   readonly stop: StopFlag;
+  /** Most stacks that one of its jobs had: their names and tree are in its caches. */
+  metStacks: number;
   /** What the worker was sent last, by identity. */
   snapshot: DictionarySnapshot | null;
   symbolFiles: readonly SymbolRow[] | null;
@@ -46,7 +49,8 @@ export class TreePool {
     this.#options = options;
     for (let seat = 0; seat < Math.max(1, options.workers); seat++) {
       const stop = new StopFlag();
-      this.#seats.push({ worker: null, busy: null, stop, snapshot: null, symbolFiles: null });
+      const empty = { worker: null, busy: null, metStacks: 0, snapshot: null, symbolFiles: null };
+      this.#seats.push({ ...empty, stop });
     }
   }
 
@@ -68,6 +72,7 @@ export class TreePool {
       };
       const waiting: Waiting = {
         job,
+        stacks: job.weights.stack.length,
         resolve: (answer) => {
           signal.removeEventListener('abort', onAbort);
           resolve(answer);
@@ -83,13 +88,31 @@ export class TreePool {
     });
   }
 
-  /** Ends the workers that have nothing to do: the next query starts them with cold caches. */
-  trim(): void {
-    for (const seat of this.#seats) {
-      if (seat.busy !== null || seat.worker === null) continue;
-      void seat.worker.terminate();
+  /** How many stacks a worker that has nothing to do knows; null where none runs. */
+  get metStacks(): number | null {
+    return this.#idle()[0]?.metStacks ?? null;
+  }
+
+  get busy(): number {
+    return this.#seats.filter(({ busy }) => busy !== null).length;
+  }
+
+  /**
+   * Ends the workers that have nothing to do, but for `kept` of them, which will soon have: the
+   * next query starts them with cold caches.
+   */
+  trim(kept: number): void {
+    for (const seat of this.#idle().slice(kept)) {
+      void seat.worker?.terminate();
       seat.worker = null;
     }
+  }
+
+  /** Seats whose workers have nothing to do, those that know most first. */
+  #idle(): Seat[] {
+    return this.#seats
+      .filter(({ worker, busy }) => worker !== null && busy === null)
+      .sort((a, b) => b.metStacks - a.metStacks);
   }
 
   async close(): Promise<void> {
@@ -100,6 +123,7 @@ export class TreePool {
 
   #start(seat: Seat): Worker {
     const worker = this.#options.createWorker();
+    seat.metStacks = 0;
     seat.snapshot = null;
     seat.symbolFiles = null;
     // A thread that waits for work must not keep the process alive.
@@ -133,7 +157,10 @@ export class TreePool {
   #settle(seat: Seat, reply: TreeReply): void {
     const waiting = this.#release(seat);
     if ('error' in reply) waiting?.reject(fromErrorRecord(reply.error));
-    else waiting?.resolve(reply.answer);
+    else if (waiting !== null) {
+      seat.metStacks = Math.max(seat.metStacks, waiting.stacks);
+      waiting.resolve(reply.answer);
+    }
     this.#dispatch();
   }
 

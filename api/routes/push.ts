@@ -12,7 +12,7 @@ import type { PushJson } from '../../wire/http.ts';
 import type { BodyBudget } from '../body.ts';
 import { withBody } from '../body.ts';
 import type { Ingest, IngestRequest } from '../ingest/ingest-request.ts';
-import { type MemoryGovernor, pushBytes } from '../memory-governor.ts';
+import { type MemoryDoor, pushBytes } from '../memory-governor.ts';
 import type { Metrics } from '../metrics.ts';
 import { readUrlParameters } from '../parameters.ts';
 import { type CountAgentSamples, createAgentSampleCount } from '../telemetry/agent-samples.ts';
@@ -25,7 +25,7 @@ import { pushJson } from './schemas.ts';
 export interface PushServices {
   ingest: Pick<Ingest, 'accept'>;
   bodies: BodyBudget;
-  memory: Pick<MemoryGovernor, 'reserve'>;
+  memory: MemoryDoor;
   metrics: Metrics;
   clock(): number;
 }
@@ -105,9 +105,10 @@ async function accept(
     idempotencyKey: readIdempotencyKey(context),
   };
   // Asked before, so that no body comes in vain; held from when it is whole: it may come slowly.
-  memory.reserve('push', pushBytes(0))();
+  memory.checkPush();
   return withBody(bodySource(context), BODY_LIMIT, bodies, async (body) => {
-    const release = memory.reserve('push', pushBytes(body.byteLength));
+    const { signal } = context.req.raw;
+    const release = await memory.reserve('push', pushBytes(body.byteLength), signal);
     try {
       return sendJson(context, await store(body));
     } finally {

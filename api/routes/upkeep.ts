@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { StoreCopy, StoreUpkeep } from '../../store/store.ts';
 import type { BackupSource } from '../folder-streams.ts';
 import { FolderStreams, makeBackup } from '../folder-streams.ts';
+import type { MemoryDoor } from '../memory-governor.ts';
 import { readUrlParameters } from '../parameters.ts';
 import { readSelection } from '../query/selection.ts';
 import { storeCheckJson } from '../store-check.ts';
@@ -14,10 +15,15 @@ import { storeCheckJson as storeCheckSchema } from './schemas.ts';
 
 export interface UpkeepServices extends BackupSource {
   upkeep: StoreUpkeep;
+  memory: MemoryDoor;
+  /** Memory that making an export may take. */
+  exportBytes: number;
   clock(): number;
 }
 
 const TAR = 'application/x-tar';
+/** What a check or a backup takes beside the database: rows in transit, and what is read ahead. */
+const COPY_BYTES = 48 * 2 ** 20;
 
 const noParameters = z.strictObject({});
 
@@ -32,7 +38,9 @@ export function upkeepEndpoints(services: UpkeepServices): Endpoint[] {
       answers: { 'application/json': storeCheckSchema },
       handle: async (context) => {
         readUrlParameters(noParameters, searchOf(context));
-        const checked = await services.upkeep.check(context.req.raw.signal);
+        const { signal } = context.req.raw;
+        const check = () => services.upkeep.check(signal);
+        const checked = await withMemory(services, COPY_BYTES, signal, check);
         return sendJson(context, storeCheckJson(checked));
       },
     },
@@ -44,7 +52,9 @@ export function upkeepEndpoints(services: UpkeepServices): Endpoint[] {
       answers: { [TAR]: null },
       handle: async (context) => {
         readUrlParameters(noParameters, searchOf(context));
-        const make = () => makeBackup(services, context.req.raw.signal);
+        const { signal } = context.req.raw;
+        const copy = () => makeBackup(services, signal);
+        const make = () => withMemory(services, COPY_BYTES, signal, copy);
         return sendFolder(context, streams, 'everflame-backup.tar', make);
       },
     },
@@ -58,11 +68,29 @@ export function upkeepEndpoints(services: UpkeepServices): Endpoint[] {
         const { query, from, to } = readUrlParameters(exportParameters, searchOf(context));
         const range = rangeOf(from, to, services.clock());
         const selection = readSelection(query, range, 'query');
-        const make = () => services.upkeep.export(selection, context.req.raw.signal);
+        const { signal } = context.req.raw;
+        const { exportBytes } = services;
+        const write = () => services.upkeep.export(selection, exportBytes, signal);
+        const make = () => withMemory(services, exportBytes, signal, write);
         return sendFolder(context, streams, 'everflame-export.tar', make);
       },
     },
   ];
+}
+
+/** Runs what takes so much memory when it is its turn. Sending the files takes next to none. */
+async function withMemory<T>(
+  { memory }: UpkeepServices,
+  bytes: number,
+  signal: AbortSignal,
+  run: () => Promise<T>,
+): Promise<T> {
+  const release = await memory.reserve('copy', bytes, signal);
+  try {
+    return await run();
+  } finally {
+    release();
+  }
 }
 
 async function sendFolder(

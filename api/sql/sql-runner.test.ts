@@ -14,12 +14,14 @@ const PROCESS = `
 const ANSWER = 'say(done + "body");';
 const SLEEP = 'setTimeout(() => 0, 60_000);';
 
+const NO_LIMIT = async (_: AbortSignal) => () => undefined;
+
 let runner: SqlRunner;
 let started: ChildProcess[] = [];
 let released = 0;
 const never = new AbortController().signal;
 
-function createRunner({ timeoutMs = 20_000 } = {}): void {
+function createRunner({ timeoutMs = 20_000, reserve = NO_LIMIT } = {}): void {
   started = [];
   released = 0;
   runner = createSqlRunner({
@@ -38,6 +40,8 @@ function createRunner({ timeoutMs = 20_000 } = {}): void {
       return child;
     },
     clock: () => 1250,
+    databaseBytes: 1e6,
+    reserve,
     timeoutMs,
   });
 }

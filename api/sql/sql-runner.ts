@@ -8,7 +8,6 @@ import {
   MAX_SQL_ANSWER_BYTES,
   MAX_SQL_PROCESSES,
   MAX_WAITING_SQL,
-  SQL_MEMORY_BYTES,
   SQL_TIMEOUT_MS,
 } from '../../profile/limits.ts';
 import type {
@@ -34,6 +33,10 @@ export interface SqlRunner {
   /** Throws EverflameError; an abort kills the statement's process. */
   run(query: SqlQuery, signal: AbortSignal): Promise<SqlAnswer>;
   stats(): SqlStats;
+  /** What the process that waits for a statement holds; 0 where none does. */
+  spareBytes(): number;
+  /** Ends that process. */
+  trim(): void;
   /** Kills what runs. */
   close(): Promise<void>;
 }
@@ -50,11 +53,16 @@ export interface SqlRunnerOptions {
   /** Starts a process that reads one SqlJob and answers it (store/duckdb/sandbox/). */
   startProcess: () => Promise<ChildProcess>;
   clock: () => number;
+  /** What DuckDB may take for a statement. */
+  databaseBytes: number;
+  /** Takes memory for a statement's process, waiting for it where it must. */
+  reserve: (signal: AbortSignal) => Promise<() => void>;
   timeoutMs?: number;
 }
 
-/** A process that waits for a statement saves it the start, 0.1 s, and costs 60 MB. */
+/** A process that waits for a statement saves it the start, 0.1 s. */
 const SPARE_KEPT_MS = 30_000;
+const SPARE_BYTES = 62e6;
 /** Threads of one statement. */
 const THREADS = 2;
 /** What stands around the rows: names of columns, the header, the end. */
@@ -87,11 +95,25 @@ class Runner implements SqlRunner {
     const either = AbortSignal.any([signal, this.#closing.signal]);
     await this.#enter(either);
     try {
-      return await this.#runOne(query, either);
+      const release = await this.#options.reserve(either);
+      try {
+        return await this.#runOne(query, either);
+      } finally {
+        release();
+        this.#prepareSpare();
+      }
     } finally {
       this.#busy--;
       this.#line.shift()?.();
     }
+  }
+
+  spareBytes(): number {
+    return this.#spare === null ? 0 : SPARE_BYTES;
+  }
+
+  trim(): void {
+    void this.#dropSpare();
   }
 
   async #enter(signal: AbortSignal): Promise<void> {
@@ -121,7 +143,7 @@ class Runner implements SqlRunner {
   }
 
   async #runOne(query: SqlQuery, signal: AbortSignal): Promise<SqlAnswer> {
-    const { source, clock, timeoutMs = SQL_TIMEOUT_MS } = this.#options;
+    const { source, clock, databaseBytes, timeoutMs = SQL_TIMEOUT_MS } = this.#options;
     const starting = this.#takeProcess();
     const [snapshot, started] = await Promise.allSettled([source.sqlSnapshot(), starting]);
     if (started.status === 'rejected' || snapshot.status === 'rejected') {
@@ -140,14 +162,13 @@ class Runner implements SqlRunner {
       const limits = {
         rows: query.limit,
         answerBytes: MAX_SQL_ANSWER_BYTES,
-        memoryBytes: SQL_MEMORY_BYTES,
+        memoryBytes: databaseBytes,
         threads: THREADS,
         timeoutMs,
       };
       const { sql, format } = query;
       const job: SqlJob = { sql, format, files, hotAgeMs, damaged, limits };
       child.stdin?.end(JSON.stringify(job));
-      this.#prepareSpare();
       const output = await collect(child, timeoutMs, signal);
       const { header, body } = this.#read(output, timeoutMs);
       if ('error' in header) throw fromErrorRecord(header.error);
@@ -206,7 +227,7 @@ class Runner implements SqlRunner {
       return { header, body: stdout.subarray(end + 1) };
     }
     this.#died++;
-    throw deathOf(output, timeoutMs);
+    throw deathOf(output, timeoutMs, this.#options.databaseBytes);
   }
 
   async close(): Promise<void> {
@@ -278,7 +299,7 @@ function ended(child: ChildProcess): Promise<void> {
   });
 }
 
-function deathOf(output: ChildOutput, timeoutMs: number): EverflameError {
+function deathOf(output: ChildOutput, timeoutMs: number, databaseBytes: number): EverflameError {
   const { words, code, exitSignal, killed } = output;
   const remedy = 'Select fewer rows or a shorter time; filter by type and ts_ms first.';
   if (killed === 'timeout') {
@@ -292,7 +313,7 @@ function deathOf(output: ChildOutput, timeoutMs: number): EverflameError {
   if (memory || exitSignal === 'SIGABRT' || exitSignal === 'SIGSEGV' || exitSignal === 'SIGTRAP') {
     return new EverflameError('too-large', 'the statement needs more memory than it may have', {
       field: 'sql',
-      limit: `SQL_MEMORY_BYTES = ${SQL_MEMORY_BYTES}`,
+      limit: `a part of --memory-limit = ${databaseBytes}`,
       remedy,
     });
   }

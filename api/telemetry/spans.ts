@@ -17,6 +17,11 @@ export async function inSpan<T>(
   return trace.getTracer(TRACER).startActiveSpan(name, { attributes }, (span) => ended(span, run));
 }
 
+/** Says something of the span that is active, if one is. */
+export function setSpanAttribute(name: string, value: number): void {
+  trace.getActiveSpan()?.setAttribute(name, value);
+}
+
 /** The span of an HTTP request, a child of the sender's where it names one (W3C traceparent). */
 export async function inRequestSpan<T>(
   request: { method: string; route: string; header(name: string): string | undefined },

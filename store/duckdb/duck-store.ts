@@ -357,9 +357,13 @@ export class DuckStore implements EmbeddedStore {
     return this.#inspector.copy(signal);
   }
 
-  async export(selection: Selection, signal: AbortSignal): Promise<StoreCopy> {
+  async export(
+    selection: Selection,
+    memoryBytes: number,
+    signal: AbortSignal,
+  ): Promise<StoreCopy> {
     await this.#judgeAhead(selection);
-    return this.#inspector.export(wholeMs(selection), signal);
+    return this.#inspector.export(wholeMs(selection), memoryBytes, signal);
   }
 
   check(signal: AbortSignal): Promise<StoreCheck> {

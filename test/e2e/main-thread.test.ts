@@ -22,7 +22,7 @@ const NOW = Date.now();
 let server: ServerProcess;
 
 beforeAll(async () => {
-  server = await startServerProcess(folder, undefined, { args: ['--memory-limit', '4GB'] });
+  server = await startServerProcess(folder);
 });
 afterAll(async () => {
   await server.stop();

@@ -13,6 +13,7 @@ const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
 const T0 = 1_700_000_000_000;
 /** With more, each of them with the list of all frames would not fit into an export's memory. */
 const STACKS = 10_000;
+const MEMORY_BYTES = 256e6;
 const signal = new AbortController().signal;
 
 /** What another DuckDB reads from exported files, a line per row. */
@@ -38,7 +39,7 @@ test('sealed and hot rows of a selection, with their series and stacks, and no o
     if (hour < 2) await store.seal();
   }
   const selection = select(`${CPU}{service_name="shop"}`, 0, 100 * 3_600_000);
-  const { dir, release } = await store.export(selection, signal);
+  const { dir, release } = await store.export(selection, MEMORY_BYTES, signal);
   expect((await readdir(dir)).sort()).toEqual([
     'samples.parquet',
     'series.parquet',
@@ -66,7 +67,7 @@ test('stacks by the thousand in two files, whose frames are one list', async () 
     await store.write(drawBatch(store.idKey, { id: `b${hour}`, profiles: [profile] }));
     await store.seal();
   }
-  const { dir } = await store.export(select(`${CPU}{}`, 0, 3_600_000), signal);
+  const { dir } = await store.export(select(`${CPU}{}`, 0, 3_600_000), MEMORY_BYTES, signal);
   const told =
     "SELECT concat_ws(' ', count(*), sum(len(functions)), sum(len(frames))) FROM stacks.parquet";
   expect(await read(dir, told)).toEqual(['10040 30120 30120']);

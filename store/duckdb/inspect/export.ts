@@ -20,14 +20,19 @@ import type { ReadSession } from '../sql/reader-pool.ts';
 import { toStoreError } from '../sql/store-error.ts';
 
 const FOLDER = 'export';
-/** Beyond it DuckDB works with files beside the export. */
-const MEMORY = '256MB';
 
 /** Rows of these series; where a label set is named, with this one alone. */
 export interface ChosenRows {
   series: readonly number[];
   /** One for each of `series`; null where any will do. */
   labelsets: readonly number[] | null;
+}
+
+interface ExportJob {
+  selection: Selection;
+  chosen: ChosenRows;
+  /** Beyond it DuckDB works with files beside the export. */
+  memoryBytes: number;
 }
 
 /** Which rows a selection's matchers choose. */
@@ -59,13 +64,13 @@ export class Exports {
     this.#source = source;
   }
 
-  async make(selection: Selection, chosen: ChosenRows, signal: AbortSignal): Promise<StoreCopy> {
+  async make(job: ExportJob, signal: AbortSignal): Promise<StoreCopy> {
     const dir = join(this.#dataDir, FOLDER, String(this.#next++));
     const release = () => rm(dir, { recursive: true, force: true });
     const snapshot = await this.#source.sqlSnapshot();
     try {
       await mkdir(dir, { recursive: true });
-      await writeExport(snapshot.files, dir, selection, chosen, signal);
+      await writeExport(snapshot.files, dir, job, signal);
       return { dir, release };
     } catch (error) {
       await release();
@@ -84,13 +89,12 @@ export async function removeOldExports(dataDir: string): Promise<void> {
 async function writeExport(
   files: SqlFiles,
   dir: string,
-  selection: Selection,
-  chosen: ChosenRows,
+  { selection, chosen, memoryBytes }: ExportJob,
   signal: AbortSignal,
 ): Promise<void> {
   const database = await openMemoryDatabase({
     threads: '1',
-    memory_limit: MEMORY,
+    memory_limit: `${memoryBytes}B`,
     temp_directory: join(dir, 'spill'),
   });
   const connection = await duckdb.connect(database);

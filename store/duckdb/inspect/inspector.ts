@@ -44,11 +44,11 @@ export class Inspector implements SqlSource {
     return this.#backups.make(signal);
   }
 
-  async export(selection: Selection, signal: AbortSignal): Promise<StoreCopy> {
+  async export(selection: Selection, memoryBytes: number, signal: AbortSignal): Promise<StoreCopy> {
     const chosen = await this.#readers.read(signal, (session) =>
       chooseRows(session, this.#catalogue, selection),
     );
-    return this.#exports.make(selection, chosen, signal);
+    return this.#exports.make({ selection, chosen, memoryBytes }, signal);
   }
 
   /** One at a time: each takes two readers, and several would wait for one another's second. */

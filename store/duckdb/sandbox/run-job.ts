@@ -128,7 +128,7 @@ function toSqlError(cause: unknown, job: SqlJob): EverflameError {
   if (/^Out of Memory|bad_alloc|Allocation failure|memory allocation/i.test(message)) {
     return new EverflameError('too-large', 'the statement needs more memory than it may have', {
       field: 'sql',
-      limit: `SQL_MEMORY_BYTES = ${job.limits.memoryBytes}`,
+      limit: `a part of --memory-limit = ${job.limits.memoryBytes}`,
       remedy: 'Select fewer rows or columns, or aggregate before joining.',
       cause,
     });
