@@ -1,8 +1,9 @@
 /** SQL through a whole server: the page's examples, the forms of answers, and attacks. */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { shareMemory } from '../../cli/memory-limit.ts';
 import type { RunningServer } from '../../cli/server.ts';
 import { startServer } from '../../cli/server.ts';
 import type { EpochMs } from '../../profile/units.ts';
@@ -247,13 +248,14 @@ describe('the process of a statement', () => {
     await expect.poll(running, { timeout: 20_000 }).toBe(1);
     const nice = () => sqlProcesses().map((pid) => statFields(pid)[16]);
     await expect.poll(nice, { timeout: 20_000 }).toContain('10');
+    const data = shareMemory(totalmem()).sqlProcessBytes;
     for (const pid of sqlProcesses()) {
       const status = read(pid, 'status');
       expect(status).toMatch(/^CapEff:\t0+$/m);
       expect(status).toMatch(/^NoNewPrivs:\t1$/m);
       expect(read(pid, 'environ')).not.toContain('hunter2');
       expect(read(pid, 'limits')).toMatch(/^Max file size +0 +0 /m);
-      expect(read(pid, 'limits')).toMatch(/^Max data size +1073741824 +1073741824 /m);
+      expect(read(pid, 'limits')).toMatch(new RegExp(`^Max data size +${data} +${data} `, 'm'));
       if (process.getuid?.() !== 0) continue;
       expect(readlinkSync(`/proc/${pid}/ns/net`)).not.toBe(readlinkSync('/proc/self/ns/net'));
       if (logged.length === 0) expect(status).toMatch(/^Uid:\t65534\t65534\t65534\t65534$/m);
