@@ -11,9 +11,9 @@ import { ResultColumns } from '../sql/result-columns.ts';
 
 const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
 const T0 = 1_700_000_000_000;
-/** With more, each of them with the list of all frames would not fit into an export's memory. */
-const STACKS = 10_000;
-const MEMORY_BYTES = 256e6;
+/** All of them with all their frames would not fit into an export's memory. */
+const STACKS = 40_000;
+const MEMORY_BYTES = 160e6;
 const signal = new AbortController().signal;
 
 /** What another DuckDB reads from exported files, a line per row. */
@@ -56,7 +56,7 @@ test('sealed and hot rows of a selection, with their series and stacks, and no o
   expect(await readdir(join(dataDir, 'export'))).toEqual([]);
 });
 
-test('stacks by the thousand in two files, whose frames are one list', async () => {
+test('more stacks than fit into its memory at a time, in two files', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'everflame-export-'));
   onTestFinished(() => rm(dataDir, { recursive: true }));
   const store = await openDuckStore({ dataDir, threads: 2 });
@@ -70,6 +70,6 @@ test('stacks by the thousand in two files, whose frames are one list', async () 
   const { dir } = await store.export(select(`${CPU}{}`, 0, 3_600_000), MEMORY_BYTES, signal);
   const told =
     "SELECT concat_ws(' ', count(*), sum(len(functions)), sum(len(frames))) FROM stacks.parquet";
-  expect(await read(dir, told)).toEqual(['10040 30120 30120']);
+  expect(await read(dir, told)).toEqual(['40040 120120 120120']);
   await store.close();
 });

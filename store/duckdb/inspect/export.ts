@@ -12,14 +12,18 @@ import type { Selection, SqlFiles, SqlSource, StoreCopy } from '../../store.ts';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import { valueTypes } from '../read/row-types.ts';
 import { activeSeries, needsSampleLabels, selectPairs, timeCondition } from '../read/selection.ts';
-import { listByNumber, SAMPLES_SELECT, viewStatements } from '../sandbox/views.ts';
+import { SAMPLES_SELECT, viewStatements } from '../sandbox/views.ts';
 import { sqlText } from '../schema.ts';
 import { openMemoryDatabase } from '../sql/database.ts';
 import { parquetRows } from '../sql/parquet-source.ts';
 import type { ReadSession } from '../sql/reader-pool.ts';
+import { ResultColumns } from '../sql/result-columns.ts';
 import { toStoreError } from '../sql/store-error.ts';
 
 const FOLDER = 'export';
+/** What stacks have together grows with the part: most of it is frames that only few share. */
+const STACKS_PER_PART = 2_048;
+const STACKS_FORMAT = `FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${STACKS_PER_PART}`;
 
 /** Rows of these series; where a label set is named, with this one alone. */
 export interface ChosenRows {
@@ -101,11 +105,12 @@ async function writeExport(
   const interrupt = (): void => duckdb.interrupt(connection);
   signal.addEventListener('abort', interrupt);
   try {
-    const statements = exportStatements(files, dir, selection, chosen);
-    for (const statement of statements) {
+    const run = async (statement: string) => {
       signal.throwIfAborted();
-      await duckdb.query(connection, statement);
-    }
+      return new ResultColumns(await duckdb.query(connection, statement));
+    };
+    for (const statement of exportStatements(files, dir, selection, chosen)) await run(statement);
+    await writeStacks(dir, run);
   } catch (cause) {
     if (signal.aborted) throw new EverflameError('cancelled', 'the export was given up', { cause });
     throw toStoreError(cause);
@@ -116,6 +121,65 @@ async function writeExport(
     await rm(join(dir, 'spill'), { recursive: true, force: true });
   }
 }
+
+/**
+ * Stacks with everything about each of their frames take some kilobytes each. What DuckDB holds of
+ * them at a time is bounded: joined in parts, each a file, which are then one file of small groups.
+ */
+async function writeStacks(
+  dir: string,
+  run: (statement: string) => Promise<ResultColumns>,
+): Promise<void> {
+  const parts = join(dir, 'parts');
+  await mkdir(parts);
+  const count = (await run('SELECT count(*)::DOUBLE FROM chosen_stacks')).f64(0)[0] ?? 0;
+  const files: string[] = [];
+  for (let first = 1; first <= count || files.length === 0; first += STACKS_PER_PART) {
+    const path = join(parts, `${files.length}.parquet`);
+    for (const statement of partStatements(first)) await run(statement);
+    await run(`COPY (${STACKS_SELECT}) TO ${sqlText(path)} (${STACKS_FORMAT})`);
+    files.push(path);
+  }
+  const whole = sqlText(join(dir, 'stacks.parquet'));
+  await run(`COPY (FROM ${parquetRows(files)}) TO ${whole} (${STACKS_FORMAT})`);
+  await rm(parts, { recursive: true });
+}
+
+/** A part's stacks with their locations as places in the list of the part's frames. */
+function partStatements(first: number): string[] {
+  return [
+    `CREATE OR REPLACE TABLE part AS FROM chosen_stacks
+       WHERE row >= ${first} AND row < ${first + STACKS_PER_PART}`,
+    `CREATE OR REPLACE TABLE part_frames AS
+       SELECT row_number() OVER () AS place, id, frames FROM (
+         SELECT id, list({
+             'function': function, 'system_name': system_name, 'file': file, 'line': line,
+             'inlined': inlined, 'binary': binary_path, 'build_id': build_id,
+             'address': address, 'kind': kind
+           } ORDER BY place) AS frames
+         FROM chosen_frames WHERE id IN (SELECT unnest(locations) FROM part) GROUP BY id)`,
+    `CREATE OR REPLACE TABLE part_stacks AS
+       SELECT s.id, len(s.locations) AS depth, coalesce(p.places, []) AS places
+       FROM part s LEFT JOIN (
+         SELECT l.row, list(f.place ORDER BY l.place) AS places
+         FROM (SELECT row, unnest(locations) AS location,
+             generate_subscripts(locations, 1) AS place FROM part) l
+           JOIN part_frames f ON f.id = l.location GROUP BY l.row) p ON p.row = s.row
+       ORDER BY s.id`,
+  ];
+}
+
+/**
+ * The list of a part's frames is looked up, not joined: rows of a join would each carry their own.
+ * Functions are named as in the view `stacks` of docs/sql.md.
+ */
+const STACKS_SELECT = `SELECT stack, depth,
+    list_transform(frames, lambda x: coalesce(x."function",
+      concat(parse_filename(x."binary"), '+0x', lower(to_hex(x.address))))) AS functions,
+    frames
+  FROM (SELECT id AS stack, depth, flatten(list_select(
+      (SELECT list(frames ORDER BY place) FROM part_frames), places)) AS frames
+    FROM part_stacks)`;
 
 function exportStatements(
   files: SqlFiles,
@@ -142,29 +206,18 @@ function exportStatements(
     ),
     copy('series', `FROM series WHERE series IN (SELECT series FROM ${written})`),
     ...FRAMES,
-    // Alone in a table: joined to others, each of its rows could come to carry the whole list.
-    `CREATE TABLE chosen_stacks AS SELECT id, locations FROM stored.stacks
-       WHERE id IN (SELECT stack FROM ${written})`,
-    copy(
-      'stacks',
-      `SELECT id AS stack, len(locations) AS depth,
-         ${ofLocations('frame_list')} AS functions, ${ofLocations('frame_columns')} AS frames
-       FROM chosen_stacks`,
-    ),
+    `CREATE TABLE chosen_stacks AS SELECT row_number() OVER () AS row, id, locations
+       FROM stored.stacks WHERE id IN (SELECT stack FROM ${written})`,
+    `CREATE TABLE chosen_frames AS FROM location_frames
+       WHERE id IN (SELECT unnest(locations) FROM chosen_stacks)`,
   ];
-}
-
-/** Of each location of a stack, what a list by number has, in one list. */
-function ofLocations(list: string): string {
-  return `flatten(list_select(
-    (SELECT list FROM stored.${list}), list_transform(locations, lambda x: x + 1)))`;
 }
 
 const KINDS = `[${FRAME_KIND_NAMES.map(sqlText).join(', ')}]`;
 
-/** Frames by location: innermost first, and one without a function where nobody named it. */
+/** A row per frame of a location; place 1 is innermost. One that nobody named has no function. */
 const FRAMES = [
-  `CREATE VIEW frame_details AS
+  `CREATE VIEW location_frames AS
     WITH lines AS (
       SELECT id, unnest(line_function) AS function, unnest(line_number) AS line,
         generate_subscripts(line_function, 1) AS place, len(line_function) AS places
@@ -175,13 +228,9 @@ const FRAMES = [
       FROM lines l JOIN stored.functions f ON f.id = l.function
         JOIN stored.strings n ON n.id = f.name JOIN stored.strings y ON y.id = f.system_name
         JOIN stored.strings p ON p.id = f.file)
-    SELECT l.id, list({
-        'function': n.function, 'system_name': n.system_name, 'file': n.file, 'line': n.line,
-        'inlined': coalesce(n.inlined, false), 'binary': b.text, 'build_id': i.text,
-        'address': l.address, 'kind': ${KINDS}[l.kind + 1]
-      } ORDER BY n.place) AS frames
+    SELECT l.id, n.place, n.function, n.system_name, n.file, n.line,
+      coalesce(n.inlined, false) AS inlined, b.text AS binary_path, i.text AS build_id, l.address,
+      ${KINDS}[l.kind + 1] AS kind
     FROM stored.locations l JOIN stored.strings b ON b.id = l.binary_path
-      JOIN stored.strings i ON i.id = l.build_id LEFT JOIN named n ON n.id = l.id
-    GROUP BY l.id`,
-  listByNumber('frame_columns', 'main.frame_details', 'frames', 'stored.locations'),
+      JOIN stored.strings i ON i.id = l.build_id LEFT JOIN named n ON n.id = l.id`,
 ];
