@@ -57,6 +57,22 @@ describe('lanes', () => {
     expect(scene.lanes.stats().heavy).toEqual({ running: 0, waiting: 0 });
   });
 
+  test('where one of two reads fails, the other is told to stop', async () => {
+    const caller = { client: 'a', signal: new AbortController().signal };
+    let stopped = false;
+    const both = new Scene().lanes.run({ ...FREE, lane: 'light' }, caller, (signal) => {
+      const slow = new Promise<void>((resolve) =>
+        signal.addEventListener('abort', () => {
+          stopped = true;
+          resolve();
+        }),
+      );
+      return Promise.all([slow, Promise.reject(new Error('the other failed'))]);
+    });
+    await expect(both).rejects.toThrow('the other failed');
+    expect(stopped).toBe(true);
+  });
+
   test('a heavy query does not hold up a light one', async () => {
     const scene = new Scene();
     void scene.ask('heavy', 'a1');

@@ -66,7 +66,10 @@ export class QueryLanes {
     return { light: this.#lanes.light.stats(), heavy: this.#lanes.heavy.stats() };
   }
 
-  /** Runs the work once a seat is free. Its signal fires when the caller or the time is gone. */
+  /**
+   * Runs the work once a seat is free. Its signal fires when the caller or the time is gone, or the
+   * work is over.
+   */
   async run<T>(
     cost: QueryCost,
     caller: Caller,
@@ -88,6 +91,8 @@ export class QueryLanes {
       try {
         return await this.#workWithin(cost, stop.signal, work);
       } finally {
+        // Where one of several reads failed, the others stop too.
+        give();
         lane.leave();
       }
     } catch (error) {
