@@ -10,7 +10,7 @@ import { Turn } from '../catalogue/turn.ts';
 import type { ReadSession } from '../sql/reader-pool.ts';
 import { coverSource, lookBackFrom } from './coverage.ts';
 import { type EventSource, eventSources } from './events.ts';
-import { coveredMs, eachStep, fillHolds, planGauges, samplesWithHolds } from './gauges.ts';
+import { planGauges, samplesWithHolds } from './gauges.ts';
 import { valueTypes } from './row-types.ts';
 import { keyColumns, rowsToSum, sumsOfSteps } from './rows-to-sum.ts';
 import { type Plan, planSelection, sqlTime, type TypeIds } from './selection.ts';
@@ -269,20 +269,20 @@ async function addGauges(
   stepMs: number,
   timeline: Timeline,
 ): Promise<void> {
-  const gauges = await planGauges(session, catalogue, selection, timeline.by);
+  const gauges = await planGauges(session, catalogue, selection, timeline.by, stepMs);
   if (gauges === null) return;
-  const { plan, holds } = gauges;
-  const { range } = selection;
+  const { plan, covered } = gauges;
   const groups = await timeline.rowsOf(plan);
-  const covered = coveredMs(holds, range, stepMs);
-  for (const hold of holds) {
-    for (const group of plan.groupsOf(hold.series)) {
+  const held = await session.query('SELECT DISTINCT series, step FROM holds');
+  const [series, heldSteps] = [held.u32(0), held.u32(1)];
+  const turn = new Turn();
+  for (let row = 0; row < held.rows; row++) {
+    if (row % ROWS_PER_LOOK === 0 && turn.isOver()) await turn.next();
+    for (const group of plan.groupsOf(series[row] as number)) {
       const value = groups[group]?.value;
-      if (value === undefined) continue;
-      eachStep(hold.startMs, hold.endMs, range.from, stepMs, (step) => addTo(value, step, 0));
+      if (value !== undefined) addTo(value, heldSteps[row] as number, 0);
     }
   }
-  await fillHolds(session, holds, range, stepMs);
   const keys = plan.group.constant ? [] : [plan.group.sql];
   const rows = await session.query(
     `SELECT ${plan.group.sql}, h.step, sum(s.value * h.weight)
@@ -292,6 +292,7 @@ async function addGauges(
   if (rows.rows > MAX_TIMELINE_POINTS) throw tooManyPoints();
   const [group, steps, sums] = [rows.u32(0), rows.u32(1), rows.f64(2)];
   for (let row = 0; row < rows.rows; row++) {
+    if (row % ROWS_PER_LOOK === 0 && turn.isOver()) await turn.next();
     const step = steps[row] as number;
     const value = groups[group[row] as number]?.value;
     if (value !== undefined) addTo(value, step, (sums[row] as number) / (covered[step] as number));
