@@ -357,11 +357,7 @@ export class DuckStore implements EmbeddedStore {
     return this.#inspector.copy(signal);
   }
 
-  async export(
-    selection: Selection,
-    memoryBytes: number,
-    signal: AbortSignal,
-  ): Promise<StoreCopy> {
+  async export(selection: Selection, memoryBytes: number, signal: AbortSignal): Promise<StoreCopy> {
     await this.#judgeAhead(selection);
     return this.#inspector.export(wholeMs(selection), memoryBytes, signal);
   }
