@@ -207,9 +207,9 @@ describe('who waits', () => {
 
 describe('a machine at rest', () => {
   test.each<[string, Work, number, number, string]>([
-    ['takes a query that may come to need more than there is', 'heavy', 500, 5000, 'a'],
+    ['takes a query that may come to need more than there is', 'heavy', 400, 5000, 'a'],
     ['takes no query without some room', 'heavy', 610, 5000, ''],
-    ['takes a process that fits below the limit', 'sql', 500, 400, 'a'],
+    ['takes a process that fits below the limit', 'sql', 450, 400, 'a'],
     ['takes no process that does not', 'sql', 600, 400, ''],
     ['takes no copy that does not', 'copy', 600, 400, ''],
   ])('%s', async (_, work, used, bytes, outcome) => {

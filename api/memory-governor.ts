@@ -11,7 +11,10 @@ import type { Gauge } from './metrics.ts';
 import type { QueryCost } from './query/query-lanes.ts';
 import { setSpanAttribute } from './telemetry/spans.ts';
 
-/** Reading the figure costs some 10 us. Between two looks, reservations bound the growth. */
+/**
+ * Reading the figure costs some 10 us: between two looks pushes go by what it was, and reservations
+ * bound the growth. On a busy machine looks come late, so that larger work has it read anew.
+ */
 const SAMPLE_MS = 50;
 /** Of the limit: what is used and reserved stays below; the rest is for what was guessed wrong. */
 const MARK_SHARE = 0.68;
@@ -23,7 +26,7 @@ const MARK_SHARE = 0.68;
 const PUSH_MARK_SHARE = 0.63;
 const PUSH_SHARE = 0.78;
 /** Where nothing else is under way, less is left for wrong guesses. */
-const ALONE_SHARE = 0.95;
+const ALONE_SHARE = 0.88;
 /** Giving back caches costs their warmth, and a collection stops the thread for some 50 ms. */
 const RELIEF_MS = 1_000;
 /** Caches go for somebody who waits only where others do not end soon. */
@@ -38,7 +41,7 @@ const FRAME_BYTES = 40;
 /** For each distinct location that a worker meets for the first time: its names. */
 const LOCATION_BYTES = 600;
 /** Of the limit: rows say from above what a query meets, and its worker has limits, too. */
-const QUERY_SHARE = 0.35;
+const QUERY_SHARE = 0.45;
 
 /**
  * What a query needs beside the store's own memory. `metStacks`: what the worker knows that it will
@@ -158,6 +161,7 @@ export class MemoryGovernor {
     const isQuery = work === 'light' || work === 'heavy';
     const bytes = isQuery ? Math.min(needBytes, QUERY_SHARE * this.limitBytes) : needBytes;
     const sinceMs = this.#nowMs();
+    if (work !== 'push') this.#usedBytes = this.#readUsed();
     const maxMs = work === 'push' ? MAX_PUSH_WAIT_MS : MAX_MEMORY_WAIT_MS;
     if (!this.#line.mustWait(work, maxMs, sinceMs) && this.#fits(work, bytes))
       return this.#take(work, bytes);
@@ -224,6 +228,8 @@ export class MemoryGovernor {
       isHeld = false;
       this.#reservedBytes -= bytes;
       this.#pushBytes -= pushBytes;
+      // What it has taken is not reserved any more, and may not be given back yet.
+      if (work !== 'push') this.#usedBytes = this.#readUsed();
       this.#serve();
     };
   }

@@ -20,17 +20,20 @@ export interface MemoryShares extends ThreadMemory {
   databaseBytes: number;
   /** Request bodies as they came; decoded they take several times as much. */
   bodyBytes: number;
-  /** Of a SQL statement: DuckDB's, and all that its process holds. */
+  /** Of a SQL statement: DuckDB's, what its process is given, and what of that it fills at most. */
   sqlBytes: number;
   sqlProcessBytes: number;
+  sqlResidentBytes: number;
   /** Of an export, beside the database. */
   exportBytes: number;
 }
 
 /** In the process of a statement beside DuckDB: Node, and an answer twice. */
 const SQL_PROCESS_BYTES = 128e6;
-/** A list of all frames is in memory as a whole. */
-const MIN_EXPORT_BYTES = 160e6;
+/** Not all of that is touched. */
+const SQL_RESIDENT_BYTES = 90e6;
+/** It joins the frames of some hundred stacks at a time. */
+const MIN_EXPORT_BYTES = 128e6;
 const MAX_EXPORT_BYTES = 256e6;
 
 /** The given limit, or the default, or what the container allows where that is less. */
@@ -75,6 +78,7 @@ export function shareMemory(limitBytes: number): MemoryShares {
     limitBytes,
     sqlBytes,
     sqlProcessBytes: sqlBytes + SQL_PROCESS_BYTES,
+    sqlResidentBytes: sqlBytes + SQL_RESIDENT_BYTES,
     exportBytes: Math.min(MAX_EXPORT_BYTES, Math.max(MIN_EXPORT_BYTES, limitBytes / 4)),
     databaseBytes: Math.floor(limitBytes / 5),
     bodyBytes: Math.max(MAX_BODY_BYTES, Math.floor(limitBytes / 16)),

@@ -183,7 +183,7 @@ function openLanes(memory: MemoryGovernor, metStacks: () => number | null): Quer
 
 function openSql(
   { dataDir, log }: AppSettings,
-  { sqlBytes, sqlProcessBytes }: MemoryShares,
+  { sqlBytes, sqlProcessBytes, sqlResidentBytes }: MemoryShares,
   memory: MemoryGovernor,
   source: SqlSource,
 ) {
@@ -192,7 +192,7 @@ function openSql(
     startProcess: createSqlProcesses(dataDir, sqlProcessBytes, log),
     clock,
     databaseBytes: sqlBytes,
-    reserve: (signal) => memory.reserve('sql', sqlProcessBytes, signal),
+    reserve: (signal) => memory.reserve('sql', sqlResidentBytes, signal),
   });
 }
 

@@ -22,7 +22,7 @@ import { toStoreError } from '../sql/store-error.ts';
 
 const FOLDER = 'export';
 /** What stacks have together grows with the part: most of it is frames that only few share. */
-const STACKS_PER_PART = 2_048;
+const STACKS_PER_PART = 512;
 const STACKS_FORMAT = `FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${STACKS_PER_PART}`;
 
 /** Rows of these series; where a label set is named, with this one alone. */
