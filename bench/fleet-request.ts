@@ -133,6 +133,24 @@ export class FleetEncoder {
     return sums;
   }
 
+  /** Every stack that the fleet ever has, once, about the time of its first window. */
+  *encodeAllStacks(): Generator<Uint8Array> {
+    const { processes, firstStack } = this.#fleet;
+    const services = new Map(processes.flat().map((process) => [process.service, process]));
+    let timeMs = this.#startMs;
+    for (const [service, process] of services) {
+      const labels = Object.entries(processLabels(process, 0, 0));
+      const end = firstStack[service + 1] as number;
+      for (let first = firstStack[service] as number; first < end; first += this.#window.count) {
+        this.#window.take(first, end);
+        const profiles = [this.#encodeProfile(timeMs++, false)];
+        const series = [{ labels: labels.map(([name, value]) => ({ name, value })), profiles }];
+        const request = { tenant: '', series, normalized: true, report: null };
+        yield gzipSync(encodeWriteRaw(request), { level: 1 });
+      }
+    }
+  }
+
   #encodeRequest(
     host: number,
     seq: number,

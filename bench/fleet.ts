@@ -183,6 +183,13 @@ export class ProcessWindow {
   /** Samples where on CPU, else ns. */
   readonly values = new Float64Array(1_024);
 
+  /** Stacks first <= n < end, at most as many as a window has room for, a sample of each. */
+  take(first: number, end: number): void {
+    this.count = Math.min(end - first, this.stacks.length);
+    for (let row = 0; row < this.count; row++) this.stacks[row] = first + row;
+    this.values.fill(1, 0, this.count);
+  }
+
   draw(fleet: Fleet, process: FleetProcess, random: Random, offCpu: boolean): void {
     this.count = 0;
     const ranks = fleet.ranks[process.service] as Uint32Array;

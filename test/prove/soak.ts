@@ -1,7 +1,8 @@
 /**
  * A fleet of 100 hosts at the rate it lives, questions all the time, sealing, merging and retention
  * at work: memory, files and latency stay level. Before it begins, the store is given as much
- * history as retention leaves it, so that it is in its steady state from the first row on.
+ * history as retention leaves it and every stack that the fleet has, so that it is in its steady
+ * state from the first row on.
  */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { createFleet, WINDOW_MS } from '../../bench/fleet.ts';
 import { type FleetPush, startFleetPush } from '../../bench/fleet-push.ts';
+import { FleetEncoder } from '../../bench/fleet-request.ts';
 import { placeSymbolFiles } from '../../bench/fleet-symbols.ts';
 import { cpuSeconds, diskBytes, memoryMb, percentile } from '../../bench/process-usage.ts';
 import { type ServerProcess, startServerProcess, withFolder } from '../e2e/server-process.ts';
@@ -185,6 +187,16 @@ export async function proveSoak({ runs: minutes, log }: ProofOptions): Promise<s
   });
 }
 
+async function sendAllStacks(url: string, encoder: FleetEncoder): Promise<void> {
+  const headers = { 'content-type': 'application/x-protobuf', 'content-encoding': 'gzip' };
+  for (const body of encoder.encodeAllStacks()) {
+    const request = { method: 'POST', headers, body: Uint8Array.from(body) };
+    const response = await fetch(`${url}/api/profiles/writeraw`, request);
+    if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
+    await response.arrayBuffer();
+  }
+}
+
 async function soak(
   server: ServerProcess,
   dataDir: string,
@@ -196,7 +208,8 @@ async function soak(
   const startMs = Date.now() - minutes * MINUTE_MS * RETENTION_PART;
   const windows = Math.floor((minutes * MINUTE_MS) / WINDOW_MS);
   const toWindow = Math.floor(windows * RETENTION_PART);
-  log(`sending a history of ${toWindow} windows`);
+  log(`sending all stacks, and a history of ${toWindow} windows`);
+  await sendAllStacks(server.url, new FleetEncoder(createFleet(), job.run, Date.now()));
   const history = { ...job, startMs, fromWindow: 0, toWindow, requestsPerSecond: 0 };
   await startFleetPush(history).done;
   // The time that this took has passed meanwhile: the fleet goes on where it is now.
