@@ -131,7 +131,9 @@ export class MemoryGovernor {
   look(): void {
     this.#usedBytes = this.#readUsed();
     const nowMs = this.#nowMs();
-    const isShort = this.#usedBytes + this.#reservedBytes >= MARK_SHARE * this.limitBytes;
+    // What is reserved is not there yet: caches that went for it would be missed at once by those
+    // that reserved it.
+    const isShort = this.#usedBytes >= MARK_SHARE * this.limitBytes;
     const isAwaited = this.#line.ageMs(nowMs) >= RELIEF_AGE_MS;
     if ((isShort || isAwaited) && nowMs - this.#lastReliefMs >= RELIEF_MS) {
       this.#lastReliefMs = nowMs;

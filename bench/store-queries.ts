@@ -4,7 +4,8 @@ import { processLabels } from './fleet-request.ts';
 import { cpuSeconds, percentile } from './process-usage.ts';
 
 export const CPU_TYPE = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
-const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 
 export interface TimedQuery {
   name: string;
@@ -96,5 +97,11 @@ export async function timeQueries(
   return timed;
 }
 
-/** When the profiles of that many windows are over, all hosts' included. */
-export const endOf = (startMs: number, windows: number) => startMs + (windows + 1) * WINDOW_MS;
+/**
+ * The whole minute in which the profiles of that many windows are over, all hosts' included: the UI
+ * asks for ranges of whole minutes.
+ */
+export function endOf(startMs: number, windows: number): number {
+  const endMs = startMs + (windows + 1) * WINDOW_MS;
+  return Math.floor(endMs / MINUTE_MS) * MINUTE_MS;
+}
