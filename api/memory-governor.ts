@@ -27,6 +27,8 @@ const PUSH_MARK_SHARE = 0.63;
 const PUSH_SHARE = 0.78;
 /** Where nothing else is under way, less is left for wrong guesses. */
 const ALONE_SHARE = 0.88;
+/** Caches go over this, or for somebody who waits: what they make faster takes seconds without. */
+const RELIEF_SHARE = 0.78;
 /** Giving back caches costs their warmth, and a collection stops the thread for some 50 ms. */
 const RELIEF_MS = 1_000;
 /** Caches go for somebody who waits only where others do not end soon. */
@@ -133,7 +135,7 @@ export class MemoryGovernor {
     const nowMs = this.#nowMs();
     // What is reserved is not there yet: caches that went for it would be missed at once by those
     // that reserved it.
-    const isShort = this.#usedBytes >= MARK_SHARE * this.limitBytes;
+    const isShort = this.#usedBytes >= RELIEF_SHARE * this.limitBytes;
     const isAwaited = this.#line.ageMs(nowMs) >= RELIEF_AGE_MS;
     if ((isShort || isAwaited) && nowMs - this.#lastReliefMs >= RELIEF_MS) {
       this.#lastReliefMs = nowMs;
