@@ -233,6 +233,17 @@ describe('what is only kept to be faster', () => {
     expect([scene.used, scene.trims, scene.collections]).toEqual([900, 1, 1]);
   });
 
+  test('goes for a push that was refused before its body came', () => {
+    const scene = new Scene();
+    [scene.used, scene.cached] = [700, 400];
+    scene.governor.look();
+    expect(scene.trims).toBe(0);
+    expect(() => scene.governor.checkPush()).toThrow('no memory left for a push');
+    scene.governor.look();
+    expect([scene.used, scene.trims]).toEqual([300, 1]);
+    scene.governor.checkPush();
+  });
+
   test('goes for one that has waited for a while', async () => {
     const scene = new Scene();
     [scene.used, scene.cached] = [600, 300];

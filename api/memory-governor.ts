@@ -104,6 +104,8 @@ export class MemoryGovernor {
   #reservedBytes = 0;
   /** Of these, for pushes. */
   #pushBytes = 0;
+  /** Since caches went: such a push does not wait in line, and must not meet the same again. */
+  #isPushRefused = false;
   #reliefs = 0;
   #lastReliefMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | null = null;
@@ -135,10 +137,11 @@ export class MemoryGovernor {
     const nowMs = this.#nowMs();
     // What is reserved is not there yet: caches that went for it would be missed at once by those
     // that reserved it.
-    const isShort = this.#usedBytes >= RELIEF_SHARE * this.limitBytes;
+    const isShort = this.#isPushRefused || this.#usedBytes >= RELIEF_SHARE * this.limitBytes;
     const isAwaited = this.#line.ageMs(nowMs) >= RELIEF_AGE_MS;
     if ((isShort || isAwaited) && nowMs - this.#lastReliefMs >= RELIEF_MS) {
       this.#lastReliefMs = nowMs;
+      this.#isPushRefused = false;
       this.#reliefs++;
       for (const keeper of this.#keepers) keeper.trim();
       this.#options.collectGarbage();
@@ -156,7 +159,9 @@ export class MemoryGovernor {
   /** Throws `overloaded` where a push would be refused however long it waited. */
   checkPush(): void {
     const limit = `--memory-limit = ${this.limitBytes}`;
-    if (this.#usedBytes >= PUSH_MARK_SHARE * this.limitBytes) throw this.#refuse('push', limit);
+    if (this.#usedBytes < PUSH_MARK_SHARE * this.limitBytes) return;
+    this.#isPushRefused = true;
+    throw this.#refuse('push', limit);
   }
 
   /** Reserves memory until it is released, when it is this one's turn. */
