@@ -185,6 +185,11 @@ export class MemoryGovernor {
     }
   }
 
+  /** Whether a part that makes something only faster may take that much. */
+  hasRoom(bytes: number): boolean {
+    return this.#usedBytes + bytes + this.#reservedBytes <= MARK_SHARE * this.limitBytes;
+  }
+
   #wait(wait: Omit<MemoryWaiter<Work>, 'start' | 'refuse'>, signal: AbortSignal): Promise<Release> {
     return new Promise((resolve, reject) => {
       const waiter: MemoryWaiter<Work> = {
@@ -223,7 +228,7 @@ export class MemoryGovernor {
       const pushes = this.#pushBytes / this.limitBytes;
       return used + pushes <= PUSH_MARK_SHARE && used + reserved <= PUSH_SHARE;
     }
-    if (used + reserved <= MARK_SHARE) return true;
+    if (this.hasRoom(bytes)) return true;
     return reserved === 0 && used <= ALONE_SHARE;
   }
 

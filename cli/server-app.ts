@@ -127,7 +127,7 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
   const sql = openSql(settings, shares, memory, opened);
   closers.push(() => sql.close());
   const eventLoop = measureEventLoopDelay();
-  memory.start([queries, ingest, sql]);
+  memory.start([queries, ingest, sql, opened]);
   closers.push(async () => [eventLoop, memory].forEach((watch) => void watch.close()));
   const bodies = new BodyBudget(shares.bodyBytes);
   observeGauges(selfMetrics.meter, [
@@ -193,6 +193,7 @@ function openSql(
     clock,
     databaseBytes: sqlBytes,
     reserve: (signal) => memory.reserve('sql', sqlResidentBytes, signal),
+    hasRoom: (bytes) => memory.hasRoom(bytes),
   });
 }
 

@@ -105,6 +105,8 @@ export class TreePool {
     for (const seat of this.#idle().slice(kept)) {
       void seat.worker?.terminate();
       seat.worker = null;
+      // An older state of the dictionaries, which nothing else may hold any more.
+      seat.snapshot = null;
     }
   }
 

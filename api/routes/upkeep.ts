@@ -16,7 +16,7 @@ import { storeCheckJson as storeCheckSchema } from './schemas.ts';
 export interface UpkeepServices extends BackupSource {
   upkeep: StoreUpkeep;
   memory: MemoryDoor;
-  /** Memory that making an export may take. */
+  /** Of the DuckDB that makes an export. */
   exportBytes: number;
   clock(): number;
 }
@@ -24,6 +24,8 @@ export interface UpkeepServices extends BackupSource {
 const TAR = 'application/x-tar';
 /** What a check or a backup takes beside the database: rows in transit, and what is read ahead. */
 const COPY_BYTES = 48 * 2 ** 20;
+/** What making an export takes beside its DuckDB. */
+const EXPORT_REST_BYTES = 40 * 2 ** 20;
 
 const noParameters = z.strictObject({});
 
@@ -71,7 +73,8 @@ export function upkeepEndpoints(services: UpkeepServices): Endpoint[] {
         const { signal } = context.req.raw;
         const { exportBytes } = services;
         const write = () => services.upkeep.export(selection, exportBytes, signal);
-        const make = () => withMemory(services, exportBytes, signal, write);
+        const bytes = exportBytes + EXPORT_REST_BYTES;
+        const make = () => withMemory(services, bytes, signal, write);
         return sendFolder(context, streams, 'everflame-export.tar', make);
       },
     },

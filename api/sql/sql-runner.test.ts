@@ -21,7 +21,7 @@ let started: ChildProcess[] = [];
 let released = 0;
 const never = new AbortController().signal;
 
-function createRunner({ timeoutMs = 20_000, reserve = NO_LIMIT } = {}): void {
+function createRunner({ timeoutMs = 20_000, reserve = NO_LIMIT, hasRoom = true } = {}): void {
   started = [];
   released = 0;
   runner = createSqlRunner({
@@ -42,6 +42,7 @@ function createRunner({ timeoutMs = 20_000, reserve = NO_LIMIT } = {}): void {
     clock: () => 1250,
     databaseBytes: 1e6,
     reserve,
+    hasRoom: () => hasRoom,
     timeoutMs,
   });
 }
@@ -117,6 +118,17 @@ test('some run, some wait, the others are told to come back', async () => {
   expect(runner.stats()).toEqual({ running: 0, waiting: 0, died: 0 });
   await expect(run(ANSWER)).resolves.toMatchObject({ rows: 1 });
   expect(alive().length).toBeLessThanOrEqual(1);
+});
+
+test('a process waits for the next statement only where there is memory for it', async () => {
+  const waiting: number[] = [];
+  for (const hasRoom of [true, false]) {
+    createRunner({ hasRoom });
+    await run(ANSWER);
+    waiting.push(started.length - 1);
+    await runner.close();
+  }
+  expect(waiting).toEqual([1, 0]);
 });
 
 test('whoever waits gets the next free place', async () => {

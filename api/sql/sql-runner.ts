@@ -57,6 +57,8 @@ export interface SqlRunnerOptions {
   databaseBytes: number;
   /** Takes memory for a statement's process, waiting for it where it must. */
   reserve: (signal: AbortSignal) => Promise<() => void>;
+  /** Whether a process may be started before its statement comes. */
+  hasRoom: (bytes: number) => boolean;
   timeoutMs?: number;
 }
 
@@ -195,6 +197,7 @@ class Runner implements SqlRunner {
   /** For the statement after this one. A start that fails is reported to the one that needs it. */
   #prepareSpare(): void {
     if (this.#closing.signal.aborted || this.#spare !== null) return;
+    if (!this.#options.hasRoom(SPARE_BYTES)) return;
     const spare = this.#options.startProcess();
     this.#spare = spare;
     spare.then(

@@ -63,6 +63,8 @@ export interface EmbeddedStore extends Store, SqlSource, StoreUpkeep {
    * does the next step of removing dictionary rows that nothing uses.
    */
   maintain(): Promise<void>;
+  /** Gives memory back that is kept only to be faster. */
+  trim(): void;
   /** Resolves with the reason when the store answers nothing any more until it is opened again. */
   readonly ended: Promise<EverflameError>;
 }
@@ -98,6 +100,7 @@ export class DuckStore implements EmbeddedStore {
   readonly #inspector: Inspector;
   #closing: Promise<void> | null = null;
   #probing: Promise<boolean> | null = null;
+  #trimming: Promise<unknown> | null = null;
 
   constructor({ database, connection, writer, keeper, ...parts }: StoreParts) {
     const { upkeep, collector, frames, nowMs } = parts;
@@ -116,6 +119,8 @@ export class DuckStore implements EmbeddedStore {
     this.#inspector = new Inspector({ dataDir, readers: this.#readers, keeper, catalogue });
     this.idKey = database.idKey;
     this.ended = database.ended;
+    // Filling the dictionaries takes some times what they keep.
+    void Promise.allSettled([frames.done]).then(() => this.trim());
   }
 
   async seal(request: SealRequest = { beforeMs: Number.MAX_SAFE_INTEGER }): Promise<void> {
@@ -138,6 +143,13 @@ export class DuckStore implements EmbeddedStore {
     const removed = await this.#upkeep.delete(series, wholeRange(range), isTrial);
     const { profiles, samples, blocks } = removed;
     return { profiles, samples, blocks };
+  }
+
+  trim(): void {
+    if (this.#closing !== null) return;
+    this.#trimming ??= Promise.allSettled([this.#database.giveBackFreed()]).then(() => {
+      this.#trimming = null;
+    });
   }
 
   refusal(): EverflameError | null {
@@ -391,7 +403,7 @@ export class DuckStore implements EmbeddedStore {
     await this.#writer.close();
     this.#upkeep.stop();
     await this.#keeper.close();
-    await this.#probing;
+    await Promise.all([this.#probing, this.#trimming]);
     await this.#frames.stop();
     await this.#readers.close();
     await this.#inspector.close();

@@ -22,7 +22,7 @@ export interface BlockKeeperOptions {
 
 export class BlockKeeper {
   readonly place: BlockPlace;
-  readonly maintenance = new Maintenance();
+  readonly maintenance: Maintenance;
   readonly stats: {
     seals: number;
     failedSeals: number;
@@ -35,6 +35,7 @@ export class BlockKeeper {
   constructor(options: BlockKeeperOptions) {
     this.place = options.opened.place;
     this.#options = options;
+    this.maintenance = new Maintenance(() => this.place.database.giveBackFreed());
     const { orphansRemoved } = options.opened;
     this.stats = { seals: 0, failedSeals: 0, sealSeconds: 0, orphansRemoved };
     this.#schedule = new SealSchedule({

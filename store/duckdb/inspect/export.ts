@@ -14,16 +14,17 @@ import { valueTypes } from '../read/row-types.ts';
 import { activeSeries, needsSampleLabels, selectPairs, timeCondition } from '../read/selection.ts';
 import { SAMPLES_SELECT, viewStatements } from '../sandbox/views.ts';
 import { sqlText } from '../schema.ts';
-import { openMemoryDatabase } from '../sql/database.ts';
+import { giveBackFreed, openMemoryDatabase } from '../sql/database.ts';
 import { parquetRows } from '../sql/parquet-source.ts';
 import type { ReadSession } from '../sql/reader-pool.ts';
 import { ResultColumns } from '../sql/result-columns.ts';
 import { toStoreError } from '../sql/store-error.ts';
 
 const FOLDER = 'export';
-/** What stacks have together grows with the part: most of it is frames that only few share. */
-const STACKS_PER_PART = 512;
-const STACKS_FORMAT = `FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${STACKS_PER_PART}`;
+/** Of the stacks that are joined at a time: each frame takes some hundred bytes then. */
+const FRAMES_PER_PART = 49_152;
+const STACKS_PER_GROUP = 512;
+const STACKS_FORMAT = `FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${STACKS_PER_GROUP}`;
 
 /** Rows of these series; where a label set is named, with this one alone. */
 export interface ChosenRows {
@@ -107,7 +108,9 @@ async function writeExport(
   try {
     const run = async (statement: string) => {
       signal.throwIfAborted();
-      return new ResultColumns(await duckdb.query(connection, statement));
+      const result = new ResultColumns(await duckdb.query(connection, statement));
+      await giveBackFreed(connection);
+      return result;
     };
     for (const statement of exportStatements(files, dir, selection, chosen)) await run(statement);
     await writeStacks(dir, run);
@@ -132,11 +135,11 @@ async function writeStacks(
 ): Promise<void> {
   const parts = join(dir, 'parts');
   await mkdir(parts);
-  const count = (await run('SELECT count(*)::DOUBLE FROM chosen_stacks')).f64(0)[0] ?? 0;
+  const depths = await run('SELECT len(locations)::UINTEGER FROM chosen_stacks ORDER BY row');
   const files: string[] = [];
-  for (let first = 1; first <= count || files.length === 0; first += STACKS_PER_PART) {
+  for (const rows of partsOf(depths.u32(0))) {
     const path = join(parts, `${files.length}.parquet`);
-    for (const statement of partStatements(first)) await run(statement);
+    for (const statement of partStatements(rows)) await run(statement);
     await run(`COPY (${STACKS_SELECT}) TO ${sqlText(path)} (${STACKS_FORMAT})`);
     files.push(path);
   }
@@ -145,19 +148,39 @@ async function writeStacks(
   await rm(parts, { recursive: true });
 }
 
+/** Where each part begins and where it ends, first row 0; one of no rows where there are none. */
+function partsOf(depths: Uint32Array): { from: number; to: number }[] {
+  const parts: { from: number; to: number }[] = [];
+  let from = 0;
+  let frames = 0;
+  for (let row = 0; row < depths.length; row++) {
+    const depth = depths[row] as number;
+    if (frames > 0 && frames + depth > FRAMES_PER_PART) {
+      parts.push({ from, to: row });
+      from = row;
+      frames = 0;
+    }
+    frames += depth;
+  }
+  return [...parts, { from, to: depths.length }];
+}
+
+const FRAME = `{
+    'function': function, 'system_name': system_name, 'file': file, 'line': line,
+    'inlined': inlined, 'binary': binary_path, 'build_id': build_id, 'address': address, 'kind': kind
+  }`;
+
 /** A part's stacks with their locations as places in the list of the part's frames. */
-function partStatements(first: number): string[] {
+function partStatements({ from, to }: { from: number; to: number }): string[] {
   return [
-    `CREATE OR REPLACE TABLE part AS FROM chosen_stacks
-       WHERE row >= ${first} AND row < ${first + STACKS_PER_PART}`,
+    `CREATE OR REPLACE TABLE part AS FROM chosen_stacks WHERE row >= ${from} AND row < ${to}`,
     `CREATE OR REPLACE TABLE part_frames AS
+       WITH wanted AS (
+         FROM chosen_frames WHERE id IN (SELECT unnest(locations) FROM part))
        SELECT row_number() OVER () AS place, id, frames FROM (
-         SELECT id, list({
-             'function': function, 'system_name': system_name, 'file': file, 'line': line,
-             'inlined': inlined, 'binary': binary_path, 'build_id': build_id,
-             'address': address, 'kind': kind
-           } ORDER BY place) AS frames
-         FROM chosen_frames WHERE id IN (SELECT unnest(locations) FROM part) GROUP BY id)`,
+         SELECT id, [${FRAME}] AS frames FROM wanted WHERE places = 1
+         UNION ALL
+         SELECT id, list(${FRAME} ORDER BY place) FROM wanted WHERE places > 1 GROUP BY id)`,
     `CREATE OR REPLACE TABLE part_stacks AS
        SELECT s.id, len(s.locations) AS depth, coalesce(p.places, []) AS places
        FROM part s LEFT JOIN (
@@ -206,7 +229,7 @@ function exportStatements(
     ),
     copy('series', `FROM series WHERE series IN (SELECT series FROM ${written})`),
     ...FRAMES,
-    `CREATE TABLE chosen_stacks AS SELECT row_number() OVER () AS row, id, locations
+    `CREATE TABLE chosen_stacks AS SELECT row_number() OVER () - 1 AS row, id, locations
        FROM stored.stacks WHERE id IN (SELECT stack FROM ${written})`,
     `CREATE TABLE chosen_frames AS FROM location_frames
        WHERE id IN (SELECT unnest(locations) FROM chosen_stacks)`,
@@ -223,12 +246,12 @@ const FRAMES = [
         generate_subscripts(line_function, 1) AS place, len(line_function) AS places
       FROM stored.locations),
     named AS (
-      SELECT l.id, l.place, l.place < l.places AS inlined, l.line, n.text AS function,
+      SELECT l.id, l.place, l.places, l.place < l.places AS inlined, l.line, n.text AS function,
         y.text AS system_name, p.text AS file
       FROM lines l JOIN stored.functions f ON f.id = l.function
         JOIN stored.strings n ON n.id = f.name JOIN stored.strings y ON y.id = f.system_name
         JOIN stored.strings p ON p.id = f.file)
-    SELECT l.id, n.place, n.function, n.system_name, n.file, n.line,
+    SELECT l.id, coalesce(n.places, 1) AS places, n.place, n.function, n.system_name, n.file, n.line,
       coalesce(n.inlined, false) AS inlined, b.text AS binary_path, i.text AS build_id, l.address,
       ${KINDS}[l.kind + 1] AS kind
     FROM stored.locations l JOIN stored.strings b ON b.id = l.binary_path

@@ -11,6 +11,7 @@ import type { WriteBatch } from '../../store.ts';
 import { openDuckStore } from '../open-store.ts';
 import { GroupWriter } from '../write/group-writer.ts';
 import { type Database, openDatabase } from './database.ts';
+import { ResultColumns } from './result-columns.ts';
 import { SHRINK_STEPS } from './shrink-file.ts';
 
 const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
@@ -135,4 +136,20 @@ test('a transaction that fails leaves nothing behind, and the same batches go in
     strings: 7,
   });
   await store.close();
+});
+
+test('what DuckDB has freed goes back to the system', async () => {
+  const database = await openDatabase({ dataDir: await makeDataDir() });
+  const connection = await database.connect();
+  await duckdb.query(connection, 'CREATE TEMP TABLE t AS SELECT hash(range) FROM range(5000000)');
+  await duckdb.query(connection, 'DROP TABLE t');
+  const kept = process.memoryUsage.rss();
+  await database.giveBackFreed();
+  // Of some 60 MB.
+  expect(kept - process.memoryUsage.rss()).toBeGreaterThan(30e6);
+  const setting = "SELECT current_setting('allocator_bulk_deallocation_flush_threshold')";
+  const [now] = new ResultColumns(await duckdb.query(connection, setting)).texts(0);
+  expect(now).toBe('512.0 MiB');
+  duckdb.disconnect_sync(connection);
+  database.close();
 });
