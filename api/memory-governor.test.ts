@@ -9,6 +9,7 @@ class Scene {
   nowMs = 0;
   collections = 0;
   trims = 0;
+  givenBack = 0;
   spare = 0;
   /** What a trim gives back. */
   cached = 0;
@@ -19,6 +20,7 @@ class Scene {
     limitBytes: 1000,
     readBytes: () => this.used,
     collectGarbage: () => this.collections++,
+    giveBackFreed: () => this.givenBack++,
     waited: (work, seconds) => this.waits.push(`${work} ${seconds}`),
     nowMs: () => this.nowMs,
   });
@@ -40,15 +42,17 @@ class Scene {
     bytes: number,
     signal = new AbortController().signal,
   ): Promise<void> {
-    return this.governor.reserve(work, bytes, signal).then(
-      (release) => {
-        this.outcomes.push(name);
-        this.#held.set(name, release);
-      },
-      ({ kind, limit = '' }: EverflameError) => {
-        this.outcomes.push(`${name}: ${kind} ${limit}`.trim());
-      },
-    );
+    return this.governor
+      .reserve(work, () => bytes, signal)
+      .then(
+        (release) => {
+          this.outcomes.push(name);
+          this.#held.set(name, release);
+        },
+        ({ kind, limit = '' }: EverflameError) => {
+          this.outcomes.push(`${name}: ${kind} ${limit}`.trim());
+        },
+      );
   }
 
   /** What has happened until now, since this was last asked. */
@@ -242,6 +246,18 @@ describe('what is only kept to be faster', () => {
     scene.governor.look();
     expect([scene.used, scene.trims]).toEqual([300, 1]);
     scene.governor.checkPush();
+  });
+
+  test('stays where freed memory is enough', () => {
+    const scene = new Scene();
+    for (const used of [670, 690, 690]) {
+      scene.used = used;
+      scene.governor.look();
+    }
+    expect([scene.givenBack, scene.trims]).toEqual([1, 0]);
+    scene.nowMs += 500;
+    scene.governor.look();
+    expect([scene.givenBack, scene.trims]).toEqual([2, 0]);
   });
 
   test('goes for one that has waited for a while', async () => {

@@ -31,6 +31,8 @@ const ALONE_SHARE = 0.88;
 const RELIEF_SHARE = 0.78;
 /** Giving back caches costs their warmth, and a collection stops the thread for some 50 ms. */
 const RELIEF_MS = 1_000;
+/** Between two times that freed memory is given back over the mark. */
+const GIVE_BACK_MS = 500;
 /** Caches go for somebody who waits only where others do not end soon. */
 const RELIEF_AGE_MS = 500;
 
@@ -84,6 +86,8 @@ export interface MemoryGovernorOptions {
   /** Resident memory of the process, all threads counted. */
   readBytes: () => number;
   collectGarbage: () => void;
+  /** Makes allocators give back what was freed: some ms, and nothing is slower for it. */
+  giveBackFreed: () => void;
   /** How long a piece of work waited, of those that had to. */
   waited: (work: Work, seconds: number) => void;
   /** Monotonic. */
@@ -108,6 +112,7 @@ export class MemoryGovernor {
   #isPushRefused = false;
   #reliefs = 0;
   #lastReliefMs = Number.NEGATIVE_INFINITY;
+  #lastGivenMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(options: MemoryGovernorOptions) {
@@ -139,15 +144,25 @@ export class MemoryGovernor {
     // that reserved it.
     const isShort = this.#isPushRefused || this.#usedBytes >= RELIEF_SHARE * this.limitBytes;
     const isAwaited = this.#line.ageMs(nowMs) >= RELIEF_AGE_MS;
-    if ((isShort || isAwaited) && nowMs - this.#lastReliefMs >= RELIEF_MS) {
-      this.#lastReliefMs = nowMs;
-      this.#isPushRefused = false;
-      this.#reliefs++;
-      for (const keeper of this.#keepers) keeper.trim();
-      this.#options.collectGarbage();
-      this.#usedBytes = this.#readUsed();
-    }
+    if ((isShort || isAwaited) && nowMs - this.#lastReliefMs >= RELIEF_MS) this.#relieve(nowMs);
+    else if (this.#usedBytes >= MARK_SHARE * this.limitBytes) this.#giveBackFreed(nowMs);
     this.#serve();
+  }
+
+  #relieve(nowMs: number): void {
+    this.#lastReliefMs = nowMs;
+    this.#isPushRefused = false;
+    this.#reliefs++;
+    this.#giveBackFreed(nowMs);
+    for (const keeper of this.#keepers) keeper.trim();
+    this.#options.collectGarbage();
+    this.#usedBytes = this.#readUsed();
+  }
+
+  #giveBackFreed(nowMs: number): void {
+    if (nowMs - this.#lastGivenMs < GIVE_BACK_MS) return;
+    this.#lastGivenMs = nowMs;
+    this.#options.giveBackFreed();
   }
 
   #readUsed(): number {
@@ -164,20 +179,22 @@ export class MemoryGovernor {
     throw this.#refuse('push', limit);
   }
 
-  /** Reserves memory until it is released, when it is this one's turn. */
-  async reserve(work: Work, needBytes: number, signal: AbortSignal): Promise<Release> {
+  /** Reserves memory until it is released, when it is this one's turn; `needBytes` as of then. */
+  async reserve(work: Work, needBytes: () => number, signal: AbortSignal): Promise<Release> {
     if (signal.aborted) throw givenUp();
     const isQuery = work === 'light' || work === 'heavy';
-    const bytes = isQuery ? Math.min(needBytes, QUERY_SHARE * this.limitBytes) : needBytes;
+    const mostBytes = isQuery ? QUERY_SHARE * this.limitBytes : Number.POSITIVE_INFINITY;
+    const need = () => Math.min(needBytes(), mostBytes);
     const sinceMs = this.#nowMs();
     if (work !== 'push') this.#usedBytes = this.#readUsed();
     const maxMs = work === 'push' ? MAX_PUSH_WAIT_MS : MAX_MEMORY_WAIT_MS;
+    const bytes = need();
     if (!this.#line.mustWait(work, maxMs, sinceMs) && this.#fits(work, bytes))
       return this.#take(work, bytes);
     if (this.#line.isFull)
       throw this.#refuse(work, `MAX_WAITING_FOR_MEMORY = ${MAX_WAITING_FOR_MEMORY}`);
     try {
-      return await this.#wait({ work, bytes, sinceMs, maxMs }, signal);
+      return await this.#wait({ work, need, sinceMs, maxMs }, signal);
     } finally {
       const seconds = (this.#nowMs() - sinceMs) / 1000;
       this.#options.waited(work, seconds);
@@ -196,7 +213,7 @@ export class MemoryGovernor {
         ...wait,
         start: () => {
           signal.removeEventListener('abort', onAbort);
-          resolve(this.#take(wait.work, wait.bytes));
+          resolve(this.#take(wait.work, wait.need()));
         },
         refuse: () => {
           signal.removeEventListener('abort', onAbort);
@@ -216,7 +233,7 @@ export class MemoryGovernor {
   }
 
   #serve(): void {
-    this.#line.serve(this.#nowMs(), ({ work, bytes }) => this.#fits(work, bytes));
+    this.#line.serve(this.#nowMs(), ({ work, need }) => this.#fits(work, need()));
   }
 
   #fits(work: Work, bytes: number): boolean {

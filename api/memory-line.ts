@@ -12,7 +12,8 @@ export const PATIENCE_MS = 5_000;
 
 export interface MemoryWaiter<W extends string> {
   work: W;
-  bytes: number;
+  /** Bytes, told anew: what a query meets, and what its worker knows, change while it waits. */
+  need(): number;
   sinceMs: number;
   /** Then it is refused. */
   maxMs: number;

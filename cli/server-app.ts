@@ -28,6 +28,7 @@ import { createSqlRunner } from '../api/sql/sql-runner.ts';
 import { watchStore } from '../api/telemetry/watched-store.ts';
 import type { EverflameError } from '../profile/errors.ts';
 import type { EpochMs } from '../profile/units.ts';
+import type { EmbeddedStore } from '../store/duckdb/duck-store.ts';
 import { openDuckStore } from '../store/duckdb/open-store.ts';
 import type { SqlSource } from '../store/store.ts';
 import { openSymbolizer } from '../symbolizer/debuginfo/debuginfo-store.ts';
@@ -104,7 +105,7 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
   const symbolizer = openSymbols(settings);
   closers.push(() => symbolizer.close());
   const workers = Math.min(MAX_WORKERS, Math.max(1, availableParallelism() - 1));
-  const memory = governMemory(shares, metrics);
+  const memory = governMemory(shares, metrics, opened);
   const lanes = openLanes(memory, () => queries.metStacks());
   const queries = createQueries({
     store,
@@ -127,7 +128,7 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
   const sql = openSql(settings, shares, memory, opened);
   closers.push(() => sql.close());
   const eventLoop = measureEventLoopDelay();
-  memory.start([queries, ingest, sql, opened]);
+  memory.start([queries, ingest, sql]);
   closers.push(async () => [eventLoop, memory].forEach((watch) => void watch.close()));
   const bodies = new BodyBudget(shares.bodyBytes);
   observeGauges(selfMetrics.meter, [
@@ -165,19 +166,24 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
   return { app, ended: opened.ended };
 }
 
-function governMemory({ limitBytes }: MemoryShares, { memoryWaitSeconds }: Metrics) {
+function governMemory(
+  { limitBytes }: MemoryShares,
+  { memoryWaitSeconds }: Metrics,
+  store: EmbeddedStore,
+) {
   return new MemoryGovernor({
     limitBytes,
     readBytes: () => process.memoryUsage.rss(),
     collectGarbage,
+    giveBackFreed: () => store.giveBackFreed(),
     waited: (work, seconds) => memoryWaitSeconds.record(seconds, { work }),
   });
 }
 
-/** `metStacks`: how many stacks an idle tree worker knows. */
+/** `metStacks`: how many stacks the worker of the next query knows. */
 function openLanes(memory: MemoryGovernor, metStacks: () => number | null): QueryLanes {
   return new QueryLanes(seatsFor(availableParallelism()), (cost, signal) =>
-    memory.reserve(cost.lane, queryBytes(cost, metStacks()), signal),
+    memory.reserve(cost().lane, () => queryBytes(cost(), metStacks()), signal),
   );
 }
 
@@ -192,7 +198,7 @@ function openSql(
     startProcess: createSqlProcesses(dataDir, sqlProcessBytes, log),
     clock,
     databaseBytes: sqlBytes,
-    reserve: (signal) => memory.reserve('sql', sqlResidentBytes, signal),
+    reserve: (signal) => memory.reserve('sql', () => sqlResidentBytes, signal),
     hasRoom: (bytes) => memory.hasRoom(bytes),
   });
 }

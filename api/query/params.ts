@@ -166,7 +166,7 @@ export interface Queries {
   agents(params: AgentsParams, caller: Caller): Promise<Answer>;
   /** All zero, without an error, where no profile of the type is stored. */
   buildWeights(params: BuildWeightsParams, caller: Caller): Promise<BuildWeights>;
-  /** How many stacks a tree worker that has nothing to do knows; null where none runs. */
+  /** How many stacks the worker of the next query knows; null where it does not run yet. */
   metStacks(): number | null;
   /** Gives back memory that is only kept to be faster. */
   trim(): void;

@@ -68,8 +68,15 @@ export function createQueries(options: QueriesOptions): Queries {
   });
   /** Queries that have their memory; those that are not with a worker yet will soon be. */
   let active = 0;
-  const run: Run = (rows, caller, work) =>
-    options.lanes.run(costOf(store.snapshot(), rows), caller, async (signal) => {
+  const run: Run = async (rows, caller, work) => {
+    const lane = laneOf(rows);
+    const known = store.snapshot().stacks.count;
+    const cost = (): QueryCost => {
+      const snapshot = store.snapshot();
+      // What came while it waited is taken to be its own.
+      return { lane, ...stacksOf(snapshot, rows + snapshot.stacks.count - known) };
+    };
+    return options.lanes.run(cost, caller, async (signal) => {
       active++;
       try {
         return await work(signal);
@@ -77,6 +84,7 @@ export function createQueries(options: QueriesOptions): Queries {
         active--;
       }
     });
+  };
   const admit: Admit = async (caller, selections, work) => {
     return run(await rowsOf(store, selections), caller, work);
   };
@@ -114,7 +122,7 @@ export function createQueries(options: QueriesOptions): Queries {
       const selection = readSelection(params.query, params.range, 'query');
       return admit(caller, [selection], (signal) => buildWeights(store, pool, params, signal));
     },
-    metStacks: () => pool.metStacks,
+    metStacks: () => pool.metStacks(Math.max(0, active - pool.busy)),
     trim: () => pool.trim(Math.max(0, active - pool.busy)),
     close: () => pool.close(),
   };
@@ -141,13 +149,16 @@ async function rowsOf(store: Store, selections: readonly TypedSelection[]): Prom
 /** A profile's rows are counted only when they are read; few have more than this. */
 const ONE_PROFILE_ROWS = 5_000;
 
-function costOf({ stacks, locations }: DictionarySnapshot, rows: number): QueryCost {
+function stacksOf(
+  { stacks, locations }: DictionarySnapshot,
+  rows: number,
+): Omit<QueryCost, 'lane'> {
   const all = stacks.offsets[stacks.count] ?? 0;
   // As many as so many rows have if no two of them are of one stack.
   const met = Math.min(rows, stacks.count);
   const frames = met === 0 ? 0 : Math.ceil((met / stacks.count) * all);
   const names = Math.min(frames, locations.count);
-  return { lane: laneOf(rows), stacks: met, frames, locations: names };
+  return { stacks: met, frames, locations: names };
 }
 
 /** Symbol files and those that are missing; the same array until one of the lists is another. */

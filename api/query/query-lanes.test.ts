@@ -18,10 +18,14 @@ class Scene {
   /** `name`: the client's letter, then a number. */
   ask(lane: LaneName, name: string, signal = new AbortController().signal): Promise<void> {
     const caller = { client: name.charAt(0), signal };
-    const run = this.lanes.run({ ...FREE, lane }, caller, () => {
-      this.begun.push(name);
-      return new Promise<void>((resolve) => this.#ends.set(name, resolve));
-    });
+    const run = this.lanes.run(
+      () => ({ ...FREE, lane }),
+      caller,
+      () => {
+        this.begun.push(name);
+        return new Promise<void>((resolve) => this.#ends.set(name, resolve));
+      },
+    );
     return run.then(
       () => void this.outcomes.set(name, 'done'),
       (error: EverflameError) => void this.outcomes.set(name, `${error.kind}: ${error.message}`),
@@ -60,15 +64,19 @@ describe('lanes', () => {
   test('where one of two reads fails, the other is told to stop', async () => {
     const caller = { client: 'a', signal: new AbortController().signal };
     let stopped = false;
-    const both = new Scene().lanes.run({ ...FREE, lane: 'light' }, caller, (signal) => {
-      const slow = new Promise<void>((resolve) =>
-        signal.addEventListener('abort', () => {
-          stopped = true;
-          resolve();
-        }),
-      );
-      return Promise.all([slow, Promise.reject(new Error('the other failed'))]);
-    });
+    const both = new Scene().lanes.run(
+      () => ({ ...FREE, lane: 'light' }),
+      caller,
+      (signal) => {
+        const slow = new Promise<void>((resolve) =>
+          signal.addEventListener('abort', () => {
+            stopped = true;
+            resolve();
+          }),
+        );
+        return Promise.all([slow, Promise.reject(new Error('the other failed'))]);
+      },
+    );
     await expect(both).rejects.toThrow('the other failed');
     expect(stopped).toBe(true);
   });

@@ -27,7 +27,7 @@ export interface QueryCost {
 }
 
 /** Takes memory for a query, waiting for it where it must; throws where there is none. */
-export type ReserveMemory = (cost: QueryCost, signal: AbortSignal) => Promise<() => void>;
+export type ReserveMemory = (cost: () => QueryCost, signal: AbortSignal) => Promise<() => void>;
 
 /** Figures of a lane, for the metrics. */
 export interface LaneStats {
@@ -68,14 +68,14 @@ export class QueryLanes {
 
   /**
    * Runs the work once a seat is free. Its signal fires when the caller or the time is gone, or the
-   * work is over.
+   * work is over. `cost`: as of now, while it waits.
    */
   async run<T>(
-    cost: QueryCost,
+    cost: () => QueryCost,
     caller: Caller,
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const lane = this.#lanes[cost.lane];
+    const lane = this.#lanes[cost().lane];
     this.#countIn(caller.client);
     const stop = new AbortController();
     const give = () => stop.abort();
@@ -105,7 +105,7 @@ export class QueryLanes {
   }
 
   async #workWithin<T>(
-    cost: QueryCost,
+    cost: () => QueryCost,
     signal: AbortSignal,
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {

@@ -26,10 +26,10 @@ const CODE = `
 `;
 const never = new AbortController().signal;
 
-function job(search: string): FunctionsJob {
+function job(search: string, stacks = 1): FunctionsJob {
   const columns = {
     group: new Uint32Array(1),
-    stack: new Uint32Array(1),
+    stack: new Uint32Array(stacks),
     value: new Float64Array(1),
   };
   const weights = { groups: [{}], ...columns, multiplier: 1 };
@@ -68,15 +68,25 @@ async function outcome(run: Promise<{ body: unknown }>): Promise<string> {
 describe('a pool of tree workers', () => {
   test('ends idle workers but those that are kept, which know most', async () => {
     const pool = open({ workers: 2 });
-    const met = [pool.metStacks];
+    const met = [pool.metStacks(0)];
     await Promise.all([pool.run(job('1'), never), pool.run(job('2'), never)]);
     for (const kept of [1, 0]) {
-      met.push(pool.metStacks);
+      met.push(pool.metStacks(0));
       pool.trim(kept);
     }
-    met.push(pool.metStacks);
+    met.push(pool.metStacks(0));
     expect(met).toEqual([null, 1, 1, null]);
     expect(await outcome(pool.run(job('3'), never))).toBe('dictionary,symbols,3');
+    await pool.close();
+  });
+
+  test('gives a job to the idle worker that knows most', async () => {
+    const pool = open({ workers: 3 });
+    await Promise.all([1, 2, 3].map((stacks) => pool.run(job(String(stacks), stacks), never)));
+    pool.trim(1);
+    const before = [pool.metStacks(0), pool.metStacks(1)];
+    // A worker that has just been started would be sent both.
+    expect([...before, await outcome(pool.run(job('4'), never))]).toEqual([3, null, ',,4']);
     await pool.close();
   });
 

@@ -88,9 +88,12 @@ export class TreePool {
     });
   }
 
-  /** How many stacks a worker that has nothing to do knows; null where none runs. */
-  get metStacks(): number | null {
-    return this.#idle()[0]?.metStacks ?? null;
+  /**
+   * How many stacks the worker knows that the next query will have, when so many went `before` it;
+   * null where that worker does not run yet.
+   */
+  metStacks(before: number): number | null {
+    return this.#idle()[before]?.metStacks ?? null;
   }
 
   get busy(): number {
@@ -167,8 +170,8 @@ export class TreePool {
   }
 
   #dispatch(): void {
-    for (const seat of this.#seats) {
-      if (seat.busy !== null) continue;
+    const empty = this.#seats.filter(({ worker, busy }) => worker === null && busy === null);
+    for (const seat of [...this.#idle(), ...empty]) {
       const next = this.#queue.shift();
       if (next === undefined) return;
       seat.busy = next;

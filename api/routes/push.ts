@@ -108,7 +108,7 @@ async function accept(
   memory.checkPush();
   return withBody(bodySource(context), BODY_LIMIT, bodies, async (body) => {
     const { signal } = context.req.raw;
-    const release = await memory.reserve('push', pushBytes(body.byteLength), signal);
+    const release = await memory.reserve('push', () => pushBytes(body.byteLength), signal);
     try {
       return sendJson(context, await store(body));
     } finally {

@@ -88,7 +88,7 @@ async function withMemory<T>(
   signal: AbortSignal,
   run: () => Promise<T>,
 ): Promise<T> {
-  const release = await memory.reserve('copy', bytes, signal);
+  const release = await memory.reserve('copy', () => bytes, signal);
   try {
     return await run();
   } finally {

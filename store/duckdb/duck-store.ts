@@ -63,8 +63,8 @@ export interface EmbeddedStore extends Store, SqlSource, StoreUpkeep {
    * does the next step of removing dictionary rows that nothing uses.
    */
   maintain(): Promise<void>;
-  /** Gives memory back that is kept only to be faster. */
-  trim(): void;
+  /** Begins to give memory back that was freed and is still kept. */
+  giveBackFreed(): void;
   /** Resolves with the reason when the store answers nothing any more until it is opened again. */
   readonly ended: Promise<EverflameError>;
 }
@@ -100,7 +100,7 @@ export class DuckStore implements EmbeddedStore {
   readonly #inspector: Inspector;
   #closing: Promise<void> | null = null;
   #probing: Promise<boolean> | null = null;
-  #trimming: Promise<unknown> | null = null;
+  #givingBack: Promise<unknown> | null = null;
 
   constructor({ database, connection, writer, keeper, ...parts }: StoreParts) {
     const { upkeep, collector, frames, nowMs } = parts;
@@ -120,7 +120,7 @@ export class DuckStore implements EmbeddedStore {
     this.idKey = database.idKey;
     this.ended = database.ended;
     // Filling the dictionaries takes some times what they keep.
-    void Promise.allSettled([frames.done]).then(() => this.trim());
+    void Promise.allSettled([frames.done]).then(() => this.giveBackFreed());
   }
 
   async seal(request: SealRequest = { beforeMs: Number.MAX_SAFE_INTEGER }): Promise<void> {
@@ -145,10 +145,10 @@ export class DuckStore implements EmbeddedStore {
     return { profiles, samples, blocks };
   }
 
-  trim(): void {
+  giveBackFreed(): void {
     if (this.#closing !== null) return;
-    this.#trimming ??= Promise.allSettled([this.#database.giveBackFreed()]).then(() => {
-      this.#trimming = null;
+    this.#givingBack ??= Promise.allSettled([this.#database.giveBackFreed()]).then(() => {
+      this.#givingBack = null;
     });
   }
 
@@ -403,7 +403,7 @@ export class DuckStore implements EmbeddedStore {
     await this.#writer.close();
     this.#upkeep.stop();
     await this.#keeper.close();
-    await Promise.all([this.#probing, this.#trimming]);
+    await Promise.all([this.#probing, this.#givingBack]);
     await this.#frames.stop();
     await this.#readers.close();
     await this.#inspector.close();
