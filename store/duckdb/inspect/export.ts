@@ -251,9 +251,9 @@ const FRAMES = [
       FROM lines l JOIN stored.functions f ON f.id = l.function
         JOIN stored.strings n ON n.id = f.name JOIN stored.strings y ON y.id = f.system_name
         JOIN stored.strings p ON p.id = f.file)
-    SELECT l.id, coalesce(n.places, 1) AS places, n.place, n.function, n.system_name, n.file, n.line,
-      coalesce(n.inlined, false) AS inlined, b.text AS binary_path, i.text AS build_id, l.address,
-      ${KINDS}[l.kind + 1] AS kind
+    SELECT l.id, coalesce(n.places, 1) AS places, n.place, n.function, n.system_name, n.file,
+      n.line, coalesce(n.inlined, false) AS inlined, b.text AS binary_path, i.text AS build_id,
+      l.address, ${KINDS}[l.kind + 1] AS kind
     FROM stored.locations l JOIN stored.strings b ON b.id = l.binary_path
       JOIN stored.strings i ON i.id = l.build_id LEFT JOIN named n ON n.id = l.id`,
 ];
