@@ -98,6 +98,8 @@ export interface FunctionsParams {
 export interface SeriesParams {
   query: string;
   range: TimeRange;
+  /** Whether the range may begin up to a minute earlier: whole minutes are summed up already. */
+  mayAlign?: boolean;
   /** Chosen by the range where it is absent. */
   stepMs?: number;
   by: readonly string[];

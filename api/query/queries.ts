@@ -38,7 +38,7 @@ import {
   requireKnownType,
   type TypedSelection,
 } from './selection.ts';
-import { chooseStep, summarizeTimelines } from './series-json.ts';
+import { alignToMinute, chooseStep, summarizeTimelines } from './series-json.ts';
 import type { SymbolRow } from './symbol-names.ts';
 import type { StackWeights } from './tree-messages.ts';
 import { TreePool } from './tree-pool.ts';
@@ -323,8 +323,9 @@ async function buildWeights(
 }
 
 async function series(store: Store, params: SeriesParams, signal: AbortSignal): Promise<Answer> {
-  const selection = readSelection(params.query, params.range, 'query');
   const stepMs = chooseStep(params.range, params.stepMs);
+  const wide = params.mayAlign === true ? alignToMinute(params.range, stepMs) : params.range;
+  const selection = readSelection(params.query, wide, 'query');
   const [groups, coveredMs, summary] = await Promise.all([
     store.timeline(selection, params.by, stepMs, { signal }),
     store.coveredMs(selection, { signal }),

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { MAX_SERIES_STEPS } from '../../profile/limits.ts';
 import type { EpochMs, TimeRange } from '../../profile/units.ts';
 import type { TimelineGroup } from '../../store/store.ts';
-import { chooseStep, summarizeTimelines } from './series-json.ts';
+import { alignToMinute, chooseStep, summarizeTimelines } from './series-json.ts';
 
 const range = (lengthMs: number): TimeRange => ({ from: 0 as EpochMs, to: lengthMs as EpochMs });
 const HOUR = 3_600_000;
@@ -77,4 +78,14 @@ test('over the limit of points', async () => {
   const frame = { range: range(HOUR), stepMs: 500, aggregation: 'delta', limit: 1000 } as const;
   const many = Array.from({ length: 1000 }, () => lines('a')[0] as TimelineGroup);
   await expect(summarizeTimelines(many, frame)).rejects.toThrow('1000 lines of 7200 steps');
+});
+
+test.each<[string, number, number, number, number]>([
+  ['whole minutes: begins with its minute', 90_001, 600_000, 60_000, 60_000],
+  ['on a minute already', 120_000, 600_000, 120_000, 120_000],
+  ['shorter steps stay', 90_001, 600_000, 15_000, 90_001],
+  ['no step too many', 1, MAX_SERIES_STEPS * 60_000 + 1, 60_000, 1],
+])('%s', (_, from, to, stepMs, aligned) => {
+  const range = { from: from as EpochMs, to: to as EpochMs };
+  expect(alignToMinute(range, stepMs)).toEqual({ from: aligned, to });
 });

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { EverflameError } from '../../profile/errors.ts';
 import { MAX_SERIES_POINTS, MAX_SERIES_STEPS } from '../../profile/limits.ts';
 import type { Aggregation } from '../../profile/select/profile-type.ts';
-import type { TimeRange } from '../../profile/units.ts';
+import type { EpochMs, TimeRange } from '../../profile/units.ts';
 import type { TimelineGroup } from '../../store/store.ts';
 import type { SeriesJson, SeriesLineJson } from '../../wire/http.ts';
 
@@ -12,6 +12,7 @@ const STEPS_MS = [
   10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 604_800,
 ].map((seconds) => seconds * 1000);
 const DEFAULT_STEPS = 240;
+const MINUTE_MS = 60_000;
 
 /** Points between two turns of the event loop: some milliseconds of sums. */
 const POINTS_PER_TURN = 500_000;
@@ -34,6 +35,13 @@ export function chooseStep(range: TimeRange, stepMs: number | undefined): number
     });
   }
   return Math.floor(stepMs);
+}
+
+/** Begins with a whole minute where all steps can, and where that makes no step too many. */
+export function alignToMinute(range: TimeRange, stepMs: number): TimeRange {
+  const from = (Math.floor(range.from / MINUTE_MS) * MINUTE_MS) as EpochMs;
+  const fits = Math.ceil((range.to - from) / stepMs) <= MAX_SERIES_STEPS;
+  return stepMs % MINUTE_MS === 0 && fits ? { from, to: range.to } : range;
 }
 
 export interface SeriesFrame {

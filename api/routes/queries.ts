@@ -7,6 +7,7 @@ import type { Endpoint } from './endpoint.ts';
 import {
   agentsParameters,
   estimateParameters,
+  isFromRelative,
   metaParameters,
   namesParameters,
   optionalRange,
@@ -82,7 +83,8 @@ function seriesEndpoints({ queries, bodies, clock }: QueryServices): Endpoint[] 
       read: ({ query, from, to, step, by, limit }, _, caller) => {
         const stepMs = step === undefined ? {} : { stepMs: readStepMs(step) };
         const range = rangeOf(from, to, clock());
-        return queries.series({ query, range, by, limit, ...stepMs }, caller);
+        const mayAlign = isFromRelative(from);
+        return queries.series({ query, range, mayAlign, by, limit, ...stepMs }, caller);
       },
     },
     bodies,

@@ -13,7 +13,7 @@ import {
   MAX_SERIES_LINES,
   MAX_STRING_BYTES,
 } from '../../profile/limits.ts';
-import { parseRange } from '../../profile/select/time-range.ts';
+import { isRelative, parseRange } from '../../profile/select/time-range.ts';
 import type { TimeRange } from '../../profile/units.ts';
 import type { TreeParams } from '../query/params.ts';
 import {
@@ -114,7 +114,9 @@ export const debuginfoParameters = z.strictObject({
 
 export const seriesParameters = z.strictObject({
   query: selector,
-  from,
+  from: from.describe(
+    'As elsewhere; now less a duration begins with its minute where steps are whole minutes.',
+  ),
   to,
   step: z
     .union([z.string().max(100), z.number()])
@@ -207,6 +209,11 @@ export function rangeOf(
 ): TimeRange {
   const text = (time: Time) => (time === undefined ? undefined : String(time));
   return parseRange(text(from), text(to), nowMs, fields);
+}
+
+/** Whether `from` names no moment of its own: the caller does not mind where a minute begins. */
+export function isFromRelative(from: Time): boolean {
+  return from === undefined || isRelative(String(from));
 }
 
 /** The range, or the one profile in place of it. */

@@ -182,6 +182,21 @@ describe('reading', () => {
     ]);
   });
 
+  test('a series begins with a whole minute where its caller names no moment', async () => {
+    const moment = String(Math.floor(Date.now() / 60_000) * 60_000 - 5_400_001);
+    const asked = [
+      ['now-90m', '1m'],
+      [moment, '1m'],
+      [moment, '90s'],
+    ] as const;
+    const froms: boolean[] = [];
+    for (const [from, step] of asked) {
+      const { from_ms } = await getJson<SeriesJson>('/api/v1/series', { query: SHOP, from, step });
+      froms.push(from_ms % 60_000 === 0);
+    }
+    expect(froms).toEqual([true, false, false]);
+  });
+
   test('functions', async () => {
     const { functions, total } = await getJson<FunctionsJson>('/api/v1/functions', {
       query: SHOP,

@@ -30,6 +30,11 @@ function readEpoch(text: string): number | null {
   return /^\d{1,16}$/.test(text) ? Number(text) : null;
 }
 
+/** Whether the time moves with the clock. */
+export function isRelative(text: string): boolean {
+  return RELATIVE.test(text.trim());
+}
+
 function readRelative(text: string, nowMs: number): number | null {
   const match = RELATIVE.exec(text);
   if (match === null) return null;
