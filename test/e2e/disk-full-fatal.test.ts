@@ -2,9 +2,8 @@
  * Another program fills the disk at the worst moment: a checkpoint finds no room, which ends the
  * database. The server says so, opens it again when there is room, and has lost nothing.
  */
-import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import { rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
@@ -12,6 +11,7 @@ import { expect, test, vi } from 'vitest';
 import type { MergeJson } from '../../wire/http.ts';
 import { pprofFromText } from '../pprof-text.ts';
 import { getJson, runEverflame, startServerProcess, withFolder } from './server-process.ts';
+import { withSmallDisk } from './small-disk.ts';
 
 const NOW = Date.now();
 const QUERY = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds{}';
@@ -54,19 +54,6 @@ class Sender {
 const total = async (url: string) =>
   (await getJson<MergeJson>(url, '/api/v1/merge', { query: QUERY, max_nodes: '1' })).total;
 
-async function withTmpfs(use: (folder: string) => Promise<void>): Promise<void> {
-  await withFolder(async (parent) => {
-    const folder = join(parent, 'tmpfs');
-    mkdirSync(folder);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=60m', 'everflame-test', folder]);
-    try {
-      await use(folder);
-    } finally {
-      execFileSync('umount', ['--lazy', folder]);
-    }
-  });
-}
-
 /**
  * Pushes until a checkpoint fails. The server looks at the disk every 250 ms: right after a look
  * the disk is filled but for what the log takes, and a push makes the log too long.
@@ -92,7 +79,7 @@ async function endDatabase(url: string, folder: string, sender: Sender): Promise
 }
 
 test('a checkpoint without room: 503 and 507 until there is some, then all goes on', async () => {
-  await withTmpfs(async (folder) => {
+  await withSmallDisk(60, async (folder) => {
     const sender = new Sender();
     const server = await startServerProcess(join(folder, 'data'));
     const { url, pid } = server;

@@ -1,14 +1,14 @@
 /** A disk that fills while the store seals all the time: nothing acknowledged is lost or doubled. */
-import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
 import type { MergeJson } from '../../wire/http.ts';
 import { pprofFromText } from '../pprof-text.ts';
-import { getJson, startServerProcess, withFolder } from './server-process.ts';
+import { getJson, startServerProcess } from './server-process.ts';
+import { growDisk, withSmallDisk } from './small-disk.ts';
 
 const NOW = Date.now();
 const QUERY = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds{}';
@@ -41,49 +41,42 @@ async function total(url: string): Promise<number> {
 }
 
 test('sealing on a disk that is full, has room again, and is full again', async () => {
-  await withFolder(async (parent) => {
-    const folder = join(parent, 'tmpfs');
-    mkdirSync(folder);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=12m', 'everflame-test', folder]);
-    try {
-      const dataDir = join(folder, 'data');
-      const env = { NODE_OPTIONS: `--import ${BUSY_MAINTENANCE}` };
-      const start = () => startServerProcess(dataDir, '127.0.0.1:0', { env });
-      let server = await start();
-      let acknowledged = 0;
-      let round = 0;
-      for (const megabytes of [12, 20, 28]) {
-        execFileSync('mount', ['-o', `remount,size=${megabytes}m`, folder]);
-        let refused = 0;
-        // A seal that ends makes room too, so that one refusal is not yet a full disk.
-        while (refused < 5) {
-          const status = await push(server.url, round);
-          expect([200, 507]).toContain(status);
-          if (status === 200) {
-            acknowledged += STACKS;
-            round++;
-            refused = 0;
-          } else {
-            refused++;
-            await sleep(100);
-          }
-          expect(round).toBeLessThan(2_000);
+  await withSmallDisk(12, async (folder) => {
+    const dataDir = join(folder, 'data');
+    const env = { NODE_OPTIONS: `--import ${BUSY_MAINTENANCE}` };
+    const start = () => startServerProcess(dataDir, '127.0.0.1:0', { env });
+    let server = await start();
+    let acknowledged = 0;
+    let round = 0;
+    for (const megabytes of [12, 20, 28]) {
+      growDisk(folder, megabytes);
+      let refused = 0;
+      // A seal that ends makes room too, so that one refusal is not yet a full disk.
+      while (refused < 5) {
+        const status = await push(server.url, round);
+        expect([200, 507]).toContain(status);
+        if (status === 200) {
+          acknowledged += STACKS;
+          round++;
+          refused = 0;
+        } else {
+          refused++;
+          await sleep(100);
         }
-        expect(await total(server.url)).toBe(acknowledged);
-        await server.kill();
-        server = await start();
-        expect(await total(server.url)).toBe(acknowledged);
+        expect(round).toBeLessThan(2_000);
       }
-      execFileSync('mount', ['-o', 'remount,size=128m', folder]);
-      // What was refused is taken by its retry.
-      expect(await push(server.url, round)).toBe(200);
-      acknowledged += STACKS;
       expect(await total(server.url)).toBe(acknowledged);
-      expect(await server.stop()).toBe(0);
-      expect(readdirSync(dataDir)).not.toContain('set-aside');
-      expect(server.output()).not.toContain('damaged');
-    } finally {
-      execFileSync('umount', ['--lazy', folder]);
+      await server.kill();
+      server = await start();
+      expect(await total(server.url)).toBe(acknowledged);
     }
+    growDisk(folder, 128);
+    // What was refused is taken by its retry.
+    expect(await push(server.url, round)).toBe(200);
+    acknowledged += STACKS;
+    expect(await total(server.url)).toBe(acknowledged);
+    expect(await server.stop()).toBe(0);
+    expect(readdirSync(dataDir)).not.toContain('set-aside');
+    expect(server.output()).not.toContain('damaged');
   });
 });

@@ -1,6 +1,5 @@
 /** A database file that should become small on a disk that has no room for the copy. */
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import duckdb from '@duckdb/node-bindings';
 import { expect, test } from 'vitest';
@@ -9,26 +8,13 @@ import { openDatabase } from '../../store/duckdb/sql/database.ts';
 import { SHRINK_STEPS } from '../../store/duckdb/sql/shrink-file.ts';
 import { drawBatch, mergeText } from '../conformance/drawn-batch.ts';
 import { select } from '../conformance/store.ts';
-import { withFolder } from './server-process.ts';
+import { withSmallDisk } from './small-disk.ts';
 
 const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
 const MIB = 2 ** 20;
 const T0 = 1_700_000_000_000;
 /** Less than the copy needs. */
 const LEFT_BYTES = 2 ** 16;
-
-async function withTmpfs(use: (folder: string) => Promise<void>): Promise<void> {
-  await withFolder(async (parent) => {
-    const folder = join(parent, 'tmpfs');
-    mkdirSync(folder);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=32m', 'everflame-test', folder]);
-    try {
-      await use(folder);
-    } finally {
-      execFileSync('umount', ['--lazy', folder]);
-    }
-  });
-}
 
 async function run(dataDir: string, use: (connection: duckdb.Connection) => Promise<unknown>) {
   const database = await openDatabase({ dataDir });
@@ -52,7 +38,7 @@ async function merge(dataDir: string): Promise<string[]> {
 }
 
 test('no room for the copy: the file stays as it is, and is small once there is room', async () => {
-  await withTmpfs(async (folder) => {
+  await withSmallDisk(32, async (folder) => {
     const dataDir = join(folder, 'data');
     const filler = join(folder, 'filler');
     const fileBytes = () => statSync(join(dataDir, 'everflame.duckdb')).size;

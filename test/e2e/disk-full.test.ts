@@ -1,12 +1,11 @@
 /** A full disk: pushes and uploads are told so, reads go on, nothing acknowledged is lost. */
-import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { MergeJson } from '../../wire/http.ts';
 import { pprofFromText } from '../pprof-text.ts';
-import { getJson, startServerProcess, withFolder } from './server-process.ts';
+import { getJson, startServerProcess } from './server-process.ts';
+import { growDisk, withSmallDisk } from './small-disk.ts';
 
 const NOW = Date.now();
 const QUERY = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds{}';
@@ -34,21 +33,8 @@ async function send(method: string, url: string, body: Uint8Array): Promise<numb
 const total = async (url: string) =>
   (await getJson<MergeJson>(url, '/api/v1/merge', { query: QUERY, max_nodes: '1' })).total;
 
-async function withTmpfs(use: (folder: string) => Promise<void>): Promise<void> {
-  await withFolder(async (parent) => {
-    const folder = join(parent, 'tmpfs');
-    mkdirSync(folder);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'everflame-test', folder]);
-    try {
-      await use(folder);
-    } finally {
-      execFileSync('umount', [folder]);
-    }
-  });
-}
-
 test('a full disk is 507 until there is room; what was acknowledged stays', async () => {
-  await withTmpfs(async (folder) => {
+  await withSmallDisk(16, async (folder) => {
     const dataDir = join(folder, 'data');
     let acknowledged = 0;
     let round = 0;
@@ -70,7 +56,7 @@ test('a full disk is 507 until there is room; what was acknowledged stays', asyn
 
     const reopened = await startServerProcess(dataDir);
     expect(await total(reopened.url)).toBe(acknowledged);
-    execFileSync('mount', ['-o', 'remount,size=64m', folder]);
+    growDisk(folder, 64);
     expect(await pushOne(reopened.url)).toBe(200);
     expect(await total(reopened.url)).toBe(acknowledged);
     expect(await reopened.stop()).toBe(0);

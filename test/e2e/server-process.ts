@@ -20,6 +20,9 @@ export interface ServerProcess {
 
 const START_TIMEOUT_MS = 60_000;
 
+/** Servers that run, with their data directories. */
+const running = new Map<ChildProcess, string>();
+
 export interface ServerProcessOptions {
   /** More flags of `everflame server`. */
   args?: readonly string[];
@@ -38,6 +41,8 @@ export async function startServerProcess(
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
   });
+  running.set(child, dataDir);
+  child.once('exit', () => running.delete(child));
   let output = '';
   child.stdout?.on('data', (chunk) => (output += chunk));
   child.stderr?.on('data', (chunk) => (output += chunk));
@@ -92,12 +97,20 @@ export async function runEverflame(args: readonly string[], env: NodeJS.ProcessE
   return { code: code as number | null, stdout, stderr };
 }
 
-/** A folder that is gone when `use` ends. */
+/** Of a test that failed: it has not come to the end where it stops them. */
+export async function killServersIn(folder: string): Promise<void> {
+  for (const [child, dataDir] of [...running]) {
+    if (dataDir.startsWith(folder)) await end(child, 'SIGKILL');
+  }
+}
+
+/** A folder that is gone when `use` ends, as are the servers in it. */
 export async function withFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'everflame-'));
   try {
     return await use(folder);
   } finally {
+    await killServersIn(folder);
     rmSync(folder, { recursive: true, force: true });
   }
 }

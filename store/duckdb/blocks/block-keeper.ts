@@ -8,8 +8,11 @@ import { markDamaged, type OpenedBlocks } from './open-blocks.ts';
 import { type SealRequest, type SealResult, sealRows } from './seal.ts';
 import { SealSchedule } from './seal-schedule.ts';
 
-/** About 120 MB in the database file; sealed, a quarter of it. */
-const MAX_HOT_SAMPLES = 4_000_000;
+/**
+ * About 60 MB in the database file; sealed, a quarter of it. Most questions read all hot rows of
+ * their range one by one, and of blocks what was added up.
+ */
+const MAX_HOT_SAMPLES = 2_000_000;
 
 export interface BlockKeeperOptions {
   opened: OpenedBlocks;
