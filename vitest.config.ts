@@ -9,6 +9,7 @@ export default defineConfig({
           include: ['**/*.test.ts', '**/*.test.tsx'],
           exclude: ['**/node_modules/**', 'dist/**', 'test/e2e/**'],
           testTimeout: 30_000,
+          hookTimeout: 60_000,
         },
       },
       {
