@@ -4,13 +4,16 @@
  * be compared only where blocks, or a block and hot rows, lie in the same time, and of series whose
  * profiles have several sets of types.
  */
-import type { TimeRange } from '../../../profile/units.ts';
-import { HOUR_MS } from '../blocks/block.ts';
+import type { EpochMs, TimeRange } from '../../../profile/units.ts';
+import { type Block, meets } from '../blocks/block.ts';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import type { ReadSession } from '../sql/reader-pool.ts';
 import { idList, type Plan, type TypeIds, timeCondition, typesetsWith } from './selection.ts';
+import { isInTimes, sharedTimes } from './shared-times.ts';
+import type { Sources } from './sources.ts';
 
-const NO_HOURS: ReadonlySet<number> = new Set();
+/** Of hot rows, when it is asked where they lie. */
+const MINUTE_MS = 60_000;
 
 export async function countProfiles(
   session: ReadSession,
@@ -21,9 +24,6 @@ export async function countProfiles(
 ): Promise<Map<number, number>> {
   const { sources } = session;
   const mixed = mixedSeries(catalogue, types, plan, range);
-  const hasBlocks = sources.blocksIn(range).length > 0;
-  const hotHours = hasBlocks ? await hoursWithHotRows(session, 'profiles', range) : NO_HOURS;
-  const { whole, edges, shared } = sources.partsOf(range, hotHours);
   const time = timeCondition('p.ts_ms', range);
   const counts = new Map<number, number>();
   const add = async (sql: string, isWanted: (series: number) => boolean): Promise<void> => {
@@ -35,6 +35,10 @@ export async function countProfiles(
     }
   };
   const isPlain = (series: number): boolean => !mixed.has(series);
+  const blocks = sources.blocksIn(range);
+  const [whole, edges] = partition(blocks, ({ fromMs, toMs }) => {
+    return fromMs >= range.from && toMs <= range.to;
+  });
   if (whole.length > 0) {
     const ids = idList(whole.map(({ id }) => id));
     const from = `${plan.profilesIn('activity')} AND p.block IN ${ids}`;
@@ -45,13 +49,41 @@ export async function countProfiles(
     const from = `${plan.profilesIn(edge)} AND ${time}`;
     await add(`SELECT p.series, count(*)::DOUBLE FROM ${from} GROUP BY p.series`, isPlain);
   }
-  const rest = sources.rowsOf('profiles', shared, !hasBlocks || hotHours.size > 0);
-  if (rest !== null) await add(distinctSql(`${plan.profilesIn(rest)} AND ${time}`), isPlain);
+  const hot = await timesOfHotRows(session, 'profiles', range, MINUTE_MS);
+  const rest = restOf(sources, blocks, sharedTimes(blocks, hot, range), hot.length > 0);
+  if (rest !== null) await add(uncountedSql(`${plan.profilesIn(rest)} AND ${time}`), isPlain);
   if (mixed.size > 0) {
     const from = `${plan.profilesFrom} AND ${time} AND p.series IN ${idList(mixed)}`;
     await add(distinctSql(from), () => true);
   }
   return counts;
+}
+
+/**
+ * SQL: hot rows, and rows of blocks at times at which a profile may have others; those of blocks
+ * are counted already. Null where there are none.
+ */
+function restOf(
+  sources: Sources,
+  blocks: readonly Block[],
+  times: readonly TimeRange[],
+  hasHot: boolean,
+): string | null {
+  const columns = 'series, ts_ms, types';
+  const parts = hasHot ? [`SELECT ${columns}, 0 AS counted FROM profiles`] : [];
+  const meeting = blocks.filter((block) => times.some((time) => meets(block, time)));
+  const rows = sources.rowsOf('profiles', meeting, false);
+  if (rows !== null) {
+    parts.push(`SELECT ${columns}, 1 AS counted FROM ${rows} WHERE ${isInTimes('ts_ms', times)}`);
+  }
+  return parts.length === 0 ? null : `(${parts.join(' UNION ALL ')})`;
+}
+
+/** Distinct profiles less those of the rows that are counted already. */
+function uncountedSql(from: string): string {
+  return `SELECT series, sum(1 - counted)::DOUBLE FROM (
+      SELECT p.series, p.ts_ms, sum(p.counted) AS counted FROM ${from} GROUP BY p.series, p.ts_ms)
+    GROUP BY series`;
 }
 
 function distinctSql(from: string): string {
@@ -79,15 +111,23 @@ function mixedSeries(
   return mixed;
 }
 
-/** Hours since the epoch in which the range has rows that are not sealed. */
-export async function hoursWithHotRows(
+/** Units of time in which the range has rows that are not sealed, in order. */
+export async function timesOfHotRows(
   session: ReadSession,
   table: 'profiles' | 'windows',
   range: TimeRange,
-): Promise<Set<number>> {
+  unitMs: number,
+): Promise<TimeRange[]> {
   const rows = await session.query(
-    `SELECT DISTINCT (h.ts_ms // ${HOUR_MS})::DOUBLE FROM ${table} h
-     WHERE ${timeCondition('h.ts_ms', range)}`,
+    `SELECT DISTINCT (h.ts_ms // ${unitMs})::DOUBLE AS unit FROM ${table} h
+     WHERE ${timeCondition('h.ts_ms', range)} ORDER BY unit`,
   );
-  return new Set(rows.f64(0));
+  return Array.from(rows.f64(0), (unit) => ({
+    from: (unit * unitMs) as EpochMs,
+    to: ((unit + 1) * unitMs) as EpochMs,
+  }));
+}
+
+function partition<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(isFirst), items.filter((item) => !isFirst(item))];
 }

@@ -11,7 +11,6 @@ import {
   type DerivedTable,
   derivedOf,
   fileOf,
-  HOUR_MS,
   meets,
   type RowTable,
 } from '../blocks/block.ts';
@@ -107,16 +106,16 @@ export class Sources {
   }
 
   /**
-   * The range's blocks by how their rows can be counted. `hotHours`: hours since the epoch of hot
-   * rows in the range.
+   * The range's blocks by how their rows can be counted. `hot`: where hot rows of the
+   * range lie.
    */
-  partsOf(range: TimeRange, hotHours: ReadonlySet<number>): Parts {
+  partsOf(range: TimeRange, hot: readonly TimeRange[]): Parts {
     const blocks = this.blocksIn(range);
     const parts: Parts = { whole: [], edges: [], shared: [] };
     for (const block of blocks) {
       const isShared =
         blocks.some((other) => other !== block && meets(other, rangeOf(block))) ||
-        isInHours(block, hotHours);
+        hot.some((time) => meets(block, time));
       const isWhole = block.fromMs >= range.from && block.toMs <= range.to;
       if (isShared) parts.shared.push(block);
       else if (isWhole) parts.whole.push(block);
@@ -175,11 +174,4 @@ export interface Parts {
 
 function rangeOf({ fromMs, toMs }: Block): TimeRange {
   return { from: fromMs as EpochMs, to: toMs as EpochMs };
-}
-
-function isInHours({ fromMs, toMs }: Block, hours: ReadonlySet<number>): boolean {
-  for (const hour of hours) {
-    if (hour * HOUR_MS < toMs && (hour + 1) * HOUR_MS > fromMs) return true;
-  }
-  return false;
 }

@@ -2,10 +2,11 @@
 import type { EpochMs, TimeRange } from '../../../profile/units.ts';
 import type { WindowTotals } from '../../../profile/window-counters.ts';
 import type { AgentRow } from '../../store.ts';
+import { HOUR_MS } from '../blocks/block.ts';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import { missingBefore, ONE_PER_WINDOW, REPLACES } from '../schema.ts';
 import type { ReadSession } from '../sql/reader-pool.ts';
-import { hoursWithHotRows } from './profile-counts.ts';
+import { timesOfHotRows } from './profile-counts.ts';
 import { idList, isAmong, timeCondition } from './selection.ts';
 
 /** Totals over the windows of some hosts; null where no window lies in the range. */
@@ -119,8 +120,8 @@ async function windowParts(
       ANTI JOIN replaced_windows r ON ${REPLACES})`;
     return { rows, whole: '(NULL)' };
   }
-  const hotHours = await hoursWithHotRows(session, 'windows', range);
-  const { whole, edges, shared } = sources.partsOf(range, hotHours);
+  const hot = await timesOfHotRows(session, 'windows', range, HOUR_MS);
+  const { whole, edges, shared } = sources.partsOf(range, hot);
   const rows = sources.rowsOf('windows', [...edges, ...shared], true) ?? 'windows';
   return { rows, whole: idList(whole.map(({ id }) => id)) };
 }
