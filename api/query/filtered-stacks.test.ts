@@ -318,6 +318,8 @@ describe('sandwich', () => {
 
   test('own weight of inner calls is own weight', () => {
     expect(sandwich('f;g;f 1\nf 2', [named('f')]).json.function).toEqual({ self: 3, total: 3 });
+    // Another function of that name, which is nowhere the first.
+    expect(sandwich('f@lib;f 1', [named('f')]).json.function).toEqual({ self: 1, total: 1 });
   });
 
   test('in one binary, one file only; after filters', () => {

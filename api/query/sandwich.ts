@@ -1,7 +1,9 @@
 /** Callers and callees of a function as two graphs: `SandwichJson`, or two fg1 bodies in a row. */
 import { encodeFg1 } from '../../profile/flame/fg1.ts';
+import type { FrameCondition } from '../../profile/flame/filter.ts';
 import { deriveTree, type FlameGraph } from '../../profile/flame/flame-graph.ts';
 import { functionIdentity, ROOT_FRAME } from '../../profile/flame/frame-table.ts';
+import { Verdicts } from '../../profile/flame/stack-filters.ts';
 import type { SandwichJson } from '../../wire/http.ts';
 import { graphJson } from './graph-json.ts';
 import type { FramedWeights } from './weigh.ts';
@@ -48,8 +50,15 @@ export function formatSandwichJson({ callers, callees, self }: Sandwich): string
   return JSON.stringify(json);
 }
 
-/** Own weight of all nodes of the functions that stand below the root of a whole tree. */
-export function selfOfTop({ tree, table }: FramedWeights): number {
+/**
+ * Own weight of the function in a tree of its stacks from it on: of the frames that meet the
+ * conditions, and of those that are of one function with a first frame, whatever file they name.
+ */
+export function selfOfFunction(
+  { tree, table }: FramedWeights,
+  where: readonly FrameCondition[],
+): number {
+  const verdicts = new Verdicts(where, table);
   const keys: string[] = [];
   const keyOf = (row: number): string => {
     keys[row] ??= functionIdentity(table.frames[row] ?? ROOT_FRAME);
@@ -62,7 +71,9 @@ export function selfOfTop({ tree, table }: FramedWeights): number {
   let self = 0;
   for (let row = 1; row < tree.count; row++) {
     const own = tree.self[row] as number;
-    if (own !== 0 && top.has(keyOf(tree.frame[row] as number))) self += own;
+    if (own === 0) continue;
+    const frame = tree.frame[row] as number;
+    if (top.has(keyOf(frame)) || verdicts.meets(frame)) self += own;
   }
   return self;
 }

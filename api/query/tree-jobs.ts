@@ -20,7 +20,12 @@ import { LocationFrames } from './location-frames.ts';
 import type { Answer, Granularity, TreeParams } from './params.ts';
 import { buildPprof } from './pprof-answer.ts';
 import { buildProfilePprof } from './profile-pprof.ts';
-import { encodeSandwich, formatSandwichJson, SANDWICH_MEDIA_TYPE, selfOfTop } from './sandwich.ts';
+import {
+  encodeSandwich,
+  formatSandwichJson,
+  SANDWICH_MEDIA_TYPE,
+  selfOfFunction,
+} from './sandwich.ts';
 import { StackTree } from './stack-tree.ts';
 import { StopFlag } from './stop-flag.ts';
 import { type Demangle, type OpenSymbolFile, SymbolNames } from './symbol-names.ts';
@@ -184,7 +189,10 @@ export class TreeJobs {
       const weighing = { weights: job.weights, base: null, by: [], meta };
       const weighed = this.#weigh(weighing, [...filters, { action, where }], tree.granularity);
       meta.totalAfterFilters = total;
-      return { self: selfOfTop(weighed), graph: this.#flatten(weighed, weighing, tree) };
+      return {
+        self: selfOfFunction(weighed, where),
+        graph: this.#flatten(weighed, weighing, tree),
+      };
     };
     const callees = side('show-from');
     const sandwich = { callers: side('pivot').graph, callees: callees.graph, self: callees.self };

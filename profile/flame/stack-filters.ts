@@ -60,7 +60,7 @@ class Condition {
 }
 
 /** Whether frames meet conditions, remembered by row. */
-class Verdicts {
+export class Verdicts {
   readonly #conditions: readonly Condition[];
   readonly #source: FrameSource;
   #known = new Uint8Array(1024);
