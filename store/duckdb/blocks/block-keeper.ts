@@ -65,6 +65,7 @@ export class BlockKeeper {
         counts.hotSamples -= result.samples;
         counts.profiles -= result.mergedProfiles;
         this.stats.seals++;
+        await this.place.database.tryCheckpoint();
         return result;
       } catch (error) {
         if (!signal.aborted) {

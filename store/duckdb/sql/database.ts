@@ -7,6 +7,7 @@ import duckdb from '@duckdb/node-bindings';
 import { EverflameError } from '../../../profile/errors.ts';
 import type { IdKey } from '../../../profile/siphash.ts';
 import { createTableSql, SCHEMA_VERSION, sqlText, TABLE_NAMES } from '../schema.ts';
+import { volumeOf } from './disk-space.ts';
 import { ResultColumns } from './result-columns.ts';
 import { removeLeftovers, shrinkFile } from './shrink-file.ts';
 import { isFatal, toStoreError } from './store-error.ts';
@@ -80,6 +81,18 @@ export class Database {
     } finally {
       duckdb.disconnect_sync(connection);
     }
+  }
+
+  /**
+   * Writes the log's rows into the file, if there is room and nobody writes at this moment; else
+   * DuckDB does it when the log is long. Until then, what was deleted takes memory too.
+   */
+  async tryCheckpoint(): Promise<void> {
+    if (volumeOf(this.dataDir).fault() !== null) return;
+    const connection = await this.connect();
+    const [written] = await Promise.allSettled([duckdb.query(connection, 'CHECKPOINT')]);
+    duckdb.disconnect_sync(connection);
+    if (written.status === 'rejected') this.noteFailure(written.reason);
   }
 
   /** Writes a checkpoint. Every connection must have been disconnected. */

@@ -23,8 +23,8 @@ async function makeDataDir(): Promise<string> {
   return dataDir;
 }
 
-async function put(store: EmbeddedStore, id: string, stacks: string): Promise<void> {
-  const profile = { labels: { service_name: 's' }, tsMs: T0, types: { [CPU]: stacks } };
+async function put(store: EmbeddedStore, id: string, stacks: string, tsMs = T0): Promise<void> {
+  const profile = { labels: { service_name: 's' }, tsMs, types: { [CPU]: stacks } };
   await store.write(drawBatch(store.idKey, { id, profiles: [profile] }));
 }
 
@@ -49,17 +49,15 @@ async function makeBloated(): Promise<string> {
   const store = await openDuckStore({ dataDir });
   await put(store, 'sealed', 'a;b 1');
   await store.seal();
-  await put(store, 'hot', 'a;c 2');
   await store.close();
-  await runSql(dataDir, [
-    `CREATE TABLE filler AS SELECT hash(i) FROM range(${MIB}) r(i)`,
-    'CHECKPOINT',
-    'UPDATE samples SET value = value',
-    'UPDATE blocks SET damaged = damaged',
-    'CHECKPOINT',
-    'DROP TABLE filler',
-    'CHECKPOINT',
-  ]);
+  await runSql(dataDir, [`CREATE TABLE filler AS SELECT hash(i) FROM range(${MIB}) r(i)`]);
+  const again = await openDuckStore({ dataDir });
+  await put(again, 'hot', 'a;c 2');
+  // More than fits before the filler, at another time than is asked about.
+  const many = Array.from({ length: 20_000 }, (_, number) => `a;x${number} 1`).join('\n');
+  await put(again, 'later hour', many, T0 + 3_600_000);
+  await again.close();
+  await runSql(dataDir, ['DROP TABLE filler', 'CHECKPOINT']);
   expect(sizeOf(dataDir)).toBeGreaterThan(8 * MIB);
   return dataDir;
 }
