@@ -3,7 +3,7 @@ import type { EverflameError } from '../profile/errors.ts';
 import { MAX_MEMORY_WAIT_MS, MAX_PUSH_WAIT_MS, MAX_WAITING_FOR_MEMORY } from '../profile/limits.ts';
 import { MemoryGovernor, queryBytes, type Work } from './memory-governor.ts';
 
-/** A governor of 1000 bytes whose clock and memory the test moves. */
+/** A governor, of 1000 bytes if not told otherwise, whose clock and memory the test moves. */
 class Scene {
   used = 280;
   nowMs = 0;
@@ -13,19 +13,26 @@ class Scene {
   spare = 0;
   /** What a trim gives back. */
   cached = 0;
+  /** What was freed, and is given back when that is asked. */
+  freed = 0;
   readonly waits: string[] = [];
   readonly outcomes: string[] = [];
   readonly #held = new Map<string, () => void>();
-  readonly governor = new MemoryGovernor({
-    limitBytes: 1000,
-    readBytes: () => this.used,
-    collectGarbage: () => this.collections++,
-    giveBackFreed: () => this.givenBack++,
-    waited: (work, seconds) => this.waits.push(`${work} ${seconds}`),
-    nowMs: () => this.nowMs,
-  });
+  readonly governor: MemoryGovernor;
 
-  constructor() {
+  constructor(limitBytes = 1000) {
+    this.governor = new MemoryGovernor({
+      limitBytes,
+      readBytes: () => this.used,
+      collectGarbage: () => this.collections++,
+      giveBackFreed: () => {
+        this.givenBack++;
+        this.used -= this.freed;
+        this.freed = 0;
+      },
+      waited: (work, seconds) => this.waits.push(`${work} ${seconds}`),
+      nowMs: () => this.nowMs,
+    });
     const trim = () => {
       this.trims++;
       this.used -= this.cached;
@@ -225,6 +232,22 @@ describe('a machine at rest', () => {
   });
 });
 
+test.each([
+  // 0.63 of the limit; above 512 MB the free part grows with the limit's square root.
+  [256, 161],
+  [512, 322],
+  [1024, 756],
+  [4096, 3560],
+])('of a limit of %d MB pushes may fill %d MB', (limitMb, fullMb) => {
+  const scene = new Scene(limitMb * 2 ** 20);
+  scene.used = fullMb * 2 ** 20;
+  scene.governor.look();
+  scene.governor.checkPush();
+  scene.used += 2 ** 20;
+  scene.governor.look();
+  expect(() => scene.governor.checkPush()).toThrow('no memory left for a push');
+});
+
 describe('what is only kept to be faster', () => {
   test('goes over the mark, and not at every look', async () => {
     const scene = new Scene();
@@ -237,15 +260,31 @@ describe('what is only kept to be faster', () => {
     expect([scene.used, scene.trims, scene.collections]).toEqual([900, 1, 1]);
   });
 
-  test('goes for a push that was refused before its body came', () => {
+  test('goes for pushes that are refused again and again', async () => {
     const scene = new Scene();
-    [scene.used, scene.cached] = [700, 400];
+    [scene.used, scene.cached] = [660, 400];
     scene.governor.look();
-    expect(scene.trims).toBe(0);
-    expect(() => scene.governor.checkPush()).toThrow('no memory left for a push');
-    scene.governor.look();
-    expect([scene.used, scene.trims]).toEqual([300, 1]);
+    for (const nowMs of [0, 1_000, 1_999]) {
+      scene.nowMs = nowMs;
+      expect(() => scene.governor.checkPush()).toThrow('no memory left for a push');
+      await scene.pass(0);
+      expect([scene.used, scene.trims]).toEqual([660, 0]);
+    }
+    await scene.pass(1);
+    expect([scene.used, scene.trims]).toEqual([260, 1]);
     scene.governor.checkPush();
+  });
+
+  test('stays where a refused push gets through after a while', async () => {
+    const scene = new Scene();
+    [scene.used, scene.freed] = [660, 100];
+    scene.governor.look();
+    expect(() => scene.governor.checkPush()).toThrow('no memory left for a push');
+    await scene.pass(50);
+    scene.governor.checkPush();
+    scene.used = 660;
+    await scene.pass(1_950);
+    expect(scene.trims).toBe(0);
   });
 
   test('stays where freed memory is enough', () => {

@@ -16,27 +16,37 @@ import { setSpanAttribute } from './telemetry/spans.ts';
  * bound the growth. On a busy machine looks come late, so that larger work has it read anew.
  */
 const SAMPLE_MS = 50;
-/** Of the limit: what is used and reserved stays below; the rest is for what was guessed wrong. */
-const MARK_SHARE = 0.68;
 /**
- * What is used and reserved for pushes fills less, so that a few light queries get through beside
- * them. With what queries have reserved it may fill more: most of that they have taken already, and
- * a heavy one must not hold up ingest.
+ * Marks, as shares of a limit of up to `MARGIN_LIMIT_BYTES`. What they leave free is for what was
+ * guessed wrong; that grows more slowly than the limit, so that above they leave a smaller share.
  */
-const PUSH_MARK_SHARE = 0.63;
-const PUSH_SHARE = 0.78;
-/** Where nothing else is under way, less is left for wrong guesses. */
-const ALONE_SHARE = 0.88;
-/** Caches go over this, or for somebody who waits: what they make faster takes seconds without. */
-const RELIEF_SHARE = 0.78;
+const MARK_SHARES = {
+  /** What is used and reserved stays below. */
+  work: 0.68,
+  /**
+   * What is used and reserved for pushes fills less, so that a few light queries get through beside
+   * them. With what queries have reserved it may fill more: most of that they have taken already,
+   * and a heavy one must not hold up ingest.
+   */
+  push: 0.63,
+  pushAndQueries: 0.78,
+  /** Where nothing else is under way, less is left for wrong guesses. */
+  alone: 0.88,
+  /** Caches go over this, or for who waits: what they make faster takes seconds without. */
+  relief: 0.78,
+};
+type Marks = Readonly<Record<keyof typeof MARK_SHARES, number>>;
 /** Giving back caches costs their warmth, and a collection stops the thread for some 50 ms. */
 const RELIEF_MS = 1_000;
 /** Between two times that freed memory is given back over the mark. */
 const GIVE_BACK_MS = 500;
 /** Caches go for somebody who waits only where others do not end soon. */
 const RELIEF_AGE_MS = 500;
+/** And for refused pushes only where giving back was not enough: their senders come again. */
+const REFUSED_MS = 2_000;
 
 const MB = 2 ** 20;
+const MARGIN_LIMIT_BYTES = 512 * MB;
 /** A query of few rows, or of names; and a tree worker that must be started first. */
 const MIN_QUERY_BYTES = 8 * MB;
 const WORKER_BYTES = 20 * MB;
@@ -66,6 +76,19 @@ export function queryBytes(cost: QueryCost, metStacks: number | null): number {
  */
 export function pushBytes(bodyBytes: number): number {
   return MB + 24 * bodyBytes;
+}
+
+/** In bytes. */
+function marksOf(limitBytes: number): Marks {
+  const narrowing = Math.min(1, Math.sqrt(MARGIN_LIMIT_BYTES / limitBytes));
+  const markOf = (share: number) => (1 - (1 - share) * narrowing) * limitBytes;
+  return {
+    work: markOf(MARK_SHARES.work),
+    push: markOf(MARK_SHARES.push),
+    pushAndQueries: markOf(MARK_SHARES.pushAndQueries),
+    alone: markOf(MARK_SHARES.alone),
+    relief: markOf(MARK_SHARES.relief),
+  };
 }
 
 const WORK = ['push', 'light', 'heavy', 'sql', 'copy'] as const;
@@ -100,6 +123,7 @@ export type MemoryDoor = Pick<MemoryGovernor, 'checkPush' | 'reserve'>;
 export class MemoryGovernor {
   readonly limitBytes: number;
   readonly #options: MemoryGovernorOptions;
+  readonly #marks: Marks;
   readonly #nowMs: () => number;
   readonly #refused: Record<Work, number> = { push: 0, light: 0, heavy: 0, sql: 0, copy: 0 };
   readonly #line = new MemoryLine<Work>();
@@ -108,8 +132,8 @@ export class MemoryGovernor {
   #reservedBytes = 0;
   /** Of these, for pushes. */
   #pushBytes = 0;
-  /** Since caches went: such a push does not wait in line, and must not meet the same again. */
-  #isPushRefused = false;
+  /** The first push refused at its door, which does not wait in line, since there was no room. */
+  #refusedSinceMs: number | null = null;
   #reliefs = 0;
   #lastReliefMs = Number.NEGATIVE_INFINITY;
   #lastGivenMs = Number.NEGATIVE_INFINITY;
@@ -118,6 +142,7 @@ export class MemoryGovernor {
   constructor(options: MemoryGovernorOptions) {
     this.limitBytes = options.limitBytes;
     this.#options = options;
+    this.#marks = marksOf(options.limitBytes);
     this.#nowMs = options.nowMs ?? (() => performance.now());
     this.#usedBytes = this.#readUsed();
   }
@@ -140,18 +165,22 @@ export class MemoryGovernor {
   look(): void {
     this.#usedBytes = this.#readUsed();
     const nowMs = this.#nowMs();
+    const refusedMs = this.#refusedSinceMs === null ? null : nowMs - this.#refusedSinceMs;
+    if (refusedMs !== null || this.#usedBytes >= this.#marks.work) this.#giveBackFreed(nowMs);
+    if (this.#usedBytes < this.#marks.push) this.#refusedSinceMs = null;
     // What is reserved is not there yet: caches that went for it would be missed at once by those
     // that reserved it.
-    const isShort = this.#isPushRefused || this.#usedBytes >= RELIEF_SHARE * this.limitBytes;
+    const isShort = this.#usedBytes >= this.#marks.relief;
+    const isStuck = this.#refusedSinceMs !== null && (refusedMs ?? 0) >= REFUSED_MS;
     const isAwaited = this.#line.ageMs(nowMs) >= RELIEF_AGE_MS;
-    if ((isShort || isAwaited) && nowMs - this.#lastReliefMs >= RELIEF_MS) this.#relieve(nowMs);
-    else if (this.#usedBytes >= MARK_SHARE * this.limitBytes) this.#giveBackFreed(nowMs);
+    const isDue = nowMs - this.#lastReliefMs >= RELIEF_MS;
+    if (isDue && (isShort || isStuck || isAwaited)) this.#relieve(nowMs);
     this.#serve();
   }
 
   #relieve(nowMs: number): void {
     this.#lastReliefMs = nowMs;
-    this.#isPushRefused = false;
+    this.#refusedSinceMs = null;
     this.#reliefs++;
     this.#giveBackFreed(nowMs);
     for (const keeper of this.#keepers) keeper.trim();
@@ -163,6 +192,7 @@ export class MemoryGovernor {
     if (nowMs - this.#lastGivenMs < GIVE_BACK_MS) return;
     this.#lastGivenMs = nowMs;
     this.#options.giveBackFreed();
+    this.#usedBytes = this.#readUsed();
   }
 
   #readUsed(): number {
@@ -174,8 +204,8 @@ export class MemoryGovernor {
   /** Throws `overloaded` where a push would be refused however long it waited. */
   checkPush(): void {
     const limit = `--memory-limit = ${this.limitBytes}`;
-    if (this.#usedBytes < PUSH_MARK_SHARE * this.limitBytes) return;
-    this.#isPushRefused = true;
+    if (this.#usedBytes < this.#marks.push) return;
+    this.#refusedSinceMs ??= this.#nowMs();
     throw this.#refuse('push', limit);
   }
 
@@ -204,7 +234,7 @@ export class MemoryGovernor {
 
   /** Whether a part that makes something only faster may take that much. */
   hasRoom(bytes: number): boolean {
-    return this.#usedBytes + bytes + this.#reservedBytes <= MARK_SHARE * this.limitBytes;
+    return this.#usedBytes + bytes + this.#reservedBytes <= this.#marks.work;
   }
 
   #wait(wait: Omit<MemoryWaiter<Work>, 'start' | 'refuse'>, signal: AbortSignal): Promise<Release> {
@@ -237,16 +267,17 @@ export class MemoryGovernor {
   }
 
   #fits(work: Work, bytes: number): boolean {
-    const used = (this.#usedBytes + bytes) / this.limitBytes;
-    const reserved = this.#reservedBytes / this.limitBytes;
+    const usedBytes = this.#usedBytes + bytes;
     if (work === 'push') {
       // A machine at rest takes one whatever it may need: its own limits bound it.
-      if (reserved === 0) return this.#usedBytes < MARK_SHARE * this.limitBytes;
-      const pushes = this.#pushBytes / this.limitBytes;
-      return used + pushes <= PUSH_MARK_SHARE && used + reserved <= PUSH_SHARE;
+      if (this.#reservedBytes === 0) return this.#usedBytes < this.#marks.work;
+      return (
+        usedBytes + this.#pushBytes <= this.#marks.push &&
+        usedBytes + this.#reservedBytes <= this.#marks.pushAndQueries
+      );
     }
     if (this.hasRoom(bytes)) return true;
-    return reserved === 0 && used <= ALONE_SHARE;
+    return this.#reservedBytes === 0 && usedBytes <= this.#marks.alone;
   }
 
   #take(work: Work, bytes: number): Release {
