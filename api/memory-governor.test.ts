@@ -306,7 +306,18 @@ describe('what is only kept to be faster', () => {
     void scene.ask('p', 'push', 10);
     void scene.ask('a', 'light', 200);
     expect(await scene.pass(100)).toBe('p');
-    expect(await scene.pass(500)).toBe('a');
+    expect(await scene.pass(1_399)).toBe('');
+    expect(await scene.pass(1)).toBe('a');
+  });
+
+  test('stays where what was freed is enough for one that waits', async () => {
+    const scene = new Scene();
+    [scene.used, scene.freed, scene.cached] = [600, 150, 300];
+    scene.governor.look();
+    void scene.ask('p', 'push', 10);
+    void scene.ask('a', 'light', 200);
+    expect(await scene.pass(50)).toBe('p, a');
+    expect(scene.trims).toBe(0);
   });
 
   test('counts where a process of its own keeps it', async () => {

@@ -41,7 +41,7 @@ const RELIEF_MS = 1_000;
 /** Between two times that freed memory is given back over the mark. */
 const GIVE_BACK_MS = 500;
 /** Caches go for somebody who waits only where others do not end soon. */
-const RELIEF_AGE_MS = 500;
+const RELIEF_AGE_MS = 1_500;
 /** And for refused pushes only where giving back was not enough: their senders come again. */
 const REFUSED_MS = 2_000;
 
@@ -166,13 +166,15 @@ export class MemoryGovernor {
     this.#usedBytes = this.#readUsed();
     const nowMs = this.#nowMs();
     const refusedMs = this.#refusedSinceMs === null ? null : nowMs - this.#refusedSinceMs;
-    if (refusedMs !== null || this.#usedBytes >= this.#marks.work) this.#giveBackFreed(nowMs);
+    const ageMs = this.#line.ageMs(nowMs);
+    const isWanted = refusedMs !== null || ageMs > 0 || this.#usedBytes >= this.#marks.work;
+    if (isWanted) this.#giveBackFreed(nowMs);
     if (this.#usedBytes < this.#marks.push) this.#refusedSinceMs = null;
     // What is reserved is not there yet: caches that went for it would be missed at once by those
     // that reserved it.
     const isShort = this.#usedBytes >= this.#marks.relief;
     const isStuck = this.#refusedSinceMs !== null && (refusedMs ?? 0) >= REFUSED_MS;
-    const isAwaited = this.#line.ageMs(nowMs) >= RELIEF_AGE_MS;
+    const isAwaited = ageMs >= RELIEF_AGE_MS;
     const isDue = nowMs - this.#lastReliefMs >= RELIEF_MS;
     if (isDue && (isShort || isStuck || isAwaited)) this.#relieve(nowMs);
     this.#serve();

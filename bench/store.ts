@@ -38,6 +38,8 @@ const ROOM_MS = 2 * 3_600_000;
 const RESTARTS = 3;
 const RUNS = 30;
 const WINDOWS_BEFORE_KILL = 2;
+/** When a server has begun to look after its blocks. */
+const FIRST_UPKEEP_MS = 35_000;
 /** Of two seconds. */
 const SETTLE_ROUNDS = 450;
 
@@ -156,6 +158,7 @@ async function timeHistory(
 
 /** Waits until the server has nothing to do: blocks may be merged after a start. */
 async function settle({ pid }: ServerProcess): Promise<void> {
+  await new Promise((done) => setTimeout(done, FIRST_UPKEEP_MS));
   let quiet = 0;
   for (let round = 0; quiet < 3 && round < SETTLE_ROUNDS; round++) {
     const cpu = cpuSeconds(pid);

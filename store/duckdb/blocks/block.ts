@@ -55,6 +55,11 @@ export function blockFileName(id: number, table: FileTable): string {
   return `${folder}/${String(id).padStart(12, '0')}.${table}.parquet`;
 }
 
+/** A part of a file that is being written. */
+export function partFileName(id: number, table: FileTable, part: number): string {
+  return `${blockFileName(id, table)}.${part}`;
+}
+
 function isDictionaryTable(table: string): table is DictionaryTable {
   return (DICTIONARY_TABLES as readonly string[]).includes(table);
 }

@@ -4,6 +4,7 @@ import { missingBefore, ONE_PER_WINDOW, REPLACES } from '../schema.ts';
 import { parquetRows } from '../sql/parquet-source.ts';
 import { type Block, type BlockFile, HOUR_MS, ROW_TABLES, type RowTable } from './block.ts';
 import type { BlockChange } from './block-change.ts';
+import { copySlices, HOUR, HOUR_KEY, type KeyColumn, keyColumn, slicesOf } from './slices.ts';
 import { writeSpans } from './spans.ts';
 import { SUM_TABLES, writeSums } from './sums.ts';
 
@@ -32,9 +33,7 @@ export async function writeRowBlock(
   for (const table of ROW_TABLES) {
     const from = source(table);
     if (from === null) continue;
-    const rowsMeet = table === 'profiles' && (await profilesMeet(change, from, where(table)));
-    const select = rowsMeet ? mergedProfiles : SELECTS[table];
-    const file = await change.copy(id, table, select(from, where(table)));
+    const file = await copySorted(change, id, table, from, where(table));
     if (file === null) continue;
     rows[table] = file.rows;
     files.push(file);
@@ -61,6 +60,21 @@ export async function writeRowBlock(
   };
   change.add(block);
   return block;
+}
+
+async function copySorted(
+  change: BlockChange,
+  id: number,
+  table: RowTable,
+  source: string,
+  where: string,
+): Promise<BlockFile | null> {
+  const slices = await slicesOf(change, `SELECT * FROM ${source} r WHERE ${where}`, KEYS[table]);
+  return copySlices(change, id, table, slices, async (slice) => {
+    const chosen = `(${where}) AND ${slice}`;
+    const rowsMeet = table === 'profiles' && (await profilesMeet(change, source, chosen));
+    return (rowsMeet ? mergedProfiles : SELECTS[table])(source, chosen);
+  });
 }
 
 export function fileRows(change: BlockChange, files: readonly BlockFile[]): string | null {
@@ -119,10 +133,15 @@ async function profilesMeet(change: BlockChange, source: string, where: string):
   return rows.rows > 0;
 }
 
-/** SQL: time as two numbers of 32 bits: sort keys over 32 bytes take twice as long. */
-const HOUR = `(ts_ms // ${HOUR_MS})::UINTEGER`;
 const MS_OF_HOUR = `(ts_ms % ${HOUR_MS})::UINTEGER`;
 const PROFILE_ORDER = `ORDER BY ${HOUR}, series, ${MS_OF_HOUR}`;
+
+/** The first columns of each order. Profiles that may meet are in one hour of one series. */
+const KEYS: Record<RowTable, readonly KeyColumn[]> = {
+  samples: [keyColumn('type'), keyColumn('service'), HOUR_KEY, keyColumn('series')],
+  profiles: [HOUR_KEY, keyColumn('series')],
+  windows: [keyColumn('counter'), keyColumn('agent')],
+};
 
 /** What a block's files hold, in which order. */
 const SELECTS: Record<RowTable, (source: string, where: string) => string> = {

@@ -4,8 +4,10 @@
  */
 import { join } from 'node:path';
 import { parquetRows } from '../sql/parquet-source.ts';
-import { type BlockFile, HOUR_MS, MINUTE_MS } from './block.ts';
+import { type BlockFile, HOUR_MS, MINUTE_MS, partFileName } from './block.ts';
 import type { BlockChange } from './block-change.ts';
+import { removeFiles } from './block-files.ts';
+import { HOUR_KEY, slicesOf } from './slices.ts';
 import { MAX_PART } from './sums.ts';
 
 /** How a profile's time counts, as in docs/formats.md. */
@@ -35,33 +37,45 @@ export async function writeSpans(
   id: number,
   profiles: BlockFile,
 ): Promise<BlockFile | null> {
-  const source = parquetRows([join(change.dataDir, profiles.name)]);
+  const source = rowsOf(change, [profiles.name]);
   const longest = await change.query(`SELECT coalesce(max(duration_ms), 0)::DOUBLE FROM ${source}`);
   if ((longest.f64(0)[0] ?? 0) > LOOK_BACK_MS) return null;
-  await change.query(`CREATE OR REPLACE TEMP TABLE stretches AS ${stretchesOf(source)}`);
-  const typed = `FROM stretches s
-    JOIN (SELECT id, unnest(types::USMALLINT[]) AS type FROM typesets) m ON m.id = s.types`;
+  const parts: string[] = [];
+  try {
+    const slices = await slicesOf(change, `FROM ${source}`, [HOUR_KEY]);
+    let typedRows = 0;
+    let rows = 0;
+    for (const [at, slice] of slices.entries()) {
+      const stretches = partFileName(id, 'spans', 2 * at);
+      const spans = partFileName(id, 'spans', 2 * at + 1);
+      parts.push(stretches, spans);
+      await change.copyPart(stretches, stretchesOf(`(SELECT * FROM ${source} WHERE ${slice})`));
+      const stretchRows = rowsOf(change, [stretches]);
+      typedRows += await countTyped(change, stretchRows);
+      if (typedRows > Math.min(MAX_TYPED_PART * profiles.rows, MAX_TYPED_ROWS)) return null;
+      rows += await change.copyPart(spans, unionOf(stretchRows));
+      if (rows > MAX_PART * profiles.rows) return null;
+    }
+    const spans = parts.filter((_, at) => at % 2 === 1);
+    const order = 'ORDER BY type, service, minute_ms, kind, start_ms';
+    return await change.copy(id, 'spans', `FROM ${rowsOf(change, spans)} ${order}`);
+  } finally {
+    await removeFiles(change.dataDir, parts);
+  }
+}
+
+function rowsOf(change: BlockChange, names: readonly string[]): string {
+  return parquetRows(names.map((name) => join(change.dataDir, name)));
+}
+
+/** Rows that there are of stretches, one for each of their types. */
+async function countTyped(change: BlockChange, stretches: string): Promise<number> {
   const found = await change.query(
     `SELECT coalesce(sum(s.rows * len(t.types::USMALLINT[])), 0)::DOUBLE
-     FROM (SELECT types, count(*) AS rows FROM stretches GROUP BY types) s
+     FROM (SELECT types, count(*) AS rows FROM ${stretches} GROUP BY types) s
        JOIN typesets t ON t.id = s.types`,
   );
-  const typedRows = found.f64(0)[0] ?? 0;
-  let file: BlockFile | null = null;
-  if (typedRows <= Math.min(MAX_TYPED_PART * profiles.rows, MAX_TYPED_ROWS)) {
-    await change.query(`CREATE OR REPLACE TEMP TABLE spans AS ${unionOf(typed)}`);
-    const rows = (await change.query('SELECT count(*)::DOUBLE FROM spans')).f64(0)[0] ?? 0;
-    if (rows > 0 && rows <= MAX_PART * profiles.rows) {
-      file = await change.copy(
-        id,
-        'spans',
-        'FROM spans ORDER BY type, service, minute_ms, kind, start_ms',
-      );
-    }
-    await change.query('DROP TABLE spans');
-  }
-  await change.query('DROP TABLE stretches');
-  return file;
+  return found.f64(0)[0] ?? 0;
 }
 
 /** SQL: profiles that begin in one stretch of time and are as long as it overlap: one row. */
@@ -75,7 +89,9 @@ function stretchesOf(profiles: string): string {
 }
 
 /** SQL: those that overlap or touch are one row. */
-function unionOf(typed: string): string {
+function unionOf(stretches: string): string {
+  const typed = `FROM ${stretches} s
+    JOIN (SELECT id, unnest(types::USMALLINT[]) AS type FROM typesets) m ON m.id = s.types`;
   const each = 'PARTITION BY type, service, minute_ms, kind ORDER BY start_ms';
   return `WITH begins AS (
       SELECT m.type, s.service, s.minute_ms, s.kind, s.start_ms, max(s.stop_ms) AS stop_ms,

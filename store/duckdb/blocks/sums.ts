@@ -8,6 +8,8 @@ import { aggregationOf, parseProfileType } from '../../../profile/select/profile
 import { parquetRows } from '../sql/parquet-source.ts';
 import { type Block, type BlockFile, derivedOf, HOUR_MS, MINUTE_MS } from './block.ts';
 import type { BlockChange } from './block-change.ts';
+import { removeFiles } from './block-files.ts';
+import { copySlices, HOUR_KEY, keyColumn, slicesOf } from './slices.ts';
 
 export const SUM_TABLES = ['rollup', 'totals'] as const;
 export type SumTable = (typeof SUM_TABLES)[number];
@@ -24,7 +26,7 @@ export const MAX_PART = 0.5;
 /**
  * Sums of deltas by (type, service, time, period, and stack in roll-ups) over all series and sample
  * labels; the period is kept because it scales values. Null where they are not worth a file, or
- * where one is more than 64 bits hold. `samples`: the block's, written before. `parts`: blocks that
+ * where one is more than 64 bits hold. `samples`: the block's, written before. `blocks`: those that
  * together have all of them: where each has such sums, these are less to add up.
  */
 export async function writeSums(
@@ -32,30 +34,36 @@ export async function writeSums(
   id: number,
   table: SumTable,
   samples: BlockFile,
-  parts: readonly Block[] = [],
+  blocks: readonly Block[] = [],
 ): Promise<BlockFile | null> {
   const { timeMs, stack } = SUMS[table];
-  const files = filesOf(parts, table);
-  const sums =
-    files.length > 0 ? sumParts(change, table, files) : await sumSamples(change, table, samples);
-  if (sums === null) return null;
-  await change.query(`CREATE OR REPLACE TEMP TABLE sums AS ${sums}`);
-  const facts = await change.query(
-    `SELECT count(*)::DOUBLE, coalesce(max(sum) > ${2n ** 63n - 1n}, false)::DOUBLE FROM sums`,
+  const parts = filesOf(blocks, table);
+  const deltas = await deltaTypes(change);
+  if (parts.length === 0 && deltas.length === 0) return null;
+  const source = rowsOf(change, parts.length > 0 ? parts : [samples]);
+  const time = parts.length > 0 ? keyColumn(timeMs) : HOUR_KEY;
+  const key = [keyColumn('type'), keyColumn('service'), time];
+  const slices = await slicesOf(change, `FROM ${source}`, key);
+  const file = await copySlices(change, id, table, slices, (slice) => {
+    const sums =
+      parts.length > 0
+        ? sumParts(table, source, slice)
+        : sumSamples(table, source, `${slice} AND s.type IN (${deltas.join(', ')})`);
+    return `SELECT * REPLACE (TRY_CAST(sum AS BIGINT) AS sum) FROM (${sums})
+      ORDER BY type, service, ${timeMs}, ${stack ? 'stack, ' : ''}period`;
+  });
+  if (file === null) return null;
+  const isWorthIt = file.rows <= MAX_PART * samples.rows;
+  if (isWorthIt && !(await hasTooMuch(change, file))) return file;
+  await removeFiles(change.dataDir, [file.name]);
+  return null;
+}
+
+/** Whether a sum has more than 64 bits. */
+async function hasTooMuch(change: BlockChange, file: BlockFile): Promise<boolean> {
+  return (
+    (await change.count(`SELECT count(*) FROM ${rowsOf(change, [file])} WHERE sum IS NULL`)) > 0
   );
-  const rows = facts.f64(0)[0] ?? 0;
-  const isTooMuch = facts.f64(1)[0] === 1;
-  const file =
-    rows === 0 || rows > MAX_PART * samples.rows || isTooMuch
-      ? null
-      : await change.copy(
-          id,
-          table,
-          `SELECT * REPLACE (sum::BIGINT AS sum) FROM sums
-           ORDER BY type, service, ${timeMs}, ${stack ? 'stack, ' : ''}period`,
-        );
-  await change.query('DROP TABLE sums');
-  return file;
 }
 
 /** Those of all the blocks; none where one has samples and no such sums. */
@@ -69,25 +77,18 @@ function rowsOf(change: BlockChange, files: readonly BlockFile[]): string {
   return parquetRows(files.map(({ name }) => join(change.dataDir, name)));
 }
 
-function sumParts(change: BlockChange, table: SumTable, parts: readonly BlockFile[]): string {
+function sumParts(table: SumTable, source: string, where: string): string {
   const { timeMs, stack } = SUMS[table];
   return `SELECT type, service, ${timeMs}, period, ${stack ? 'stack, ' : ''} sum(r.sum) AS sum
-    FROM ${rowsOf(change, parts)} r GROUP BY ALL`;
+    FROM ${source} r WHERE ${where} GROUP BY ALL`;
 }
 
-/** Null where there is nothing to add up. */
-async function sumSamples(
-  change: BlockChange,
-  table: SumTable,
-  samples: BlockFile,
-): Promise<string | null> {
-  const deltas = await deltaTypes(change);
-  if (deltas.length === 0) return null;
+function sumSamples(table: SumTable, source: string, where: string): string {
   const { unitMs, timeMs, stack } = SUMS[table];
   return `SELECT s.type, s.service, s.ts_ms // ${unitMs} * ${unitMs} AS ${timeMs},
       coalesce(e.period, 0) AS period, ${stack ? 's.stack, ' : ''} sum(s.value) AS sum
-    FROM ${rowsOf(change, [samples])} s LEFT JOIN series e ON e.id = s.series
-    WHERE s.type IN (${deltas.join(', ')}) GROUP BY ALL`;
+    FROM (SELECT * FROM ${source} s WHERE ${where}) s LEFT JOIN series e ON e.id = s.series
+    GROUP BY ALL`;
 }
 
 /** Rows that a delta is read from, their own or a derived one. Gauges have no sums over time. */

@@ -17,6 +17,8 @@ import { type Repair, withoutDamaged } from './without-damaged.ts';
 
 const DAY_MS = 24 * HOUR_MS;
 const TICK_MS = 30_000;
+/** What a merge lacked, as room on the disk, rarely comes sooner, and each try costs as much. */
+const MERGE_RETRY_MS = 600_000;
 /** Late rows wait this long for the next look at rows that are in no block. */
 const HOT_EXPIRY_MS = HOUR_MS;
 /** A clock that moved by more than this between two looks was set, or the machine slept. */
@@ -47,6 +49,7 @@ export class Upkeep {
   readonly #options: UpkeepOptions;
   readonly #timer: NodeJS.Timeout;
   #mergedDay = Number.NEGATIVE_INFINITY;
+  #mergeAfterMs = Number.NEGATIVE_INFINITY;
   #hotExpiredMs = Number.NEGATIVE_INFINITY;
   #running = false;
   #isStopped = false;
@@ -139,8 +142,13 @@ export class Upkeep {
       }
       const day = Math.floor(this.#options.nowMs() / DAY_MS);
       const rows = this.#options.place.lists.current.blocks.filter(({ kind }) => kind === 'rows');
-      const isNewDay = isSteady && day > this.#mergedDay;
-      if (isNewDay || (isSteady && rows.length > MAX_ROW_BLOCKS)) await this.merge();
+      const isTried = isSteady && performance.now() >= this.#mergeAfterMs;
+      const isNewDay = isTried && day > this.#mergedDay;
+      if (isNewDay || (isTried && rows.length > MAX_ROW_BLOCKS)) {
+        this.#mergeAfterMs = performance.now() + MERGE_RETRY_MS;
+        await this.merge();
+        this.#mergeAfterMs = Number.NEGATIVE_INFINITY;
+      }
       await this.#options.tendDictionaries(isNewDay);
       if (isNewDay) this.#mergedDay = day;
     } catch (error) {
