@@ -140,7 +140,7 @@ const PROFILE_ORDER = `ORDER BY ${HOUR}, series, ${MS_OF_HOUR}`;
 const KEYS: Record<RowTable, readonly KeyColumn[]> = {
   samples: [keyColumn('type'), keyColumn('service'), HOUR_KEY, keyColumn('series')],
   profiles: [HOUR_KEY, keyColumn('series')],
-  windows: [keyColumn('counter'), keyColumn('agent')],
+  windows: [HOUR_KEY, keyColumn('counter')],
 };
 
 /** What a block's files hold, in which order. */
@@ -151,7 +151,7 @@ const SELECTS: Record<RowTable, (source: string, where: string) => string> = {
   profiles: (source, where) => `SELECT r.* FROM ${source} r WHERE ${where} ${PROFILE_ORDER}`,
   windows: (source, where) =>
     `SELECT w.* FROM (SELECT * FROM ${source} r WHERE ${where}) w
-     ANTI JOIN replaced_windows r ON ${REPLACES} ORDER BY w.counter, w.agent, w.ts_ms`,
+     ANTI JOIN replaced_windows r ON ${REPLACES} ORDER BY ${HOUR}, w.counter, w.agent, w.ts_ms`,
 };
 
 /** Profiles where some meet in (series, time, set of types): of those, one row. */

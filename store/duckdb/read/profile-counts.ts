@@ -2,7 +2,8 @@
  * How many profiles a selection has, by series. A profile is a (series, time), and what was pushed
  * in parts may have several rows; within a block it has one for each set of types. So rows need to
  * be compared only where blocks, or a block and hot rows, lie in the same time, and of series whose
- * profiles have several sets of types.
+ * profiles have several sets of types. What a whole block has stands in the catalogue; of a block
+ * at an end of the range the smaller side is read.
  */
 import type { EpochMs, TimeRange } from '../../../profile/units.ts';
 import { type Block, meets } from '../blocks/block.ts';
@@ -36,13 +37,22 @@ export async function countProfiles(
   };
   const isPlain = (series: number): boolean => !mixed.has(series);
   const blocks = sources.blocksIn(range);
-  const [whole, edges] = partition(blocks, ({ fromMs, toMs }) => {
-    return fromMs >= range.from && toMs <= range.to;
-  });
-  if (whole.length > 0) {
-    const ids = idList(whole.map(({ id }) => id));
+  const [most, edges] = partition(blocks, (block) => partIn(block, range) > 0.5);
+  if (most.length > 0) {
+    const ids = idList(most.map(({ id }) => id));
     const from = `${plan.profilesIn('activity')} AND p.block IN ${ids}`;
     await add(`SELECT p.series, sum(p.profiles)::DOUBLE FROM ${from} GROUP BY p.series`, isPlain);
+  }
+  const before = most.filter(({ fromMs }) => fromMs < range.from);
+  const after = most.filter(({ toMs }) => toMs > range.to);
+  for (const [beyond, condition] of [
+    [before, `p.ts_ms < ${range.from}`],
+    [after, `p.ts_ms >= ${range.to}`],
+  ] as const) {
+    const rows = sources.rowsOf('profiles', beyond, false);
+    if (rows === null) continue;
+    const from = `${plan.profilesIn(rows)} AND ${condition}`;
+    await add(`SELECT p.series, -count(*)::DOUBLE FROM ${from} GROUP BY p.series`, isPlain);
   }
   const edge = sources.rowsOf('profiles', edges, false);
   if (edge !== null) {
@@ -56,6 +66,7 @@ export async function countProfiles(
     const from = `${plan.profilesFrom} AND ${time} AND p.series IN ${idList(mixed)}`;
     await add(distinctSql(from), () => true);
   }
+  for (const [series, profiles] of counts) if (profiles === 0) counts.delete(series);
   return counts;
 }
 
@@ -126,6 +137,11 @@ export async function timesOfHotRows(
     from: (unit * unitMs) as EpochMs,
     to: ((unit + 1) * unitMs) as EpochMs,
   }));
+}
+
+/** How much of a block's time lies in the range. */
+function partIn({ fromMs, toMs }: Block, range: TimeRange): number {
+  return (Math.min(toMs, range.to) - Math.max(fromMs, range.from)) / (toMs - fromMs);
 }
 
 function partition<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[], T[]] {
