@@ -240,8 +240,8 @@ describe('the id of a profile', () => {
     ['0123456789abcdef-5', 'not-found', 'no profile 0123456789abcdef-5'],
   ])('%s', async (id, kind, message) => {
     const query = await push(usualPprof(1));
-    for (const asked of [queries.profile(id, caller), total(query, id)]) {
-      const error = await asked.then(
+    for (const ask of [() => queries.profile(id, caller), () => total(query, id)]) {
+      const error = await ask().then(
         () => null,
         (cause: EverflameError) => cause,
       );
