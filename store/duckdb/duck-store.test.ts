@@ -32,7 +32,7 @@ function placeOf(
 async function shrink(dataDir: string): Promise<void> {
   const database = await openDatabase({ dataDir });
   const connection = await database.connect();
-  for (const step of SHRINK_STEPS) await step(connection, database.path);
+  for (const step of SHRINK_STEPS) await step(connection, database);
   duckdb.disconnect_sync(connection);
   database.close();
 }

@@ -24,7 +24,7 @@ export async function openDuckStore(options: DuckStoreOptions): Promise<Embedded
   try {
     const opened = await openBlocks(database, connection, log);
     const list = opened.place.lists.current;
-    const writer = new GroupWriter(connection, database.idKey);
+    const writer = new GroupWriter(connection, database);
     const { dataDir } = database;
     await removeOldCopies(dataDir);
     const { dictionaries } = writer;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import duckdb from '@duckdb/node-bindings';
 import { expect, test } from 'vitest';
 import { openDuckStore } from '../../store/duckdb/open-store.ts';
-import { openDatabase } from '../../store/duckdb/sql/database.ts';
+import { type Database, openDatabase } from '../../store/duckdb/sql/database.ts';
 import { SHRINK_STEPS } from '../../store/duckdb/sql/shrink-file.ts';
 import { drawBatch, mergeText } from '../conformance/drawn-batch.ts';
 import { select } from '../conformance/store.ts';
@@ -16,10 +16,13 @@ const T0 = 1_700_000_000_000;
 /** Less than the copy needs. */
 const LEFT_BYTES = 2 ** 16;
 
-async function run(dataDir: string, use: (connection: duckdb.Connection) => Promise<unknown>) {
+async function run(
+  dataDir: string,
+  use: (connection: duckdb.Connection, database: Database) => Promise<unknown>,
+) {
   const database = await openDatabase({ dataDir });
   const connection = await database.connect();
-  const [done] = await Promise.allSettled([use(connection)]);
+  const [done] = await Promise.allSettled([use(connection, database)]);
   duckdb.disconnect_sync(connection);
   database.close();
   return done;
@@ -61,8 +64,8 @@ test('no room for the copy: the file stays as it is, and is small once there is 
     const { bsize, bavail } = statfsSync(folder);
     writeFileSync(filler, new Uint8Array(bsize * bavail - LEFT_BYTES));
 
-    const full = await run(dataDir, async (connection) => {
-      for (const step of SHRINK_STEPS) await step(connection, join(dataDir, 'everflame.duckdb'));
+    const full = await run(dataDir, async (connection, database) => {
+      for (const step of SHRINK_STEPS) await step(connection, database);
     });
     expect(full.status).toBe('rejected');
     expect(await merge(dataDir)).toEqual(['a;b 1', 'c 2']);

@@ -178,6 +178,7 @@ export async function changeBlocks<T>(
     // An interrupted COMMIT could be either.
     signal.removeEventListener('abort', interrupt);
     await commit(place, connection, change);
+    await place.database.shortenLog();
     return result;
   } catch (cause) {
     place.database.noteFailure(cause);

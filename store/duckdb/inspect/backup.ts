@@ -60,6 +60,7 @@ async function copyDatabase(session: ReadSession, path: string, name: string): P
   await session.query(`ATTACH ${sqlText(path)} AS ${name}`);
   await session.query(`COPY FROM DATABASE everflame TO ${name}`);
   await session.query('COMMIT');
+  await session.query(`CHECKPOINT ${name}`);
   await session.query(`DETACH ${name}`);
 }
 

@@ -60,7 +60,7 @@ test("a file that is swapped for a smaller one is never another process's to ope
   await (await openDuckStore({ dataDir })).close();
   const database = await openDatabase({ dataDir });
   const connection = await database.connect();
-  for (const step of SHRINK_STEPS) await step(connection, database.path);
+  for (const step of SHRINK_STEPS) await step(connection, database);
   const refused = await openElsewhere(dataDir, 'process.exit();');
   expect(refused).toMatch(new RegExp(`^conflict .*in use by .*PID ${process.pid}`));
   duckdb.disconnect_sync(connection);
@@ -103,7 +103,7 @@ test('a transaction that fails leaves nothing behind, and the same batches go in
   const dataDir = await makeDataDir();
   const database = await openDatabase({ dataDir });
   const connection = await database.connect();
-  const writer = new GroupWriter(connection, database.idKey);
+  const writer = new GroupWriter(connection, database);
   const disturber = await database.connect();
   await writer.write(batch(database, 'b1', 'a;b 1'));
 

@@ -1,15 +1,32 @@
 /** Opens the database file: settings, exclusivity, schema version, and the store's id key. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, realpathSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  realpathSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import duckdb from '@duckdb/node-bindings';
 import { EverflameError } from '../../../profile/errors.ts';
 import type { IdKey } from '../../../profile/siphash.ts';
 import { createTableSql, SCHEMA_VERSION, sqlText, TABLE_NAMES } from '../schema.ts';
+import {
+  dropUndo,
+  isCutOff,
+  isWithoutHeaders,
+  keepUndo,
+  removeUndo,
+  takeBack,
+  undoOf,
+} from './checkpoint-undo.ts';
 import { volumeOf } from './disk-space.ts';
 import { ResultColumns } from './result-columns.ts';
-import { removeLeftovers, shrinkFile } from './shrink-file.ts';
+import { logOf, removeLeftovers, shrinkFile } from './shrink-file.ts';
 import { isFatal, toStoreError } from './store-error.ts';
 import { NEW_BLOCK_META, upgradeFrom1 } from './upgrade.ts';
 
@@ -34,6 +51,8 @@ const DEFAULT_MEMORY_LIMIT_BYTES = 2 ** 30;
  * and checkpoints this often cost a writer in full flow a tenth more of the store's time.
  */
 const CHECKPOINT_BYTES = 16 * 2 ** 20;
+/** DuckDB makes none by itself, for which nothing would be kept (checkpoint-undo.ts). */
+const OWN_CHECKPOINT_BYTES = 2 ** 50;
 const FLUSH_SETTING = 'allocator_bulk_deallocation_flush_threshold';
 const FILE_NAME = 'everflame.duckdb';
 
@@ -53,11 +72,17 @@ export class Database {
   readonly ended: Promise<EverflameError>;
   #end: (reason: EverflameError) => void = () => undefined;
   readonly #database: duckdb.Database;
+  /** Of the file, to read it: null where nothing is written. */
+  readonly #fd: number | null;
+  #lastCheckpoint: Promise<void> = Promise.resolve();
+  /** After a checkpoint that failed, what was kept for it is what the next one needs. */
+  #isUndoKept = false;
 
-  constructor(path: string, database: duckdb.Database, idKey: IdKey) {
+  constructor(path: string, { database, fd, idKey }: OpenFile) {
     this.dataDir = dirname(path);
     this.path = path;
     this.#database = database;
+    this.#fd = fd;
     this.idKey = idKey;
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
@@ -83,23 +108,54 @@ export class Database {
     }
   }
 
+  /** After a commit: a log that has become long is written into the file. */
+  async shortenLog(): Promise<void> {
+    if (sizeOf(logOf(this.path)) > CHECKPOINT_BYTES) await this.tryCheckpoint();
+  }
+
   /**
    * Writes the log's rows into the file, if there is room and nobody writes at this moment; else
-   * DuckDB does it when the log is long. Until then, what was deleted takes memory too.
+   * the next commit after which the log is long does it. Until then, what was deleted takes memory.
    */
   async tryCheckpoint(): Promise<void> {
     if (volumeOf(this.dataDir).fault() !== null) return;
-    const connection = await this.connect();
-    const [written] = await Promise.allSettled([duckdb.query(connection, 'CHECKPOINT')]);
-    duckdb.disconnect_sync(connection);
+    const [written] = await Promise.allSettled([this.checkpoint()]);
     if (written.status === 'rejected') this.noteFailure(written.reason);
   }
 
-  /** Writes a checkpoint. Every connection must have been disconnected. */
+  /** Writes the log's rows into the file; throws where somebody writes or there is no room. */
+  checkpoint(): Promise<void> {
+    const turn = this.#lastCheckpoint.then(() => this.#checkpoint());
+    this.#lastCheckpoint = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #checkpoint(): Promise<void> {
+    if (this.#fd === null || sizeOf(logOf(this.path)) === 0) return;
+    const connection = await this.connect();
+    try {
+      if (!this.#isUndoKept) await keepUndo(connection, this.path, this.#fd);
+      this.#isUndoKept = true;
+      await duckdb.query(connection, 'CHECKPOINT');
+      this.#isUndoKept = false;
+      await dropUndo(this.path);
+    } finally {
+      duckdb.disconnect_sync(connection);
+    }
+  }
+
+  /** Every connection must have been disconnected. What is in the log stays there. */
   close(): void {
     duckdb.close_sync(this.#database);
+    if (this.#fd !== null) closeSync(this.#fd);
     openFiles.delete(this.path);
   }
+}
+
+interface OpenFile {
+  database: duckdb.Database;
+  fd: number | null;
+  idKey: IdKey;
 }
 
 /** Opens the store's file or makes it; one that is much larger than what it holds is made small. */
@@ -107,9 +163,10 @@ export async function openDatabase(options: DuckStoreOptions): Promise<Database>
   mkdirSync(options.dataDir, { recursive: true });
   const file = join(realpathSync(options.dataDir), FILE_NAME);
   const open = () =>
-    openFile(file, settingsOf(options), (opened, path) => {
+    openFile(file, { settings: settingsOf(options), log: options.log }, (opened, path) => {
       // What queries of a killed process had spilled; the lock on the file is ours by now.
       rmSync(`${path}.tmp`, { recursive: true, force: true });
+      removeUndo(path);
       removeLeftovers(path);
       return prepareSchema(opened, path);
     });
@@ -126,32 +183,58 @@ export async function openForReading(dataDir: string): Promise<Database> {
     throw new EverflameError('not-found', `${path} is not there`, { field: '--data-dir' });
   }
   const settings = { ...settingsOf({ dataDir }), access_mode: 'READ_ONLY' };
-  return openFile(path, settings, async (opened) => {
+  return openFile(path, { settings, isReadOnly: true }, async (opened) => {
     const { idKey, version } = await readSchema(opened, path);
     if (version !== String(SCHEMA_VERSION)) throw otherVersion(path, version);
     return idKey;
   });
 }
 
+interface OpenOptions {
+  settings: Record<string, string>;
+  isReadOnly?: boolean;
+  log?: DuckStoreOptions['log'];
+}
+
 async function openFile(
   path: string,
-  settings: Record<string, string>,
+  options: OpenOptions,
   prepare: (connection: duckdb.Connection, path: string) => Promise<IdKey>,
 ): Promise<Database> {
   if (openFiles.has(path)) throw inUse(path, 'this process');
   openFiles.add(path);
   let database: duckdb.Database | null = null;
+  let fd: number | null = null;
   try {
-    database = await openLocked(path, settings);
+    if (options.isReadOnly !== true) await mendFile(path, options);
+    database = await openLocked(path, options.settings);
+    if (options.isReadOnly !== true) fd = openSync(path, 'r');
     const connection = await duckdb.connect(database);
     const idKey = await prepare(connection, path);
     duckdb.disconnect_sync(connection);
-    return new Database(path, database, idKey);
+    return new Database(path, { database, fd, idKey });
   } catch (cause) {
     if (database !== null) duckdb.close_sync(database);
+    if (fd !== null) closeSync(fd);
     openFiles.delete(path);
     throw toOpenError(path, cause);
   }
+}
+
+/** A process was killed when it made the file, or a checkpoint: as if it had not begun. */
+async function mendFile(path: string, { settings, log }: OpenOptions): Promise<void> {
+  const isHalfMade = isWithoutHeaders(path) && sizeOf(logOf(path)) === 0;
+  if (!isHalfMade && !isCutOff(path)) return;
+  // Another server may be at that right now: then DuckDB cannot have the lock.
+  const [opened] = await Promise.allSettled([openLocked(path, settings)]);
+  if (opened.status === 'fulfilled') duckdb.close_sync(opened.value);
+  else if (holderOf(opened.reason) !== null) throw opened.reason;
+  if (isHalfMade) {
+    rmSync(path);
+    return;
+  }
+  takeBack(path);
+  log?.('a checkpoint of the database was cut off, and is taken back');
 }
 
 /** The file of that name, locked. */
@@ -160,11 +243,20 @@ async function openLocked(
   settings: Record<string, string>,
 ): Promise<duckdb.Database> {
   const before = inodeOf(path);
-  const database = await duckdb.open(path, configOf(settings));
+  const database = await openQuiet(path, settings);
   if (before === null || before === inodeOf(path)) return database;
   // Who had the lock until then has put a smaller file in its place (shrink-file.ts).
   duckdb.close_sync(database);
-  return duckdb.open(path, configOf(settings));
+  return openQuiet(path, settings);
+}
+
+/** Without a checkpoint at its end, for which nothing would be kept (checkpoint-undo.ts). */
+async function openQuiet(path: string, settings: Record<string, string>): Promise<duckdb.Database> {
+  const database = await duckdb.open(path, configOf(settings));
+  const connection = await duckdb.connect(database);
+  await duckdb.query(connection, 'PRAGMA disable_checkpoint_on_shutdown');
+  duckdb.disconnect_sync(connection);
+  return database;
 }
 
 function inodeOf(path: string): number | null {
@@ -172,15 +264,28 @@ function inodeOf(path: string): number | null {
 }
 
 function toOpenError(path: string, cause: unknown): EverflameError {
-  const holder = /Conflicting lock is held in (.*?)\.? See also/s.exec(String(cause));
-  if (holder !== null) return inUse(path, holder[1] ?? 'another process');
+  const holder = holderOf(cause);
+  if (holder !== null) return inUse(path, holder);
   const error = toStoreError(cause);
+  if (existsSync(undoOf(path))) {
+    return new EverflameError('unavailable', error.message, {
+      field: '--data-dir',
+      remedy: 'Start the server on it: a checkpoint was cut off, which that takes back.',
+      cause,
+    });
+  }
   if (!error.message.includes('.wal')) return error;
   return new EverflameError('unavailable', error.message, {
     field: '--data-dir',
     remedy: `Start on a backup. To go on without what was written last, move ${path}.wal away.`,
     cause,
   });
+}
+
+/** Who has the file open; null where opening it failed for another reason. */
+function holderOf(cause: unknown): string | null {
+  const holder = /Conflicting lock is held in (.*?)\.? See also/s.exec(String(cause));
+  return holder === null ? null : (holder[1] ?? 'another process');
 }
 
 /**
@@ -222,7 +327,7 @@ function settingsOf(options: DuckStoreOptions): Record<string, string> {
   return {
     threads: String(options.threads ?? availableParallelism()),
     memory_limit: `${memory}B`,
-    checkpoint_threshold: `${CHECKPOINT_BYTES}B`,
+    checkpoint_threshold: `${OWN_CHECKPOINT_BYTES}B`,
     // Of new files. Most tables are small, and each takes some blocks of its own: of 256 KiB, which
     // is DuckDB's own choice, three times as much in all. Smaller ones make hot rows take more.
     default_block_size: '65536',
@@ -312,7 +417,7 @@ async function createSchema(connection: duckdb.Connection): Promise<IdKey> {
 
 /** The database file and its log. */
 export function fileBytes({ path }: Database): number {
-  return sizeOf(path) + sizeOf(`${path}.wal`);
+  return sizeOf(path) + sizeOf(logOf(path));
 }
 
 /** The log is not there after a checkpoint. */

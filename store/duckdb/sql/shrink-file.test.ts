@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { cpSync, readdirSync, statSync } from 'node:fs';
+import { cpSync, openSync, readdirSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { drawBatch, mergeText } from '../../../test/conformance/drawn-batch.ts';
 import { select } from '../../../test/conformance/store.ts';
 import type { EmbeddedStore } from '../duck-store.ts';
 import { openDuckStore } from '../open-store.ts';
+import { Database } from './database.ts';
 import { ResultColumns } from './result-columns.ts';
 import { isWorthShrinking, SHRINK_STEPS } from './shrink-file.ts';
 
@@ -128,15 +129,18 @@ test('a close after sealing leaves a small file', async () => {
 test('after a crash at any step there is one file, with everything in it', async () => {
   const dataDir = await makeBloated();
   const crashed: string[] = [];
-  const database = await duckdb.open(join(dataDir, FILE));
-  const connection = await duckdb.connect(database);
+  const path = join(dataDir, FILE);
+  const opened = await duckdb.open(path);
+  const idKey = { k0: 0, k1: 0 };
+  const database = new Database(path, { database: opened, fd: openSync(path, 'r'), idKey });
+  const connection = await database.connect();
   await duckdb.query(connection, "UPDATE meta SET value = '1' WHERE name = 'probed_ms'");
   for (const step of SHRINK_STEPS) {
-    await step(connection, join(dataDir, FILE));
+    await step(connection, database);
     crashed.push(await copy(dataDir));
   }
   duckdb.disconnect_sync(connection);
-  duckdb.close_sync(database);
+  database.close();
   for (const left of [...crashed, dataDir]) {
     const store = await openDuckStore({ dataDir: left });
     expect(await merge(store)).toEqual(['a;b 1', 'a;c 2']);

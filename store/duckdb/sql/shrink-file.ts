@@ -44,7 +44,7 @@ export async function shrinkFile(database: Database): Promise<boolean> {
     if (!isWorthShrinking(size)) return false;
     const roomBytes = volumeOf(database.dataDir).roomBytes();
     if (roomBytes < size.usedBytes + size.logBytes) return false;
-    const [shrunk] = await Promise.allSettled([runSteps(connection, database.path)]);
+    const [shrunk] = await Promise.allSettled([runSteps(connection, database)]);
     // What cannot be removed now is removed by the next start.
     if (shrunk.status === 'rejected') removeLeftovers(database.path);
     return true;
@@ -55,9 +55,7 @@ export async function shrinkFile(database: Database): Promise<boolean> {
 
 /** The same before the database is closed, which writes the log's rows into the file anyway. */
 export async function shrinkBeforeClose(database: Database): Promise<void> {
-  const connection = await database.connect();
-  const [written] = await Promise.allSettled([duckdb.query(connection, 'CHECKPOINT')]);
-  duckdb.disconnect_sync(connection);
+  const [written] = await Promise.allSettled([database.checkpoint()]);
   // A database that finds no room or is broken is closed as it is: its log has what it lacks.
   if (written.status === 'fulfilled') await shrinkFile(database);
 }
@@ -65,12 +63,12 @@ export async function shrinkBeforeClose(database: Database): Promise<void> {
 /** In order. A crash may come after any of them. */
 export const SHRINK_STEPS: readonly ((
   connection: duckdb.Connection,
-  path: string,
+  database: Database,
 ) => Promise<void>)[] = [copyTables, checkpointCopy, checkpointOld, syncNames, swap, syncNames];
 
-async function runSteps(connection: duckdb.Connection, path: string): Promise<void> {
-  removeLeftovers(path);
-  for (const step of SHRINK_STEPS) await step(connection, path);
+async function runSteps(connection: duckdb.Connection, database: Database): Promise<void> {
+  removeLeftovers(database.path);
+  for (const step of SHRINK_STEPS) await step(connection, database);
 }
 
 /** What was copied by a process that was killed. The lock on the database file must be ours. */
@@ -85,12 +83,12 @@ function copyOf(path: string): string {
   return `${path}.new`;
 }
 
-function logOf(path: string): string {
+export function logOf(path: string): string {
   return `${path}.wal`;
 }
 
 /** The copy stays attached, and thereby locked, until the database is closed. */
-async function copyTables(connection: duckdb.Connection, path: string): Promise<void> {
+async function copyTables(connection: duckdb.Connection, { path }: Database): Promise<void> {
   await duckdb.query(connection, `ATTACH ${sqlText(copyOf(path))} AS smaller`);
   await duckdb.query(connection, 'COPY FROM DATABASE everflame TO smaller');
 }
@@ -99,22 +97,22 @@ async function copyTables(connection: duckdb.Connection, path: string): Promise<
  * DuckDB syncs the file with that. It must not be opened here for that purpose: closing any handle
  * of a file gives up all locks that the process has on it.
  */
-async function checkpointCopy(connection: duckdb.Connection, path: string): Promise<void> {
+async function checkpointCopy(connection: duckdb.Connection, { path }: Database): Promise<void> {
   await duckdb.query(connection, 'CHECKPOINT smaller');
   checkLogIsGone(copyOf(path));
 }
 
 /** The new file would be opened with what the old one's log says. */
-async function checkpointOld(connection: duckdb.Connection, path: string): Promise<void> {
-  await duckdb.query(connection, 'CHECKPOINT everflame');
-  checkLogIsGone(path);
+async function checkpointOld(_: duckdb.Connection, database: Database): Promise<void> {
+  await database.checkpoint();
+  checkLogIsGone(database.path);
 }
 
-async function syncNames(_: duckdb.Connection, path: string): Promise<void> {
+async function syncNames(_: duckdb.Connection, { path }: Database): Promise<void> {
   await syncFolder(dirname(path));
 }
 
-async function swap(_: duckdb.Connection, path: string): Promise<void> {
+async function swap(_: duckdb.Connection, { path }: Database): Promise<void> {
   renameSync(copyOf(path), path);
 }
 

@@ -19,7 +19,7 @@ beforeEach(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'everflame-writer-'));
   database = await openDatabase({ dataDir, threads: 2 });
   connection = await database.connect();
-  writer = new GroupWriter(connection, database.idKey);
+  writer = new GroupWriter(connection, database);
 });
 afterEach(async () => {
   await writer.close();

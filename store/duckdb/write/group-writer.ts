@@ -7,12 +7,12 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import duckdb from '@duckdb/node-bindings';
 import { EverflameError } from '../../../profile/errors.ts';
-import type { IdKey } from '../../../profile/siphash.ts';
 import type { WriteBatch } from '../../store.ts';
 import { type BatchHash, BatchIds, hashBatchId, oldestKeptMs } from '../catalogue/batch-ids.ts';
 import { Catalogue } from '../catalogue/catalogue.ts';
 import { Dictionaries } from '../dictionary/dictionaries.ts';
 import { loadActivity } from '../load.ts';
+import type { Database } from '../sql/database.ts';
 import { PatientStatement } from '../sql/patient-statement.ts';
 import { toStoreError } from '../sql/store-error.ts';
 import {
@@ -48,7 +48,7 @@ export class GroupWriter {
   /** Called after each transaction. */
   committed: () => void = () => undefined;
   readonly #connection: duckdb.Connection;
-  readonly #key: IdKey;
+  readonly #database: Database;
   #appenders: Appenders;
   readonly #commitStatement: PatientStatement;
   #waiting: Entry[] = [];
@@ -65,9 +65,9 @@ export class GroupWriter {
   #lastStartMs = 0;
   #lastEndMs = 0;
 
-  constructor(connection: duckdb.Connection, key: IdKey) {
+  constructor(connection: duckdb.Connection, database: Database) {
     this.#connection = connection;
-    this.#key = key;
+    this.#database = database;
     this.#appenders = new Appenders(connection);
     this.#commitStatement = new PatientStatement(connection, 'COMMIT');
   }
@@ -95,7 +95,7 @@ export class GroupWriter {
   }
 
   async write(batch: WriteBatch): Promise<void> {
-    const hash = hashBatchId(this.#key, batch.batchId);
+    const hash = hashBatchId(this.#database.idKey, batch.batchId);
     for (;;) {
       if (this.#closed) throw new EverflameError('unavailable', 'the store is closed');
       if (this.batchIds.has(hash)) {
@@ -160,6 +160,7 @@ export class GroupWriter {
     this.#waiting = [];
     this.#lastGroupSize = group.length;
     await this.#commitOrRetry(group);
+    await this.#database.shortenLog();
     this.#lastEndMs = performance.now();
   }
 
