@@ -99,6 +99,8 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
   closers.push(() => selfMetrics.close());
   const metrics = createMetrics(selfMetrics.meter);
   const shares = shareMemory(memoryLimitBytes ?? totalmem());
+  // Soon after it is open, the store has work for all cores.
+  const webFiles = await readWebFiles(findWebFolder());
   const opened = await openStore(settings, shares);
   const store = watchStore(opened, metrics.storeSeconds, settings.isTraced === true);
   closers.push(() => store.close());
@@ -145,7 +147,7 @@ async function openApp(settings: AppSettings, closers: Closer[]) {
   const app = createApp({
     version,
     pathPrefix,
-    webFiles: await readWebFiles(findWebFolder()),
+    webFiles,
     metrics,
     bodies,
     memory,

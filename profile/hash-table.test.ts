@@ -29,7 +29,17 @@ test('many ids at once are as many one by one', () => {
     ids.slice(0, first).forEach(([low, high], i) => {
       table.insert(low, high, i);
     });
-    table.insertAll(Int32Array.from(ids.slice(first).flat()), first);
+    const rest = Int32Array.from(ids.slice(first).flat());
+    const middle = 2 * Math.floor(rest.length / 4);
+    // As those that follow one by one, and with a value each.
+    const values = Uint32Array.from(
+      ids.slice(first + middle / 2),
+      (_, i) => first + middle / 2 + i,
+    );
+    table.insertAll([
+      { ids: rest.subarray(0, middle), values: first },
+      { ids: rest.subarray(middle), values },
+    ]);
     expect(table.size).toBe(ids.length);
     expect(ids.map(([low, high]) => table.get(low, high))).toEqual(ids.map((_, i) => i));
   });
@@ -54,12 +64,21 @@ test('room is made in steps, and the table is read between them', () => {
   );
 });
 
-test('so many ids that they are sorted first are found like others', () => {
+test.each([
+  ['evenly', (at: number) => Math.imul(at + 1, 0x9e3779b1)],
+  // More come to some parts than these have room for.
+  ['in half of the parts', (at: number) => (at % 2 === 0 ? at / 2 : 0)],
+])('so many ids that they are sorted first are found like others: %s', (_, wordAt) => {
   const count = 100_000;
-  const ids = Int32Array.from({ length: 2 * count }, (_, at) => Math.imul(at + 1, 0x9e3779b1));
+  const ids = Int32Array.from({ length: 2 * count }, (_, at) => wordAt(at));
   const table = new SharedHashTable();
   table.insert(7, 7, 0);
-  table.insertAll(ids, 1);
+  const half = count / 2;
+  const values = Uint32Array.from({ length: half }, (_, row) => 1 + half + row);
+  table.insertAll([
+    { ids: ids.subarray(0, count), values: 1 },
+    { ids: ids.subarray(count), values },
+  ]);
   const found = Int32Array.from({ length: count }, (_, row) =>
     table.get(ids[2 * row] as number, ids[2 * row + 1] as number),
   );

@@ -12,7 +12,16 @@ const KEPT_SLOTS = 2 ** 16;
 /** Over so many, ids are sorted before they are inserted, into so many parts. */
 const SORTED_IDS = 2 ** 16;
 const PART_BITS = 8;
+/** A part gets room for so many standard deviations more than the mean. */
+const SPARE_DEVIATIONS = 6;
 const STEP_WORDS = 4_096 * SLOT;
+
+/** Ids, interleaved: low half, high half. */
+export interface IdChunk {
+  ids: Int32Array;
+  /** Of each id, or of the first where the others follow it one by one. */
+  values: Uint32Array | number;
+}
 
 export class SharedHashTable {
   /** Shared with other threads by passing it in a message and `new SharedHashTable(words, n)`. */
@@ -63,28 +72,45 @@ export class SharedHashTable {
   }
 
   /**
-   * Adds ids (interleaved) with the values `first`, `first` + 1, ..., or those that are told, to
-   * a table that no other thread has yet. An atomic write waits for the memory that a plain one
-   * leaves to the processor, which is most of the time in a large table.
+   * Adds ids to a table that no other thread has yet. An atomic write waits for the memory that a
+   * plain one leaves to the processor, which is most of the time in a large table.
    */
-  insertAll(ids: Int32Array, first: number, values?: Uint32Array): void {
-    const count = ids.length / 2;
+  insertAll(chunks: readonly IdChunk[]): void {
+    const count = chunks.reduce((sum, { ids }) => sum + ids.length / 2, 0);
+    if (count >= SORTED_IDS) {
+      const sorter = this.sorter(count);
+      for (const chunk of chunks) sorter.add(chunk);
+      this.insertSorted(sorter);
+      return;
+    }
     this.reserve(count);
+    for (const { ids, values } of chunks) {
+      for (let at = 0; at < ids.length; at += 2) {
+        const mark = valueAt(values, at / 2) + 1;
+        placeUnseen(this.words, this.#mask, ids[at] as number, ids[at + 1] as number, mark);
+      }
+    }
+    this.size += count;
+  }
+
+  /** Sorts about `count` ids for this table, which gets room for them. */
+  sorter(count: number): IdSorter {
+    this.reserve(count);
+    return new IdSorter(this.#mask, count);
+  }
+
+  /** As `insertAll`. */
+  insertSorted(sorter: IdSorter): void {
+    this.reserve(sorter.count);
     const { words } = this;
     const mask = this.#mask;
-    const triples = count < SORTED_IDS ? null : sortBySlot(ids, first, mask, values);
-    if (triples === null) {
-      for (let row = 0; row < count; row++) {
-        const mark = (values === undefined ? first + row : (values[row] as number)) + 1;
-        placeUnseen(words, mask, ids[2 * row] as number, ids[2 * row + 1] as number, mark);
-      }
-    } else {
+    for (const triples of sorter.parts()) {
       for (let at = 0; at < triples.length; at += SLOT) {
         const low = triples[at] as number;
         placeUnseen(words, mask, low, triples[at + 1] as number, triples[at + 2] as number);
       }
     }
-    this.size += count;
+    this.size += sorter.count;
   }
 
   get slots(): number {
@@ -152,38 +178,63 @@ function slotOf(low: number, high: number, mask: number): number {
   return (low ^ (high >>> 7)) & mask;
 }
 
+function valueAt(values: Uint32Array | number, row: number): number {
+  return typeof values === 'number' ? values + row : (values[row] as number);
+}
+
 /**
- * Ids and their marks, those of one part of the table after those of another, so that what is
- * written lies in the processor's cache.
+ * Ids and their marks by parts of a table, one after the other: what is written then lies in the
+ * processor's cache. 12 bytes each.
  */
-function sortBySlot(
-  ids: Int32Array,
-  first: number,
-  mask: number,
-  values: Uint32Array | undefined,
-): Int32Array {
-  const shift = Math.max(0, 32 - Math.clz32(mask) - PART_BITS);
-  const ends = new Uint32Array(2 ** PART_BITS + 1);
-  for (let at = 0; at < ids.length; at += 2) {
-    const part = slotOf(ids[at] as number, ids[at + 1] as number, mask) >>> shift;
-    ends[part + 1] = (ends[part + 1] as number) + 1;
+export class IdSorter {
+  count = 0;
+  readonly #mask: number;
+  readonly #shift: number;
+  /** Triples that each part has room for. */
+  readonly #room: number;
+  readonly #triples: Int32Array;
+  readonly #counts = new Uint32Array(2 ** PART_BITS);
+  /** What found no room in its part: next to nothing where ids are evenly distributed. */
+  readonly #spare: number[] = [];
+
+  constructor(mask: number, count: number) {
+    this.#mask = mask;
+    this.#shift = Math.max(0, 32 - Math.clz32(mask) - PART_BITS);
+    const mean = count / 2 ** PART_BITS;
+    this.#room = Math.ceil(mean + SPARE_DEVIATIONS * Math.sqrt(mean)) + 1;
+    this.#triples = new Int32Array(2 ** PART_BITS * this.#room * SLOT);
   }
-  for (let part = 1; part < ends.length; part++) {
-    ends[part] = (ends[part] as number) + (ends[part - 1] as number);
+
+  add({ ids, values }: IdChunk): void {
+    const triples = this.#triples;
+    const counts = this.#counts;
+    const room = this.#room;
+    for (let at = 0; at < ids.length; at += 2) {
+      const low = ids[at] as number;
+      const high = ids[at + 1] as number;
+      const part = slotOf(low, high, this.#mask) >>> this.#shift;
+      const row = counts[part] as number;
+      const mark = valueAt(values, at / 2) + 1;
+      if (row === room) {
+        this.#spare.push(low, high, mark);
+        continue;
+      }
+      counts[part] = row + 1;
+      const to = (part * room + row) * SLOT;
+      triples[to] = low;
+      triples[to + 1] = high;
+      triples[to + 2] = mark;
+    }
+    this.count += ids.length / 2;
   }
-  const triples = new Int32Array((ids.length / 2) * SLOT);
-  for (let at = 0; at < ids.length; at += 2) {
-    const low = ids[at] as number;
-    const high = ids[at + 1] as number;
-    const part = slotOf(low, high, mask) >>> shift;
-    const to = ends[part] as number;
-    ends[part] = to + 1;
-    triples[to * SLOT] = low;
-    triples[to * SLOT + 1] = high;
-    const value = values === undefined ? first + at / 2 : (values[at / 2] as number);
-    triples[to * SLOT + 2] = value + 1;
+
+  *parts(): Generator<ArrayLike<number>> {
+    for (const [part, count] of this.#counts.entries()) {
+      const from = part * this.#room * SLOT;
+      yield this.#triples.subarray(from, from + count * SLOT);
+    }
+    yield this.#spare;
   }
-  return triples;
 }
 
 /** Places what the words `from` to `end` of a table hold in one that no other thread has yet. */

@@ -49,17 +49,19 @@ const CONTENT_SECURITY_POLICY = [
 
 /** Reads a built web UI; an absent folder is an empty one. */
 export async function readWebFiles(folder: string): Promise<WebFiles> {
-  const files = new Map<string, WebFile>();
-  for (const path of await listFiles(folder)) {
-    const name = relative(folder, path).split(sep).join('/');
-    files.set(name, {
-      contentType: CONTENT_TYPES[extname(path)] ?? 'application/octet-stream',
-      body: await readFile(path),
-      // vite puts a hash of the content into the name of everything under assets/.
-      cacheControl: name.startsWith('assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
-    });
-  }
-  return files;
+  const paths = await listFiles(folder);
+  return new Map(await Promise.all(paths.map((path) => readWebFile(folder, path))));
+}
+
+async function readWebFile(folder: string, path: string): Promise<[string, WebFile]> {
+  const name = relative(folder, path).split(sep).join('/');
+  const file = {
+    contentType: CONTENT_TYPES[extname(path)] ?? 'application/octet-stream',
+    body: await readFile(path),
+    // vite puts a hash of the content into the name of everything under assets/.
+    cacheControl: name.startsWith('assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
+  };
+  return [name, file];
 }
 
 async function listFiles(folder: string): Promise<string[]> {

@@ -4,7 +4,7 @@ import type { Labels } from '../../profile/select/labels.ts';
 import type { AgentInfo, SampleLabel } from '../store.ts';
 import type { BlockList } from './blocks/block-lists.ts';
 import { Activity } from './catalogue/activity.ts';
-import { type BatchIds, oldestKeptMs } from './catalogue/batch-ids.ts';
+import { type BatchIds, DAY_MS, oldestKeptMs } from './catalogue/batch-ids.ts';
 import { type Catalogue, rowTypeOf } from './catalogue/catalogue.ts';
 import { eachChunk, ResultColumns } from './sql/result-columns.ts';
 
@@ -123,15 +123,18 @@ export async function loadBatchIds(
   batchIds: BatchIds,
   nowMs: number,
 ): Promise<void> {
-  const rows = await read(
+  const days = await read(
     connection,
-    `SELECT hash, ts_ms::DOUBLE FROM batches WHERE ts_ms >= ${oldestKeptMs(nowMs)}`,
+    `SELECT DISTINCT (ts_ms // ${DAY_MS})::DOUBLE FROM batches
+     WHERE ts_ms >= ${oldestKeptMs(nowMs)}`,
   );
-  const hashes = rows.words(0);
-  const times = rows.f64(1);
-  for (let row = 0; row < rows.rows; row++) {
-    const hash = { low: hashes[2 * row] as number, high: hashes[2 * row + 1] as number };
-    batchIds.add(hash, times[row] as number);
+  for (const day of days.f64(0)) {
+    const [from, to] = [day * DAY_MS, (day + 1) * DAY_MS];
+    const rows = await read(
+      connection,
+      `SELECT hash FROM batches WHERE ts_ms >= ${from} AND ts_ms < ${to}`,
+    );
+    batchIds.load(day, rows.words(0));
   }
 }
 

@@ -28,13 +28,16 @@ export async function openDuckStore(options: DuckStoreOptions): Promise<Embedded
     const { dataDir } = database;
     await removeOldCopies(dataDir);
     const { dictionaries } = writer;
-    const loaded = await loadDictionaries(connection, dictionaries, { dataDir, list });
-    frames = await loadFrames(database, dictionaries, loaded.stacks, opened.place.lists);
-    await markDamaged(opened.place, loaded.faults, new AbortController().signal, log);
-    await forgetSeries(connection);
-    await loadCatalogue(connection, writer.catalogue);
-    await loadActivity(connection, writer.catalogue);
-    await loadBatchIds(connection, writer.batchIds, nowMs());
+    // Nothing may be read any more when an error closes the database.
+    const [read, others] = await Promise.allSettled([
+      loadDictionaries(connection, dictionaries, { dataDir, list }),
+      loadOthers(database, writer, nowMs()),
+    ]);
+    if (read.status === 'rejected') throw read.reason;
+    if (others.status === 'rejected') throw others.reason;
+    const { stacks, faults } = read.value;
+    frames = await loadFrames(database, dictionaries, stacks, opened.place.lists);
+    await markDamaged(opened.place, faults, new AbortController().signal, log);
     await loadCounts(connection, writer, list);
     const { counts } = writer;
     const keeper = new BlockKeeper({ opened, counts, maxHotSamples, nowMs, log });
@@ -65,6 +68,19 @@ export async function openDuckStore(options: DuckStoreOptions): Promise<Embedded
     duckdb.disconnect_sync(connection);
     database.close();
     throw error;
+  }
+}
+
+/** What is not in dictionaries, while these are read: each waits for DuckDB part of the time. */
+async function loadOthers(database: Database, writer: GroupWriter, nowMs: number): Promise<void> {
+  const connection = await database.connect();
+  try {
+    await forgetSeries(connection);
+    await loadCatalogue(connection, writer.catalogue);
+    await loadActivity(connection, writer.catalogue);
+    await loadBatchIds(connection, writer.batchIds, nowMs);
+  } finally {
+    duckdb.disconnect_sync(connection);
   }
 }
 

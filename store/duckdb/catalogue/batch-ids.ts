@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { SharedHashTable } from '../../../profile/hash-table.ts';
 import type { IdKey } from '../../../profile/siphash.ts';
 
-const DAY_MS = 86_400_000;
+export const DAY_MS = 86_400_000;
 /** How long a sender may take to repeat a request. */
 export const BATCH_ID_DAYS = 7;
 
@@ -29,13 +29,23 @@ export class BatchIds {
   }
 
   add({ low, high }: BatchHash, tsMs: number): void {
-    const day = Math.floor(tsMs / DAY_MS);
+    const table = this.#tableOf(Math.floor(tsMs / DAY_MS));
+    if (table.get(low, high) < 0) table.insert(low, high, 0);
+  }
+
+  /** Those of a day, in days since the epoch, when a store is opened: hashes, interleaved. */
+  load(day: number, hashes: Int32Array): void {
+    // Only whether an id is there is ever asked.
+    this.#tableOf(day).insertAll([{ ids: hashes, values: 0 }]);
+  }
+
+  #tableOf(day: number): SharedHashTable {
     let table = this.#days.get(day);
     if (table === undefined) {
       table = new SharedHashTable();
       this.#days.set(day, table);
     }
-    if (table.get(low, high) < 0) table.insert(low, high, 0);
+    return table;
   }
 
   /** Forgets whole days that are over; true if there were any. */

@@ -1,6 +1,7 @@
 /** Where the rows of a dictionary are, and how their ids come back into memory. */
 import { randomBytes } from 'node:crypto';
 import { assert } from '../../../profile/errors.ts';
+import type { IdChunk, IdSorter } from '../../../profile/hash-table.ts';
 import { type Block, type BlockFile, type DictionaryTable, fileOf } from '../blocks/block.ts';
 import type { BlockList } from '../blocks/block-lists.ts';
 import type { ResultColumns } from '../sql/result-columns.ts';
@@ -28,19 +29,28 @@ export function partsOf(list: BlockList, table: DictionaryTable): Part[] {
   return parts.sort((a, b) => a.ids[0] - b.ids[0]);
 }
 
-/** The ids of rows that are read chunk by chunk; all at once they are found sooner. */
+/** The ids of rows that are read chunk by chunk, on their way into an index. */
 export class IdRows {
   /** The least ref that the next row can have. */
   next: number;
   count = 0;
+  readonly #index: IdIndex;
   readonly #first: number;
-  readonly #hashes: Int32Array[] = [];
-  /** Of each chunk; of one without a gap, its first. */
-  readonly #refs: (Uint32Array | number)[] = [];
+  readonly #found: boolean;
+  readonly #sorter: IdSorter | null;
+  readonly #chunks: IdChunk[] = [];
+  readonly #gaps: number[] = [];
 
-  constructor(first: number) {
-    this.#first = first;
-    this.next = first;
+  /**
+   * `found`: whether the rows are found by their ids. Where about `expected` rows are to come, they
+   * are sorted as they come.
+   */
+  constructor(index: IdIndex, { found = true, expected = 0 } = {}) {
+    this.#index = index;
+    this.#first = index.count;
+    this.next = index.count;
+    this.#found = found;
+    this.#sorter = expected === 0 ? null : index.committed.sorter(expected);
   }
 
   /** Takes the next rows, whose columns begin with `id, hash`; returns their refs, which ascend. */
@@ -50,11 +60,14 @@ export class IdRows {
     for (let row = 0; row < refs.length; row++) {
       const ref = refs[row] as number;
       if (ref < next) assert(false, `row ${row} of a dictionary has the id ${ref}`);
+      if (ref > next) this.#gaps.push(next, ref);
       next = ref + 1;
     }
-    this.#hashes.push(rows.words(1));
     const first = refs[0] ?? 0;
-    this.#refs.push(next - first === refs.length ? first : refs);
+    const values = next - first === refs.length ? first : refs;
+    const ids = this.#found ? rows.words(1) : randomIds(refs.length);
+    if (this.#sorter === null) this.#chunks.push({ ids, values });
+    else this.#sorter.add({ ids, values });
     this.count += rows.rows;
     this.next = next;
     return refs;
@@ -62,38 +75,24 @@ export class IdRows {
 
   /** Whether numbers between the rows are of none. */
   get hasGaps(): boolean {
-    return this.next - this.#first !== this.count;
+    return this.#gaps.length > 0;
   }
 
-  /** `found`: whether the rows are found by their ids. */
-  loadInto(index: IdIndex, found: boolean): void {
-    assert(index.count === this.#first, 'rows follow those that are there');
-    const ids = found ? new Int32Array(2 * this.count) : randomIds(this.count);
-    let at = 0;
-    for (const chunk of found ? this.#hashes : []) {
-      ids.set(chunk, at);
-      at += chunk.length;
-    }
-    if (this.hasGaps) index.load(ids, this.#allRefs());
-    else index.load(ids);
-  }
-
-  #allRefs(): Uint32Array {
-    const refs = new Uint32Array(this.count);
-    let at = 0;
-    for (const [chunk, taken] of this.#refs.entries()) {
-      const end = at + (this.#hashes[chunk]?.length ?? 0) / 2;
-      if (typeof taken !== 'number') refs.set(taken, at);
-      else for (let row = at; row < end; row++) refs[row] = taken + row - at;
-      at = end;
-    }
-    return refs;
+  load(): void {
+    const { committed, count } = this.#index;
+    assert(count === this.#first, 'rows follow those that are there');
+    if (this.#sorter === null) committed.insertAll(this.#chunks);
+    else committed.insertSorted(this.#sorter);
+    this.#index.loaded(this.next, this.#gaps);
   }
 }
 
 /** Whether all rows of a file were read: those between its ids that it lacks are not used. */
-export function isWholePart({ ids, file }: Part, rows: IdRows): boolean {
-  return rows.next === ids[1] && rows.count === file.rows;
+export function isWholePart(
+  { ids, file }: Part,
+  { next, count }: { next: number; count: number },
+): boolean {
+  return next === ids[1] && count === file.rows;
 }
 
 /** Rows that are not there, until the next is the row `ref`: nothing lies between their offsets. */

@@ -76,19 +76,15 @@ export class IdIndex {
   }
 
   /**
-   * Gives the next refs to ids (interleaved) that are durable already and have none; or `refs`,
-   * which ascend and leave gaps.
+   * The refs up to `end` are those of rows that are durable already, and whose ids are in
+   * `committed` by now; `gaps`: begins and ends of stretches of refs, ascending, that no row has.
    */
-  load(ids: Int32Array, refs?: Uint32Array): void {
+  loaded(end: number, gaps: readonly number[] = []): void {
     assert(this.count === this.committedCount, 'nothing is pending while rows are loaded');
-    this.committed.insertAll(ids, this.count, refs);
-    for (const ref of refs ?? []) {
-      if (ref > this.count) this.#gaps.push(this.count, ref);
-      this.count = ref + 1;
-    }
-    if (refs === undefined) this.count += ids.length / 2;
-    this.committedCount = this.count;
-    this.#published = this.count;
+    for (const edge of gaps) this.#gaps.push(edge);
+    this.count = end;
+    this.committedCount = end;
+    this.#published = end;
   }
 
   /** Ids of the refs `from` to `to`, none of them final yet, interleaved. */

@@ -64,25 +64,25 @@ async function loadTable(
     if (file.lost === true) continue;
     const source = parquetRows([join(dataDir, file.name)]);
     const found = block.damaged === '' && !faults.has(block);
-    const rows = new IdRows(index.count);
+    const rows = new IdRows(index, { found });
     const reading = eachChunk(connection, `SELECT ${columns} FROM ${source}`, (chunk) => {
       append(chunk, rows.take(chunk));
     });
     const [read] = await Promise.allSettled([reading]);
     // What was read of a damaged file stands for its first rows.
-    rows.loadInto(index, found);
+    rows.load();
     if (read.status === 'fulfilled' && isWholePart(part, rows)) continue;
     const fault = await contentFaultOf(dataDir, file);
     if (fault === '' && read.status === 'rejected') throw read.reason;
     faults.set(block, fault === '' ? `${file.name} lacks rows` : fault);
   }
   await fill(Math.max(0, ...parts.map(({ ids }) => ids[1])));
-  const rows = new IdRows(index.count);
+  const rows = new IdRows(index);
   await eachChunk(connection, `SELECT ${columns} FROM ${table}`, (chunk) => {
     append(chunk, rows.take(chunk));
   });
   assert(!rows.hasGaps, 'rows that are not sealed are all there');
-  rows.loadInto(index, true);
+  rows.load();
 }
 
 function tablesOf(dictionaries: Dictionaries, lost: LostRows): Table[] {

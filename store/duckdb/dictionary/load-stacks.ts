@@ -11,6 +11,7 @@ import type { Dictionaries } from './dictionaries.ts';
 import { IdRows, isWholePart, partsOf, type Sealed, skipTo } from './dictionary-parts.ts';
 import type { StackPart } from './load-frames.ts';
 import type { LostRows } from './lost-rows.ts';
+import type { SharedColumn } from './shared-column.ts';
 
 /** Adds to `faults` what is wrong with blocks whose stacks cannot be read. */
 export async function loadStackIds(
@@ -38,31 +39,48 @@ async function tryLoadStackIds(
   faults: Map<Block, string>,
 ): Promise<StackPart[] | null> {
   const { index, offsets, locations } = dictionaries.stacks;
-  const parts: StackPart[] = [];
-  const fill = async (end: number): Promise<void> => {
-    if (index.count >= end) return;
-    const location = await lost.lostLocation();
-    lost.fillStackIds(end);
-    parts.push({ from: 'nowhere', end, location });
-  };
-  const read = async (source: string, { depth, most }: Lists, found: boolean): Promise<IdRows> => {
-    const stop = (offsets.data[offsets.length - 1] as number) + most;
-    const ids = new IdRows(index.count);
-    await eachChunk(connection, `SELECT id, hash, ${depth} FROM ${source}`, (rows) => {
-      const refs = ids.take(rows);
-      let end = offsets.data[offsets.length - 1] as number;
-      for (const [row, length] of rows.u32(2).entries()) {
-        skipTo(refs[row] as number, offsets, end);
-        end += length;
-        assert(end <= stop, 'the lengths of stacks that a file has lists for');
-        offsets.push(end);
-      }
-    });
-    ids.loadInto(index, found);
-    return ids;
-  };
   const inBlocks = partsOf(list, 'stacks');
-  index.committed.reserve(Math.max(0, ...inBlocks.map(({ ids }) => ids[1])));
+  const count = Math.max(0, ...inBlocks.map(({ ids }) => ids[1]));
+  index.committed.reserve(count);
+  offsets.reserve(count);
+  const parts: StackPart[] = [];
+  // Of files one after the other, and not in the index yet.
+  let waiting = new IdRows(index, { expected: count });
+  let areFound = true;
+  const load = async (then: () => void | Promise<void> = () => undefined): Promise<void> => {
+    waiting.load();
+    await then();
+    waiting = new IdRows(index, { found: areFound, expected: count - index.count });
+  };
+  const fill = async (end: number): Promise<void> => {
+    if (waiting.next >= end) return;
+    await load(async () => {
+      const location = await lost.lostLocation();
+      lost.fillStackIds(end);
+      parts.push({ from: 'nowhere', end, location });
+    });
+  };
+  const read = async (source: string, { depth, most }: Lists, found: boolean) => {
+    const stop = (offsets.data[offsets.length - 1] as number) + most;
+    if (found !== areFound) {
+      areFound = found;
+      await load();
+    }
+    const before = waiting.count;
+    await eachChunk(connection, `SELECT id, hash, ${depth} FROM ${source}`, (rows) => {
+      const refs = waiting.take(rows);
+      const lengths = rows.u32(2);
+      const ends = new Uint32Array(lengths.length);
+      let end = offsets.data[offsets.length - 1] as number;
+      for (let row = 0; row < ends.length; row++) {
+        end += lengths[row] as number;
+        ends[row] = end;
+      }
+      assert(end <= stop, 'the lengths of stacks that a file has lists for');
+      appendEnds(offsets, refs, ends);
+    });
+    return { next: waiting.next, count: waiting.count - before };
+  };
   for (const inBlock of inBlocks) {
     const { block, file, ids } = inBlock;
     await fill(ids[0]);
@@ -79,11 +97,29 @@ async function tryLoadStackIds(
     }
     parts.push({ from: 'file', end: ids[1], block, file });
   }
-  await fill(Math.max(0, ...inBlocks.map(({ ids }) => ids[1])));
+  await fill(count);
+  await load();
+  const first = waiting.next;
   const hot = await read('stacks', { depth: COUNTED_DEPTH, most: 2 ** 32 }, true);
-  assert(!hot.hasGaps, 'stacks that are not sealed are all there');
+  assert(hot.next - first === hot.count, 'stacks that are not sealed are all there');
+  waiting.load();
   locations.extend(offsets.data[index.count] as number);
   return [...parts, { from: 'table', end: index.count }];
+}
+
+/** Nothing lies between the offsets of refs that no row has. */
+function appendEnds(
+  offsets: SharedColumn<Uint32Array>,
+  refs: Uint32Array,
+  ends: Uint32Array,
+): void {
+  const first = refs[0] ?? 0;
+  const isDense = (refs.at(-1) ?? 0) - first === refs.length - 1;
+  const step = isDense ? refs.length : 1;
+  for (let row = 0; row < refs.length; row += step) {
+    skipTo(refs[row] as number, offsets, offsets.data[offsets.length - 1] as number);
+    offsets.append(ends.subarray(row, row + step));
+  }
 }
 
 interface Lists {

@@ -85,7 +85,9 @@ export class LostRows {
   #assign(index: IdIndex): { ref: number; hash: bigint } {
     const id = randomBytes(8);
     const ref = index.count;
-    index.load(Int32Array.of(id.readInt32LE(0), id.readInt32LE(4)));
+    const ids = Int32Array.of(id.readInt32LE(0), id.readInt32LE(4));
+    index.committed.insertAll([{ ids, values: ref }]);
+    index.loaded(ref + 1);
     return { ref, hash: id.readBigUInt64LE(0) };
   }
 

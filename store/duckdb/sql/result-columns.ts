@@ -152,9 +152,12 @@ export async function eachChunk(
   // A statement, and a result that is not at its end, keep the database open until collected.
   duckdb.destroy_prepare_sync(statement);
   let failure: unknown = null;
+  // The next is fetched, by another thread, while this one is visited.
+  let next = duckdb.fetch_chunk(result);
   for (;;) {
-    const chunk = await duckdb.fetch_chunk(result);
+    const chunk = await next;
     if (chunk === null || duckdb.data_chunk_get_size(chunk) === 0) break;
+    next = duckdb.fetch_chunk(result);
     try {
       if (failure === null) visit(new ResultColumns([chunk]));
     } catch (error) {
