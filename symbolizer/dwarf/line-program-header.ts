@@ -1,7 +1,7 @@
 /** The header of a line program and its tables of directories and files (DWARF 5, 6.2.4). */
 import { EverflameError } from '../../profile/errors.ts';
+import { DwarfCursor } from './dwarf-cursor.ts';
 import type { DwarfSections } from './dwarf-input.ts';
-import { LineProgramCursor } from './line-program-cursor.ts';
 
 const Form = {
   block2: 0x03,
@@ -66,7 +66,7 @@ export interface LineUnit {
 
 /** Throws EverflameError for a header that is damaged or of another version than 2 to 5. */
 export function readLineProgramHeader(sections: DwarfSections, unit: LineUnit): LineProgramHeader {
-  const cursor = new LineProgramCursor(sections.line, unit.offset, sections.line.length);
+  const cursor = new DwarfCursor(sections.line, unit.offset, sections.line.length);
   let length = cursor.u32();
   const offsetSize = length === 0xffffffff ? 8 : 4;
   if (offsetSize === 8) length = cursor.u64();
@@ -114,7 +114,7 @@ export function readLineProgramHeader(sections: DwarfSections, unit: LineUnit): 
 }
 
 /** Versions 2 to 4: names end in a zero byte, and so does each table. */
-function readOldTables(cursor: LineProgramCursor): [NameTable, NameTable] {
+function readOldTables(cursor: DwarfCursor): [NameTable, NameTable] {
   const directories = emptyTable();
   for (let at = cursor.string(); cursor.at - at > 1; at = cursor.string()) {
     addName(directories, Place.line, at, 0);
@@ -127,7 +127,7 @@ function readOldTables(cursor: LineProgramCursor): [NameTable, NameTable] {
 }
 
 /** The rest of a file entry of versions 2 to 4, whose name is at `nameAt`. */
-export function addOldFile(files: NameTable, cursor: LineProgramCursor, nameAt: number): void {
+export function addOldFile(files: NameTable, cursor: DwarfCursor, nameAt: number): void {
   addName(files, Place.line, nameAt, cursor.uleb());
   cursor.skipLeb(); // time of modification
   cursor.skipLeb(); // length in bytes
@@ -135,7 +135,7 @@ export function addOldFile(files: NameTable, cursor: LineProgramCursor, nameAt: 
 
 /** Version 5: entries of a format that stands before them. */
 function readTable(
-  cursor: LineProgramCursor,
+  cursor: DwarfCursor,
   offsetSize: number,
   sections: DwarfSections,
   strOffsetsBase: number,
@@ -167,7 +167,7 @@ function readTable(
 }
 
 function readName(
-  cursor: LineProgramCursor,
+  cursor: DwarfCursor,
   form: number,
   offsetSize: number,
   table: NameTable,
@@ -204,13 +204,13 @@ function resolveIndex(
   const at = base + (table.offsets[row] as number) * offsetSize;
   if (at + offsetSize > sections.strOffsets.length) table.places[row] = Place.none;
   else {
-    const cursor = new LineProgramCursor(sections.strOffsets, at, at + offsetSize);
+    const cursor = new DwarfCursor(sections.strOffsets, at, at + offsetSize);
     table.offsets[row] = cursor.unsigned(offsetSize);
   }
 }
 
 /** The value of a form that is a number, an offset or an index. */
-function readNumber(cursor: LineProgramCursor, form: number, offsetSize: number): number {
+function readNumber(cursor: DwarfCursor, form: number, offsetSize: number): number {
   switch (form) {
     case Form.data1:
     case Form.strx1:
@@ -241,7 +241,7 @@ function readNumber(cursor: LineProgramCursor, form: number, offsetSize: number)
   }
 }
 
-function skipForm(cursor: LineProgramCursor, form: number, offsetSize: number): void {
+function skipForm(cursor: DwarfCursor, form: number, offsetSize: number): void {
   if (form === Form.string) cursor.string();
   else if (form === Form.data16) cursor.skip(16);
   else if (form === Form.block) cursor.skip(cursor.uleb());

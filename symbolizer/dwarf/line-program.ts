@@ -4,8 +4,8 @@
  */
 import { EverflameError } from '../../profile/errors.ts';
 import type { TextId, Texts } from '../code-piece.ts';
+import { DwarfCursor } from './dwarf-cursor.ts';
 import type { DwarfSections, LineReport } from './dwarf-input.ts';
-import { LineProgramCursor } from './line-program-cursor.ts';
 import { LineProgramFiles, PathBuffer } from './line-program-files.ts';
 import {
   addOldFile,
@@ -161,7 +161,7 @@ function tableOf(files: LineProgramFiles, rows: LineRows): LineTable {
 class LineMachine {
   /** The first row of each sequence. */
   readonly starts: number[] = [];
-  readonly #cursor: LineProgramCursor;
+  readonly #cursor: DwarfCursor;
   readonly #header: LineProgramHeader;
   readonly #files: LineProgramFiles;
   readonly #rows: LineRows;
@@ -185,7 +185,7 @@ class LineMachine {
     isCode: (address: number) => boolean,
     report: LineReport,
   ) {
-    this.#cursor = new LineProgramCursor(bytes, header.start, header.end);
+    this.#cursor = new DwarfCursor(bytes, header.start, header.end);
     this.#header = header;
     this.#files = files;
     this.#rows = rows;

@@ -8,6 +8,7 @@ import { fuzzFg1 } from './fuzz-fg1.ts';
 import { fuzzGzip } from './fuzz-gzip.ts';
 import { fuzzPprof } from './fuzz-pprof.ts';
 import { fuzzSelector } from './fuzz-selector.ts';
+import { fuzzUnwind } from './fuzz-unwind.ts';
 import { proveKill } from './kill.ts';
 import { proveOracle } from './oracle.ts';
 import type { Proof } from './proof.ts';
@@ -30,6 +31,7 @@ export const PROOFS: Record<string, Proof> = {
     runsPerPart: 100_000,
     run: fuzzDebuginfoInProcesses,
   },
+  'fuzz-unwind': { claim: `The compiler of unwind tables ${FUZZ_CLAIM}`, ...FUZZ, run: fuzzUnwind },
   'fuzz-demangle': { claim: `The demangler ${FUZZ_CLAIM}`, ...FUZZ, run: fuzzDemangle },
   demangle: {
     claim: 'Of the C++ and Rust names in large programs, 99.9 % of each read as c++filt has them',

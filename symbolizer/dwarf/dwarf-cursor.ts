@@ -1,7 +1,7 @@
-/** A cursor over one line program's bytes. Nothing is read at or after `end`. */
+/** A cursor over a part of some DWARF section. Nothing is read at or after `end`. */
 import { truncated } from '../elf/byte-reader.ts';
 
-export class LineProgramCursor {
+export class DwarfCursor {
   readonly bytes: Uint8Array;
   at: number;
   end: number;
@@ -14,7 +14,7 @@ export class LineProgramCursor {
 
   u8(): number {
     const { at } = this;
-    if (at >= this.end) throw truncated('a line program ends too early', at);
+    if (at >= this.end) throw truncated('a part of the debug information ends too early', at);
     this.at = at + 1;
     return this.bytes[at] as number;
   }

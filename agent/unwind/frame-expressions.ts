@@ -1,0 +1,71 @@
+/**
+ * The expressions that compilers and linkers write for a frame's address (DWARF 5, 2.5): a few
+ * shapes, which cover nearly all code that has any.
+ */
+import { DwarfCursor } from '../../symbolizer/dwarf/dwarf-cursor.ts';
+import type { FrameRegisters } from './frame-rules.ts';
+
+/** How the canonical frame address is found. */
+export const CfaRule = {
+  /** No rule was given. */
+  none: 0,
+  /** Stack pointer + offset. */
+  stackPointer: 1,
+  /** Frame pointer + offset. */
+  framePointer: 2,
+  /** In a stub of the PLT, whose code pushes once: see `cfaOffset` for after how many bytes. */
+  plt: 3,
+  /** What lies at frame pointer + offset. */
+  atFramePointer: 4,
+  /** What lies at stack pointer + offset, + 8. */
+  atStackPointer: 5,
+  /** By a rule that is not followed. */
+  unknown: 6,
+} as const;
+
+export interface CfaExpression {
+  rule: number;
+  offset: number;
+}
+
+const UNKNOWN: CfaExpression = { rule: CfaRule.unknown, offset: 0 };
+/** DW_OP_*. */
+const Op = { deref: 0x06, plusUconst: 0x23, lit0: 0x30, breg0: 0x70, breg31: 0x8f } as const;
+/** x86-64: rsp + 8 + ((rip & 15) >= n) << 3, n = 10 or 11. */
+const PLT_BEFORE = [0x77, 0x08, 0x80, 0x00, 0x3f, 0x1a];
+const PLT_AFTER = [0x2a, 0x33, 0x24, 0x22];
+const LONGEST = 16;
+
+/** Throws EverflameError where the bytes end within an operand. */
+export function readCfaExpression(bytes: Uint8Array, registers: FrameRegisters): CfaExpression {
+  if (bytes.length > LONGEST) return UNKNOWN;
+  const threshold = pltThreshold(bytes);
+  if (threshold !== null) return { rule: CfaRule.plt, offset: threshold };
+  const cursor = new DwarfCursor(bytes, 0, bytes.length);
+  if (bytes.length === 0) return UNKNOWN;
+  const op = cursor.u8();
+  if (op < Op.breg0 || op > Op.breg31) return UNKNOWN;
+  const register = op - Op.breg0;
+  const offset = cursor.sleb();
+  const isStack = register === registers.stackPointer;
+  if (!isStack && register !== registers.framePointer) return UNKNOWN;
+  if (cursor.at === bytes.length) {
+    return { rule: isStack ? CfaRule.stackPointer : CfaRule.framePointer, offset };
+  }
+  if (cursor.u8() !== Op.deref) return UNKNOWN;
+  if (cursor.at === bytes.length) {
+    return isStack ? UNKNOWN : { rule: CfaRule.atFramePointer, offset };
+  }
+  const isPlus8 = cursor.u8() === Op.plusUconst && cursor.uleb() === 8;
+  if (!isStack || !isPlus8 || cursor.at < bytes.length) return UNKNOWN;
+  return { rule: CfaRule.atStackPointer, offset };
+}
+
+function pltThreshold(bytes: Uint8Array): number | null {
+  if (bytes.length !== PLT_BEFORE.length + 1 + PLT_AFTER.length) return null;
+  const matches =
+    PLT_BEFORE.every((byte, at) => bytes[at] === byte) &&
+    PLT_AFTER.every((byte, at) => bytes[PLT_BEFORE.length + 1 + at] === byte);
+  const threshold = (bytes[PLT_BEFORE.length] as number) - Op.lit0;
+  return matches && threshold >= 0 && threshold < 16 ? threshold : null;
+}
