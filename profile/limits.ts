@@ -97,8 +97,8 @@ export const MAX_PERF_MAP_ENTRIES = 200_000;
 export const MAX_PERF_MAP_NAME_BYTES = 32 * 2 ** 20;
 /** Bytes of a perf map that are parsed at once, 100 ms; the rest waits for the next window. */
 export const MAX_PERF_MAP_READ_BYTES = 16 * 2 ** 20;
-/** Of the unwind table of a file, 8 bytes each; the largest known programs have 3 million. */
-export const MAX_UNWIND_ROWS = 2 ** 24;
+/** Of the unwind table of a file, 8 bytes each; clang has 2.2 million. */
+export const MAX_UNWIND_ROWS = 2 ** 22;
 /** Of 64 KiB: a gigabyte of code. */
 export const MAX_UNWIND_PAGES = 2 ** 14;
 /** Entries of one ELF symbol table, and those of them that name code. libLLVM has 300,000. */

@@ -63,17 +63,23 @@ export function restrictedCommand(
   return [...prlimit, '--', ...sandbox, ...node, ...loader, entry];
 }
 
-/** Nothing of this process' environment is passed on: it may hold tokens. */
-export function startRestricted(command: readonly string[]): ChildProcess {
+/**
+ * Nothing of this process' environment is passed on: it may hold tokens. `files` are open files that
+ * it gets as its descriptors from 3 on, whether or not it could open them itself.
+ */
+export function startRestricted(
+  command: readonly string[],
+  files: readonly number[] = [],
+): ChildProcess {
   const [program = '', ...args] = command;
   const env = {
     PATH: process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin',
     // For processes from the sources: a cache that others write is none for hostile input.
     TSX_DISABLE_CACHE: '1',
   };
-  const child = spawn(program, args, { env, stdio: 'pipe' });
+  const child = spawn(program, args, { env, stdio: ['pipe', 'pipe', 'pipe', ...files] });
   // A child that ends before it has read everything is judged by how it ended.
-  child.stdin.on('error', () => child.stdin.destroy());
+  child.stdin?.on('error', () => child.stdin?.destroy());
   return child;
 }
 

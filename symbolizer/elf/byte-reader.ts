@@ -29,6 +29,13 @@ export function openByteSource(path: string): FileByteSource {
   }
 }
 
+/** A file that is open already, and stays so. Throws for what is no regular file. */
+export function descriptorSource(fd: number): ByteSource {
+  const stat = fstatSync(fd);
+  if (!stat.isFile()) throw truncated(`descriptor ${fd} is not a regular file`, 0);
+  return new DescriptorSource(fd, stat.size);
+}
+
 export function bytesSource(bytes: Uint8Array): ByteSource {
   return {
     size: bytes.length,
