@@ -165,6 +165,19 @@ describe('who waits', () => {
     expect(await scene.end('a')).toBe('b, d');
   });
 
+  test('for pushes only is soon over, as long as these leave enough', async () => {
+    const scene = new Scene();
+    void scene.ask('push', 'push', 60);
+    void scene.ask('small', 'heavy', 430);
+    void scene.ask('large', 'heavy', 450);
+    expect(await scene.pass(250)).toBe('push');
+    expect(await scene.pass(100)).toBe('small');
+    expect(await scene.end('small')).toBe('');
+    expect(await scene.pass(1_000)).toBe('');
+    expect(scene.trims).toBe(0);
+    expect(await scene.end('push')).toBe('large');
+  });
+
   test('leaves the line when it is given up', async () => {
     const scene = new Scene();
     const control = new AbortController();

@@ -42,6 +42,11 @@ const RELIEF_MS = 1_000;
 const GIVE_BACK_MS = 500;
 /** Caches go for somebody who waits only where others do not end soon. */
 const RELIEF_AGE_MS = 1_500;
+/**
+ * A query that has waited so long for pushes only takes as much as these may beside one. Pushes may
+ * never cease, and it would else get its memory from the caches that it needs itself.
+ */
+const QUERY_PATIENCE_MS = 300;
 /** And for refused pushes only where giving back was not enough: their senders come again. */
 const REFUSED_MS = 2_000;
 
@@ -265,10 +270,11 @@ export class MemoryGovernor {
   }
 
   #serve(): void {
-    this.#line.serve(this.#nowMs(), ({ work, need }) => this.#fits(work, need()));
+    const nowMs = this.#nowMs();
+    this.#line.serve(nowMs, ({ work, need, sinceMs }) => this.#fits(work, need(), nowMs - sinceMs));
   }
 
-  #fits(work: Work, bytes: number): boolean {
+  #fits(work: Work, bytes: number, waitedMs = 0): boolean {
     const usedBytes = this.#usedBytes + bytes;
     if (work === 'push') {
       // A machine at rest takes one whatever it may need: its own limits bound it.
@@ -279,7 +285,12 @@ export class MemoryGovernor {
       );
     }
     if (this.hasRoom(bytes)) return true;
-    return this.#reservedBytes === 0 && usedBytes <= this.#marks.alone;
+    if (this.#reservedBytes === 0) return usedBytes <= this.#marks.alone;
+    const isQuery = work === 'light' || work === 'heavy';
+    const isPatient = isQuery && waitedMs >= QUERY_PATIENCE_MS;
+    const areAllPushes = this.#reservedBytes === this.#pushBytes;
+    if (!isPatient || !areAllPushes) return false;
+    return usedBytes + this.#reservedBytes <= this.#marks.pushAndQueries;
   }
 
   #take(work: Work, bytes: number): Release {
