@@ -17,6 +17,9 @@ struct ef_row {
 	__s16 b;
 };
 
+/* Of the a of EF_OP_AT_SP: the lower ones are added to what was read. */
+#define EF_PLUS_BITS 5
+
 enum ef_op {
 	EF_OP_NONE = 0,
 	EF_OP_SP = 1,
@@ -117,9 +120,9 @@ static __always_inline int ef_find_cfa(const struct ef_row *row, const struct ef
 		*cfa = frame->sp + 8 + ((frame->pc & 15) >= row->a ? 8 : 0);
 		return 0;
 	case EF_OP_AT_SP:
-		if (ef_read_user(cfa, 8, frame->sp + (__s16)row->a * 8LL))
+		if (ef_read_user(cfa, 8, frame->sp + (row->a >> EF_PLUS_BITS) * 8ULL))
 			return EF_STEP_UNREADABLE;
-		*cfa += 8;
+		*cfa += (row->a & ((1 << EF_PLUS_BITS) - 1)) * 8ULL;
 		return 0;
 	}
 	if (frame->fp_is_lost)

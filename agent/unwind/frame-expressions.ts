@@ -17,7 +17,7 @@ export const CfaRule = {
   plt: 3,
   /** What lies at frame pointer + offset. */
   atFramePointer: 4,
-  /** What lies at stack pointer + offset, + 8. */
+  /** What lies at stack pointer + offset, + plus. */
   atStackPointer: 5,
   /** By a rule that is not followed. */
   unknown: 6,
@@ -26,9 +26,10 @@ export const CfaRule = {
 export interface CfaExpression {
   rule: number;
   offset: number;
+  plus: number;
 }
 
-const UNKNOWN: CfaExpression = { rule: CfaRule.unknown, offset: 0 };
+const UNKNOWN: CfaExpression = { rule: CfaRule.unknown, offset: 0, plus: 0 };
 /** DW_OP_*. */
 const Op = { deref: 0x06, plusUconst: 0x23, lit0: 0x30, breg0: 0x70, breg31: 0x8f } as const;
 /** x86-64: rsp + 8 + ((rip & 15) >= n) << 3, n = 10 or 11. */
@@ -40,7 +41,7 @@ const LONGEST = 16;
 export function readCfaExpression(bytes: Uint8Array, registers: FrameRegisters): CfaExpression {
   if (bytes.length > LONGEST) return UNKNOWN;
   const threshold = pltThreshold(bytes);
-  if (threshold !== null) return { rule: CfaRule.plt, offset: threshold };
+  if (threshold !== null) return { rule: CfaRule.plt, offset: threshold, plus: 0 };
   const cursor = new DwarfCursor(bytes, 0, bytes.length);
   if (bytes.length === 0) return UNKNOWN;
   const op = cursor.u8();
@@ -50,15 +51,14 @@ export function readCfaExpression(bytes: Uint8Array, registers: FrameRegisters):
   const isStack = register === registers.stackPointer;
   if (!isStack && register !== registers.framePointer) return UNKNOWN;
   if (cursor.at === bytes.length) {
-    return { rule: isStack ? CfaRule.stackPointer : CfaRule.framePointer, offset };
+    return { rule: isStack ? CfaRule.stackPointer : CfaRule.framePointer, offset, plus: 0 };
   }
   if (cursor.u8() !== Op.deref) return UNKNOWN;
-  if (cursor.at === bytes.length) {
-    return isStack ? UNKNOWN : { rule: CfaRule.atFramePointer, offset };
-  }
-  const isPlus8 = cursor.u8() === Op.plusUconst && cursor.uleb() === 8;
-  if (!isStack || !isPlus8 || cursor.at < bytes.length) return UNKNOWN;
-  return { rule: CfaRule.atStackPointer, offset };
+  const rule = isStack ? CfaRule.atStackPointer : CfaRule.atFramePointer;
+  if (cursor.at === bytes.length) return { rule, offset, plus: 0 };
+  if (cursor.u8() !== Op.plusUconst) return UNKNOWN;
+  const plus = cursor.uleb();
+  return isStack && cursor.at === bytes.length ? { rule, offset, plus } : UNKNOWN;
 }
 
 function pltThreshold(bytes: Uint8Array): number | null {

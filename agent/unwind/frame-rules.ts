@@ -42,8 +42,12 @@ export function registersOf(machine: number): FrameRegisters | null {
 /** How the caller's frame is found; offsets in bytes. */
 export interface FrameRules {
   cfa: number;
-  /** From the register or what the expression reads; for PLT the threshold. */
+  /** From the register; an expression leaves it, for when there is a register again. */
   cfaOffset: number;
+  /** From what the expression reads; for PLT the threshold. */
+  expressionOffset: number;
+  /** Added to what was read. */
+  expressionPlus: number;
   framePointer: number;
   framePointerOffset: number;
   returnAddress: number;
@@ -129,6 +133,8 @@ function startRules(common: CommonEntry, { stackPointer }: FrameRegisters): Fram
   return {
     cfa: CfaRule.none,
     cfaOffset: 0,
+    expressionOffset: 0,
+    expressionPlus: 0,
     framePointer: RegisterRule.same,
     framePointerOffset: 0,
     returnAddress: isArm ? RegisterRule.same : RegisterRule.atCfa,
@@ -294,9 +300,11 @@ class Run {
         rules.cfaOffset = cursor.sleb() * dataAlign;
         return;
       case Op.defCfaExpression: {
-        const { rule, offset } = this.#expression();
+        const { rule, offset, plus } = this.#expression();
         rules.cfa = rule;
-        rules.cfaOffset = offset;
+        if (rule === CfaRule.stackPointer || rule === CfaRule.framePointer)
+          rules.cfaOffset = offset;
+        else [rules.expressionOffset, rules.expressionPlus] = [offset, plus];
         return;
       }
       default:

@@ -19,7 +19,7 @@ export const UnwindOp = {
   plt: 3,
   /** What lies at frame pointer + a. */
   atFramePointer: 4,
-  /** What lies at stack pointer + a, + 8. */
+  /** What lies at stack pointer + the upper 11 bits of a, + the lower 5. */
   atStackPointer: 5,
   /** The kernel has put all registers on the stack. */
   signal: 6,
@@ -44,13 +44,14 @@ export const UnwindRegisters = {
 } as const;
 
 const UNIT = 8;
+const PLUS_BITS = 5;
 /** x86-64: a call pushes it. */
 const X86_RETURN_OFFSET = -8;
 
 export interface UnwindRow {
   op: number;
   registers: number;
-  /** Unsigned for stackPointer, framePointer and plt; else signed. */
+  /** Signed for atFramePointer only. */
   a: number;
   b: number;
 }
@@ -73,21 +74,29 @@ export function rowOf(machine: number, rules: Readonly<FrameRules>): UnwindRow {
   return { ...cfa, ...frame };
 }
 
-function cfaOf({ cfa, cfaOffset }: Readonly<FrameRules>): Pick<UnwindRow, 'op' | 'a'> | null {
+function cfaOf(rules: Readonly<FrameRules>): Pick<UnwindRow, 'op' | 'a'> | null {
+  const { cfa, cfaOffset, expressionOffset, expressionPlus } = rules;
   switch (cfa) {
     case CfaRule.stackPointer:
       return unsigned(UnwindOp.stackPointer, cfaOffset);
     case CfaRule.framePointer:
       return unsigned(UnwindOp.framePointer, cfaOffset);
     case CfaRule.plt:
-      return { op: UnwindOp.plt, a: cfaOffset };
+      return { op: UnwindOp.plt, a: expressionOffset };
     case CfaRule.atFramePointer:
-      return signed(UnwindOp.atFramePointer, cfaOffset);
+      return signed(UnwindOp.atFramePointer, expressionOffset);
     case CfaRule.atStackPointer:
-      return signed(UnwindOp.atStackPointer, cfaOffset);
+      return atStackPointer(expressionOffset / UNIT, expressionPlus / UNIT);
     default:
       return null;
   }
+}
+
+function atStackPointer(place: number, plus: number) {
+  const areWhole = Number.isInteger(place) && Number.isInteger(plus);
+  const fit = place >= 0 && place < 2 ** 11 && plus >= 0 && plus < 2 ** PLUS_BITS;
+  if (!areWhole || !fit) return null;
+  return { op: UnwindOp.atStackPointer, a: (place << PLUS_BITS) | plus };
 }
 
 function unsigned(op: number, offset: number) {

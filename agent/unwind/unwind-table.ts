@@ -260,7 +260,6 @@ function decodeRow(rows: Uint32Array, row: number): UnwindRow {
   const head = rows[ROW_WORDS * row] as number;
   const numbers = rows[ROW_WORDS * row + 1] as number;
   const op = (head >>> 16) & 0xff;
-  const isSigned = op === UnwindOp.atFramePointer || op === UnwindOp.atStackPointer;
-  const a = isSigned ? (numbers << 16) >> 16 : numbers & 0xffff;
+  const a = op === UnwindOp.atFramePointer ? (numbers << 16) >> 16 : numbers & 0xffff;
   return { op, registers: head >>> 24, a, b: numbers >> 16 };
 }

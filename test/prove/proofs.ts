@@ -15,6 +15,7 @@ import type { Proof } from './proof.ts';
 import { proveRealBinaries } from './real-binaries.ts';
 import { proveSoak } from './soak.ts';
 import { proveSymbolizer } from './symbolizer.ts';
+import { proveUnwindTables } from './unwind-tables.ts';
 
 const FUZZ = { runs: 100_000, runsPerPart: 10_000 };
 const FUZZ_CLAIM = 'refuses or takes any input: no crash, no hang over 1 s, no growth over 256 MB';
@@ -54,6 +55,12 @@ export const PROOFS: Record<string, Proof> = {
     runs: 1,
     runsPerPart: 1,
     run: proveRealBinaries,
+  },
+  'unwind-tables': {
+    claim: "Of this machine's programs and libraries, the rules of frames are those of readelf",
+    runs: 1,
+    runsPerPart: 1,
+    run: proveUnwindTables,
   },
   kill: {
     claim:
