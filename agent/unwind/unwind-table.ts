@@ -146,7 +146,7 @@ class Compiler {
       if (!(error instanceof EverflameError) || error.kind === 'too-large') throw error;
       this.#facts.damagedEntries++;
       this.#facts.firstProblem ||= error.message;
-      this.#rows.add(reached, NONE);
+      if (reached < entry.end) this.#rows.add(reached, NONE);
     }
   }
 
